@@ -1,0 +1,26 @@
+"""koala: color for black-and-white photographs and films.
+
+Public names: `Colorizer`, `KoalaError`. They are imported on first use, so that importing the
+package costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Colorizer", "KoalaError", "__version__"]
+
+if TYPE_CHECKING:
+    from koalacli.colorizer import Colorizer
+    from koalacli.errors import KoalaError
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Colorizer":
+        from koalacli.colorizer import Colorizer
+
+        return Colorizer
+    if name == "KoalaError":
+        from koalacli.errors import KoalaError
+
+        return KoalaError
+    raise AttributeError(f"module 'koalacli' has no attribute {name!r}")

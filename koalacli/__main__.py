@@ -1,0 +1,5 @@
+"""`python -m koalacli` is `koala`."""
+
+from koalacli.cli import main
+
+main()

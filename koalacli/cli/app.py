@@ -1,0 +1,79 @@
+"""The typer app: commands are registered here, and errors become one line and an exit code."""
+
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+import koalacli
+from koalacli import errors
+from koalacli.cli import colorize as colorize_command
+
+# 0 all good; 130 interrupted. First match wins: more special errors stand first.
+EXIT_CODES: dict[type[errors.KoalaError], int] = {
+    errors.UsageError: 2,
+    errors.NothingMatchedError: 3,
+    errors.WeightsError: 4,
+    errors.DeviceError: 5,
+    errors.KoalaError: 1,
+}
+EXIT_CODES_HELP = (
+    "Exit codes: 0 all good · 1 some inputs failed · 2 usage · 3 nothing matched · "
+    "4 weights missing or damaged · 5 device not available · 130 interrupted"
+)
+
+
+class KoalaGroup(typer.core.TyperGroup):
+    """Shows a KoalaError as one line on stderr and ends with its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except errors.KoalaError as error:
+            sys.stderr.write(f"koala: {error}\n")
+            raise typer.Exit(exit_code(error)) from error
+        except KeyboardInterrupt as interrupt:
+            sys.stderr.write("koala: interrupted; finished outputs are whole, a rerun does the rest\n")
+            raise typer.Exit(130) from interrupt
+
+
+def exit_code(error: errors.KoalaError) -> int:
+    """The exit code that stands for an error."""
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+
+
+app = typer.Typer(
+    name="koala",
+    cls=KoalaGroup,
+    no_args_is_help=True,
+    epilog=EXIT_CODES_HELP,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        sys.stdout.write(f"koala {koalacli.__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _koala(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Color for black-and-white photographs and films, on your own machine."""
+
+
+colorize_command.register(app)
+
+
+def main() -> None:
+    """Entry point of `koala`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends like Ctrl-C
+    app()

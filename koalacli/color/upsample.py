@@ -1,0 +1,49 @@
+"""Enlarge small ab planes to full size, with edges taken from the full-size lightness.
+
+Fast guided filter (He, Sun, "Fast Guided Filter", 2015): around every small pixel color is a
+linear function of lightness; the two coefficients are smooth, so enlarging them and applying
+them to the full-size lightness puts color edges where the picture has its own.
+Box filters only: cost is proportional to pixels, whatever the radius.
+"""
+
+import cv2
+import numpy as np
+
+from koalacli.color.lab import Array
+
+RADIUS = 3  # of the guided filter, in pixels of the guide
+EPSILON = 60.0  # variance of L* below which an area counts as flat
+
+
+def enlarge_ab(ab: Array, lightness: Array, guide: Array) -> Array:
+    """Enlarge ab to the size of the lightness.
+
+    Args:
+        ab: float32 (h, w, 2), CIELAB units, as the network gives it.
+        lightness: float32 (H, W, 1), L* 0..100, the picture at full size.
+        guide: float32 (gh, gw, 1), the lightness that the network saw.
+
+    Returns:
+        float32 (H, W, 2).
+    """
+    slope, offset = guided_coefficients(ab, guide)
+    size = (lightness.shape[1], lightness.shape[0])
+    slope = cv2.resize(slope, size, interpolation=cv2.INTER_LINEAR)
+    offset = cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR)
+    slope *= lightness
+    slope += offset
+    return slope
+
+
+def guided_coefficients(ab: Array, guide: Array) -> tuple[Array, Array]:
+    """Slope and offset, each float32 (gh, gw, 2), with color = slope * lightness + offset."""
+    size = (guide.shape[1], guide.shape[0])
+    color = cv2.resize(ab, size, interpolation=cv2.INTER_CUBIC)
+    window = (2 * RADIUS + 1, 2 * RADIUS + 1)
+    mean_guide = cv2.blur(guide, window)[..., None]
+    mean_color = cv2.blur(color, window)
+    variance = cv2.blur(guide * guide, window)[..., None] - mean_guide**2
+    covariance = cv2.blur(color * guide, window) - mean_color * mean_guide
+    slope = covariance / (np.maximum(variance, 0) + np.float32(EPSILON))
+    offset = mean_color - slope * mean_guide
+    return cv2.blur(slope, window), cv2.blur(offset, window)

@@ -1,0 +1,56 @@
+"""Errors a user can act on.
+
+    KoalaError
+    ├── UsageError        the request contradicts itself or cannot be understood
+    ├── NothingMatchedError   no input was found where the user pointed
+    ├── WeightsError      weights are missing, damaged, or of another network
+    ├── DeviceError       the device asked for is not there
+    ├── InputError        one input cannot be read; the batch goes on
+    │   └── UnsupportedError  it can be read, but not carried through without loss
+    ├── OutputError       one output cannot be written; the batch goes on
+    │   └── StorageFullError  nothing more can be written; the run stops
+    └── DataError         training or evaluation data is missing or unusable
+
+A message names the thing, the cause and the way out, in one line. Anything that is
+not a KoalaError is a bug and keeps its traceback.
+"""
+
+
+class KoalaError(Exception):
+    """Root of all errors that are the world's fault rather than koala's."""
+
+
+class UsageError(KoalaError):
+    """The request contradicts itself or cannot be understood."""
+
+
+class NothingMatchedError(KoalaError):
+    """No input was found where the user pointed."""
+
+
+class WeightsError(KoalaError):
+    """Weights are missing, damaged, tampered with, or belong to another network."""
+
+
+class DeviceError(KoalaError):
+    """The device asked for is not available."""
+
+
+class InputError(KoalaError):
+    """One input cannot be read."""
+
+
+class UnsupportedError(InputError):
+    """One input is of a kind koala cannot carry through without loss."""
+
+
+class OutputError(KoalaError):
+    """One output cannot be written."""
+
+
+class StorageFullError(OutputError):
+    """The output device is full; going on would only fail again."""
+
+
+class DataError(KoalaError):
+    """Training or evaluation data is missing or unusable."""

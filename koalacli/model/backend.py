@@ -1,0 +1,91 @@
+"""The one seam to the array library under Keras: tracing, devices, memory errors.
+
+Nothing else in koala names TensorFlow, JAX or PyTorch at inference.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from koalacli.errors import DeviceError
+
+
+def list_devices() -> list[str]:
+    """Devices of the current backend, as `cpu`, `gpu:0`, `gpu:1`, ..."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        count = len(tf.config.list_physical_devices("GPU"))
+    elif backend == "jax":
+        import jax
+
+        count = len([device for device in jax.devices() if device.platform in ("gpu", "cuda", "rocm")])
+    else:
+        import torch
+
+        count = torch.cuda.device_count()
+    return ["cpu", *(f"gpu:{number}" for number in range(count))]
+
+
+def choose_device(wish: str) -> str:
+    """Turn auto, cpu, gpu or gpu:N into a device that is there, or raise DeviceError."""
+    present = list_devices()
+    if wish == "auto":
+        device = present[-1] if len(present) == 1 else present[1]
+    else:
+        device = "gpu:0" if wish == "gpu" else wish
+        if device not in present:
+            raise DeviceError(f"device {wish} is not available; there is {', '.join(present)} (try --device auto)")
+    if device != "cpu":
+        _grow_memory_on_demand()
+    return device
+
+
+def on_device(device: str) -> Any:
+    """Context in which Keras creates variables and runs on the device."""
+    return keras.device(device if ":" in device else f"{device}:0")
+
+
+def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Trace a function of tensors once per input shape; takes and returns NumPy arrays."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        traced = tf.function(function, autograph=False)
+        return lambda array: keras.ops.convert_to_numpy(traced(tf.convert_to_tensor(array)))
+    if backend == "jax":
+        import jax
+
+        jitted = jax.jit(function)
+        return lambda array: keras.ops.convert_to_numpy(jitted(array))
+    import torch
+
+    def run(array: Any) -> Any:
+        with torch.no_grad():
+            return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(array)))
+
+    return run
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of any backend means that the batch did not fit."""
+    name = type(error).__name__
+    return isinstance(error, MemoryError) or name in ("ResourceExhaustedError", "OutOfMemoryError") or (
+        name == "XlaRuntimeError" and "RESOURCE_EXHAUSTED" in str(error)
+    )
+
+
+def _grow_memory_on_demand() -> None:
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:  # already initialized by whoever imported TensorFlow before us
+            return

@@ -1,0 +1,93 @@
+"""The few layers and blocks that all networks are made of."""
+
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+BATCH_NORM_EPSILON = 1e-3
+
+
+@keras.saving.register_keras_serializable("koala")
+class ScaleLightness(layers.Layer):
+    """L* 0..100 to network units: (L - center) / scale."""
+
+    def __init__(self, center: float, scale: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.center = center
+        self.scale = scale
+
+    def call(self, lightness: Any) -> Any:
+        return (lightness - self.center) / self.scale
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "center": self.center, "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable("koala")
+class RepeatOverCells(layers.Layer):
+    """Repeat an embedding (B, E) at every cell of features (B, h, w, C): (B, h, w, E)."""
+
+    def call(self, embedding: Any, features: Any) -> Any:
+        cells = ops.zeros_like(features[..., :1])
+        return embedding[:, None, None, :] + cells
+
+    def compute_output_shape(self, embedding_shape: Any, features_shape: Any) -> Any:
+        return (*features_shape[:-1], embedding_shape[-1])
+
+
+@keras.saving.register_keras_serializable("koala")
+class GrayInput(layers.Layer):
+    """L* (B, H, W, 1) to what ImageNet networks were fed: gamma-encoded gray, three times, -1..1, at a fixed size.
+
+    The gray is computed from lightness inside the network, so that picture and embedding can
+    never be of two different photographs.
+    """
+
+    def __init__(self, size: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def call(self, lightness: Any) -> Any:
+        f = (lightness + 16.0) / 116.0
+        linear = ops.where(f > 0.2068966, f * f * f, (f - 16.0 / 116.0) / 7.787)
+        high = 1.055 * ops.power(ops.maximum(linear, 1e-8), 1.0 / 2.4) - 0.055
+        gray = ops.where(linear > 0.0031308, high, linear * 12.92)
+        gray = ops.image.resize(gray, (self.size, self.size), interpolation="bilinear", antialias=True)
+        return ops.repeat(gray * 2.0 - 1.0, 3, axis=-1)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (shape[0], self.size, self.size, 3)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size}
+
+
+def convolve(
+    x: Any, filters: int, name: str, *, kernel: int = 3, stride: int = 1, activation: str | None = "relu"
+) -> Any:
+    """Plain convolution with bias, same padding: the building block of the 2017 family."""
+    return layers.Conv2D(filters, kernel, strides=stride, padding="same", activation=activation, name=name)(x)
+
+
+def convolve_normalized(
+    x: Any,
+    filters: int | None,
+    name: str,
+    *,
+    kernel: int = 1,
+    stride: int = 1,
+    activation: str = "relu6",
+    folded: bool = False,
+) -> Any:
+    """Convolution (depthwise if filters is None), BatchNorm `NAME_bn`, activation.
+
+    Folded, the normalization is part of the kernel and a bias (see `fold.py`): same result,
+    fewer passes over memory.
+    """
+    options: dict[str, Any] = {"strides": stride, "padding": "same", "use_bias": folded, "name": name}
+    layer = layers.DepthwiseConv2D(kernel, **options) if filters is None else layers.Conv2D(filters, kernel, **options)
+    x = layer(x)
+    if not folded:
+        x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
+    return layers.Activation(activation, name=f"{name}_{activation}")(x)

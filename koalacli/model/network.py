@@ -1,0 +1,181 @@
+"""The networks, read from top to bottom: encoder, extractor, fusion, decoder, head.
+
+Every part is an entry of a literal table and a plain function of Keras tensors.
+`build_network` joins the parts that a `NetworkConfig` names and does no arithmetic itself.
+
+    lightness (B, H, W, 1) ─ encoder ─ features ─ fusion ─ decoder ─ head ─ outputs (B, H/s, W/s, C)
+                     └────── extractor ─ embedding ─┘
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers
+
+from koalacli.config import NetworkConfig
+from koalacli.model.extractors import EXTRACTORS
+from koalacli.model.heads import HEADS
+from koalacli.model.layers import RepeatOverCells, ScaleLightness, convolve, convolve_normalized
+
+Features = dict[int, Any]  # stride -> tensor (B, H/stride, W/stride, C)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A built network.
+
+    Attributes:
+        config: what was built.
+        model: lightness float32 (B, H, W, 1), L* 0..100 -> outputs of the head. H and W are
+            free, multiples of 32.
+        core: the trained part: [lightness, embedding] -> outputs where an external extractor is
+            used (its embedding can then be cached), else the same as `model`.
+        extractor: lightness -> embedding (B, E), frozen; None without an external extractor.
+        tables: arrays that belong to the network but are not trained: gamut_bins, bin_prior.
+    """
+
+    config: NetworkConfig
+    model: Any
+    core: Any
+    extractor: Any
+    tables: dict[str, Any]
+
+
+def build_network(config: NetworkConfig, tables: dict[str, Any] | None = None, *, folded: bool = False) -> Network:
+    """Build the network that a config names, with random values.
+
+    Args:
+        config: names of parts and constants.
+        tables: see `Network`; the bins head needs gamut_bins (Q, 2).
+        folded: leave the BatchNorm layers out; inference only, see `fold.py`.
+    """
+    lightness = layers.Input((None, None, 1), name="lightness")
+    scaled = ScaleLightness(config.lightness_center, config.lightness_scale, name="lightness_scaled")(lightness)
+    features = ENCODERS[config.encoder](scaled, folded)
+    source = EXTRACTORS[config.extractor]
+    extractor = source.build_model(config.cut) if source.build_model else None
+    embedding = layers.Input((config.embedding_size,), name="embedding") if extractor is not None else None
+    fused = FUSIONS[config.fusion](features, embedding, config, folded)
+    outputs = HEADS[config.head].build(DECODERS[config.decoder](fused, features, folded), config)
+    if extractor is None:
+        model = core = keras.Model(lightness, outputs, name=config.preset)
+    else:
+        core = keras.Model([lightness, embedding], outputs, name="core")
+        extractor.trainable = False
+        picture = layers.Input((None, None, 1), name="picture")
+        model = keras.Model(picture, core([picture, extractor(picture, training=False)]), name=config.preset)
+    return Network(config, model, core, extractor, dict(tables or {}))
+
+
+# --- encoders: lightness_scaled -> features by stride -------------------------------------
+
+KOALARIZATION_ENCODER = ((64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 1), (256, 1))
+MOBILENET_BLOCKS = (  # filters, stride; Howard et al. 2017, table 1, width 1.0
+    *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
+    *((512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1)),
+)
+MOBILENET_TAPS = {3: 4, 5: 8, 11: 16, 13: 32}  # block -> stride of its output
+
+
+def encode_koalarization(x: Any, folded: bool) -> Features:
+    """Eight plain convolutions down to stride 8 (Baldassarre et al. 2017)."""
+    for number, (filters, stride) in enumerate(KOALARIZATION_ENCODER, 1):
+        x = convolve(x, filters, f"encoder_{number}", stride=stride)
+    return {8: x}
+
+
+def encode_mobilenet_v1(x: Any, folded: bool) -> Features:
+    """MobileNet v1, the gray repeated to its three input channels, with taps at strides 4 to 32."""
+    x = layers.Concatenate(name="gray_as_rgb")([x, x, x])
+    x = convolve_normalized(x, 32, "conv1", kernel=3, stride=2, folded=folded)
+    features = {}
+    for block, (filters, stride) in enumerate(MOBILENET_BLOCKS, 1):
+        x = convolve_normalized(x, None, f"conv_dw_{block}", kernel=3, stride=stride, folded=folded)
+        x = convolve_normalized(x, filters, f"conv_pw_{block}", folded=folded)
+        if block in MOBILENET_TAPS:
+            features[MOBILENET_TAPS[block]] = x
+    return features
+
+
+ENCODERS: dict[str, Callable[[Any, bool], Features]] = {
+    "koalarization": encode_koalarization,
+    "mobilenet-v1": encode_mobilenet_v1,
+}
+
+
+# --- fusions: deepest features + embedding -> fused features ------------------------------
+
+
+def fuse_concatenate(features: Features, embedding: Any, config: NetworkConfig, folded: bool) -> Any:
+    """Repeat the embedding at each cell, concatenate, mix by a 1x1 convolution (2017); without one, only mix."""
+    x = features[max(features)]
+    if embedding is not None:
+        repeated = RepeatOverCells(name="embedding_repeated")(embedding, x)
+        x = layers.Concatenate(name="fusion_concatenate")([x, repeated])
+    return convolve(x, 256, "fusion", kernel=1)
+
+
+def fuse_add(features: Features, embedding: Any, config: NetworkConfig, folded: bool) -> Any:
+    """Add an embedding pooled from the trunk itself to its projected deepest features.
+
+    Concatenation followed by a 1x1 convolution is the same sum, with the part of the
+    embedding computed once instead of at every cell.
+    """
+    deepest = features[max(features)]
+    pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)
+    own = convolve(pooled, config.embedding_size, "embed", kernel=1)
+    x = layers.Conv2D(config.embedding_size, 1, use_bias=False, name="l32")(deepest)
+    x = layers.Add(name="fusion_add")([x, own])
+    x = layers.BatchNormalization(epsilon=1e-3, name="fusion_bn")(x)
+    return layers.Activation("relu", name="fusion_relu")(x)
+
+
+FUSIONS: dict[str, Callable[[Features, Any, NetworkConfig, bool], Any]] = {
+    "concatenate": fuse_concatenate,
+    "add": fuse_add,
+}
+
+
+# --- decoders: fused features -> features at the output stride ----------------------------
+
+# "up" doubles the sides. The originals double once more after the last layer; here that
+# enlargement is `color.upsample`, guided by the full-size lightness.
+PLAIN_DECODERS: dict[str, tuple[int | str, ...]] = {
+    "koalarization": (128, "up", 64, 64, "up", 32),
+    "kth": (128, "up", 64, "up", 32, 16),
+    "photos": (256, 128, "up", 64, 64, "up", 32),
+}
+U_SHAPED_STAGES = ((16, 256), (8, 192), (4, 128))  # stride, filters
+
+
+def decode_plain(plan: tuple[int | str, ...], x: Any) -> Any:
+    """Convolutions and nearest-neighbor doublings, as listed."""
+    for number, step in enumerate(plan, 1):
+        if step == "up":
+            x = layers.UpSampling2D(2, interpolation="nearest", name=f"decoder_{number}_up")(x)
+        else:
+            x = convolve(x, int(step), f"decoder_{number}")
+    return x
+
+
+def decode_u_shaped(x: Any, features: Features, folded: bool) -> Any:
+    """Three times: double, join the encoder's tap, mix, two depthwise-separable blocks."""
+    for stride, filters in U_SHAPED_STAGES:
+        name = f"u{stride}"
+        x = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_up")(x)
+        x = layers.Concatenate(name=f"{name}_concatenate")([x, features[stride]])
+        x = convolve_normalized(x, filters, f"{name}_fuse", activation="relu", folded=folded)
+        for block in "ab":
+            x = convolve_normalized(x, None, f"{name}_{block}_dw", kernel=3, folded=folded)
+            x = convolve_normalized(x, filters, f"{name}_{block}_pw", folded=folded)
+    return x
+
+
+DECODERS: dict[str, Callable[[Any, Features, bool], Any]] = {
+    "koalarization": lambda x, features, folded: decode_plain(PLAIN_DECODERS["koalarization"], x),
+    "kth": lambda x, features, folded: decode_plain(PLAIN_DECODERS["kth"], x),
+    "photos": lambda x, features, folded: decode_plain(PLAIN_DECODERS["photos"], x),
+    "u-shaped": decode_u_shaped,
+}

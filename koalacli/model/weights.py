@@ -1,0 +1,199 @@
+"""Weights files: a whole model in one safetensors file, loaded strictly.
+
+The header holds, as JSON under the key `koala`: format version, network config, read-out
+settings, the training record, and a SHA-256 over all of it and every tensor. safetensors
+is a table of plain arrays; nothing in a file can execute.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koalacli.config import NetworkConfig, ReadOut
+from koalacli.errors import WeightsError
+from koalacli.model.network import Network, build_network
+from koalacli.model.presets import PRESETS
+
+FORMAT = 1
+SUFFIX = ".safetensors"
+MAX_BINS, MAX_EMBEDDING = 4096, 65536  # a header must not make koala allocate absurdities
+Tensors = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a weights file holds.
+
+    Attributes:
+        name: file name without suffix, or the name it was asked for by.
+        network: built and filled.
+        read_out: settings its makers calibrated.
+        record: training record: data, terms, recipe, figures.
+        digest: SHA-256, hexadecimal, over config, record and tensors.
+    """
+
+    name: str
+    network: Network
+    read_out: ReadOut
+    record: dict[str, Any]
+    digest: str
+
+
+def weights_folder() -> Path:
+    """Where the shipped weights lie: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "weights"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+def shipped_weights() -> dict[str, Path]:
+    """Shipped weights by name."""
+    return {path.stem: path for path in sorted(weights_folder().glob(f"*{SUFFIX}"))}
+
+
+def save_weights(path: Path, network: Network, read_out: ReadOut, record: dict[str, Any]) -> str:
+    """Write a weights file, float16 on disk, by a temporary name; returns its digest."""
+    from safetensors.numpy import save_file
+
+    tensors = {name: _to_disk(name, array) for name, array in network_tensors(network).items()}
+    header = {
+        "format": FORMAT,
+        "network": asdict(network.config),
+        "read_out": asdict(read_out),
+        "record": record,
+    }
+    digest = _digest(header, tensors)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    save_file(tensors, part, metadata={"koala": json.dumps({**header, "digest": digest})})
+    with part.open("rb+") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+    return digest
+
+
+def load_weights(name_or_path: str | Path) -> Weights:
+    """Load shipped weights by name or any weights file by path.
+
+    Raises:
+        WeightsError: missing, truncated, altered, or not matching the network it names.
+    """
+    path, shipped = find_weights(name_or_path)
+    if shipped:
+        _check_shipped(path)
+    header, tensors = _read(path)
+    digest = header.pop("digest", "")
+    if digest != _digest(header, tensors):
+        raise WeightsError(f"{path}: contents do not match their digest; the file is damaged, fetch it again")
+    config, read_out = _parse(path, header)
+    tables = {key: tensors[key].astype(np.float32) for key in TABLES if key in tensors}
+    if config.bins and tables.get("gamut_bins", np.empty(0)).shape != (config.bins, 2):
+        raise WeightsError(f"{path}: gamut_bins are missing or of the wrong shape")
+    network = build_network(config, tables)
+    fill_network(network, tensors, str(path))
+    return Weights(path.stem, network, read_out, header["record"], digest)
+
+
+def find_weights(name_or_path: str | Path) -> tuple[Path, bool]:
+    """The file behind a name or path, and whether it is a shipped one."""
+    shipped = shipped_weights()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)], True
+    path = Path(name_or_path)
+    if path.is_file():
+        return path, False
+    known = ", ".join(shipped) or "none"
+    raise WeightsError(f"{name_or_path}: no such weights file, and no shipped weights of that name (there is {known})")
+
+
+TABLES = ("gamut_bins", "bin_prior")  # stored as they are, beside the trained tensors
+
+
+def network_tensors(network: Network) -> Tensors:
+    """All arrays of a network by their name on disk."""
+    tensors = {name: np.asarray(variable.numpy()) for name, variable in _variables(network)}
+    return {**tensors, **{key: np.asarray(network.tables[key]) for key in TABLES if key in network.tables}}
+
+
+def fill_network(network: Network, tensors: Tensors, source: str) -> None:
+    """Put arrays into a network; names and shapes must match exactly, or WeightsError says how not."""
+    variables = dict(_variables(network))
+    given = {name for name in tensors if name not in TABLES}
+    if missing := sorted(variables.keys() - given):
+        raise WeightsError(f"{source}: {len(missing)} arrays are missing, the first is {missing[0]}")
+    if surplus := sorted(given - variables.keys()):
+        raise WeightsError(f"{source}: {len(surplus)} arrays belong to another network, the first is {surplus[0]}")
+    for name, variable in variables.items():
+        if tuple(variable.shape) != tensors[name].shape:
+            raise WeightsError(f"{source}: {name} has shape {tensors[name].shape}, not {tuple(variable.shape)}")
+        variable.assign(tensors[name].astype(np.float32))
+
+
+def _variables(network: Network) -> Iterator[tuple[str, Any]]:
+    """Names on disk: layer/variable for the core; numbered for the extractor, whose layers have no stable names."""
+    for layer in network.core.layers:
+        for variable in layer.weights:
+            yield f"{layer.name}/{variable.name}", variable
+    if network.extractor is not None:
+        for number, variable in enumerate(network.extractor.weights):
+            yield f"extractor/{number:04d}/{variable.name}", variable
+
+
+def _to_disk(name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """float16, except where its range or precision is too small: BatchNorm variances and tables."""
+    wide = name in TABLES or name.endswith("moving_variance")
+    return np.ascontiguousarray(array.astype(np.float32 if wide else np.float16))
+
+
+def _digest(header: dict[str, Any], tensors: Tensors) -> str:
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Tensors]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads((file.metadata() or {})["koala"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
+        raise WeightsError(f"{path}: not a koala weights file, or a truncated one ({error})") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise WeightsError(f"{path}: weights format {header.get('format')}; this koala reads format {FORMAT}")
+    return header, tensors
+
+
+def _parse(path: Path, header: dict[str, Any]) -> tuple[NetworkConfig, ReadOut]:
+    try:
+        config = NetworkConfig(**header["network"])
+        read_out = ReadOut(**header["read_out"])
+        for made in (config, read_out):
+            for field in fields(made):
+                value = getattr(made, field.name)
+                if type(value) is not field.type and not (field.type is float and type(value) is int):
+                    raise TypeError(f"{field.name} is {value!r}")
+        if config.preset not in PRESETS or not 0 <= config.bins <= MAX_BINS:
+            raise ValueError(f"unknown preset {config.preset!r} or absurd bins {config.bins}")
+        if not 0 < config.embedding_size <= MAX_EMBEDDING or "record" not in header:
+            raise ValueError("absurd embedding size, or no training record")
+    except (TypeError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path}: its header describes no network that koala knows ({error})") from error
+    return config, read_out
+
+
+def _check_shipped(path: Path) -> None:
+    sums = dict(
+        reversed(line.split(maxsplit=1)) for line in (path.parent / "SHA256SUMS").read_text("utf-8").splitlines()
+    )
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sums.get(path.name):
+        raise WeightsError(f"{path}: does not match weights/SHA256SUMS; reinstall koala")

@@ -1,0 +1,54 @@
+"""What pipelines yield: one record per input. The command line shows them, engines carry them."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Outcome(StrEnum):
+    """How it ended for one input."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    PLANNED = "planned"  # --dry-run
+
+
+@dataclass(frozen=True)
+class Record:
+    """One input's end.
+
+    Attributes:
+        source: path as given, `-` for standard input.
+        target: output path, empty where there is none.
+        outcome: see Outcome.
+        reason: why it was skipped or failed, or a remark on how it was done; one line.
+        seconds: from the start of reading to the end of writing.
+        width, height: of the picture, 0 where unknown.
+    """
+
+    source: str
+    target: str
+    outcome: Outcome
+    reason: str = ""
+    seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+
+    def as_event(self) -> dict[str, Any]:
+        """For --json and --report: plain values only."""
+        return {"event": "picture", **asdict(self), "seconds": round(self.seconds, 4)}
+
+
+@dataclass(frozen=True)
+class Started:
+    """Sent once, before the first record: what is about to happen."""
+
+    total: int
+    device: str
+    weights: str
+    batch_size: int
+
+    def as_event(self) -> dict[str, Any]:
+        """For --json: plain values only."""
+        return {"event": "start", **asdict(self)}

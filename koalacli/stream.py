@@ -1,0 +1,131 @@
+"""Bounded read → batch → run → write.
+
+Threads read ahead, the calling thread groups what is ready into batches of equal key and runs
+them, threads write. At most `ahead` items are between the start of reading and the end of
+writing, so memory does not grow with the number of inputs.
+"""
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+
+from typing import Any, Generic, TypeVar
+
+from koalacli.errors import KoalaError
+
+Item = TypeVar("Item")
+Work = TypeVar("Work")
+Done = TypeVar("Done")
+
+
+@dataclass
+class Stage(Generic[Item, Work, Done]):
+    """The functions of a stream.
+
+    Attributes:
+        read: item -> work, in a reader thread.
+        key: work -> what must be equal within a batch; None: nothing to run, straight to write.
+        run: works of one key -> their results, in the calling thread, in order.
+        write: (item, work, result or None) -> done, in a writer thread.
+    """
+
+    read: Callable[[Item], Work]
+    key: Callable[[Work], Hashable]
+    run: Callable[[list[Work]], list[object]]
+    write: Callable[[Item, Work, object], Done]
+
+
+def stream(
+    items: Iterable[Item], stage: Stage[Item, Work, Done], *, batch_size: int, workers: int, ahead: int
+) -> Iterator[tuple[Item, Done | KoalaError]]:
+    """Run every item through a stage; yields (item, result or the error that stopped it), as they finish.
+
+    Args:
+        items: consumed lazily, at most `ahead` of them in progress.
+        stage: what to do.
+        batch_size: items of equal key per call of `run`; the last batches may be smaller.
+        workers: threads that read, and as many that write.
+        ahead: items in progress at once; raised to one full batch if it is less.
+
+    Raises:
+        Exception: whatever is not a KoalaError, from any thread: that is a bug.
+    """
+    run = _Run(stage, batch_size, max(ahead, batch_size + workers))
+    with ThreadPoolExecutor(workers, "koala-read") as readers, ThreadPoolExecutor(workers, "koala-write") as writers:
+        try:
+            yield from run.drive(iter(items), readers, writers)
+        finally:  # the consumer stopped early, or an error: drop what has not begun, finish what has
+            readers.shutdown(wait=True, cancel_futures=True)
+            writers.shutdown(wait=True, cancel_futures=True)
+
+
+class _Run(Generic[Item, Work, Done]):
+    """State of one stream."""
+
+    def __init__(self, stage: Stage[Item, Work, Done], batch_size: int, ahead: int):
+        self.stage = stage
+        self.batch_size = batch_size
+        self.ahead = ahead
+        self.reading: deque[tuple[Item, Future[Work]]] = deque()
+        self.waiting: dict[Hashable, list[tuple[Item, Work]]] = {}
+        self.writing: dict[Future[Done], Item] = {}
+
+    def drive(
+        self, items: Iterator[Item], readers: ThreadPoolExecutor, writers: ThreadPoolExecutor
+    ) -> Iterator[tuple[Item, Done | KoalaError]]:
+        while True:
+            for item in islice(items, self.ahead - self._in_progress()):
+                self.reading.append((item, readers.submit(self.stage.read, item)))
+            yield from self._finished(block=False)
+            if self.reading:
+                # Reads are taken in the order of the input: batches are the same in every run.
+                item, future = self.reading.popleft()
+                try:
+                    self._sort_in(item, future.result(), writers)
+                except KoalaError as error:
+                    yield item, error
+            elif self.waiting:
+                self._run_batch(max(self.waiting, key=lambda key: len(self.waiting[key])), writers)
+            elif self.writing:
+                yield from self._finished(block=True)
+            else:
+                return
+            if not self.reading and self._in_progress() >= self.ahead:
+                yield from self._make_room(writers)
+
+    def _in_progress(self) -> int:
+        return len(self.reading) + sum(map(len, self.waiting.values())) + len(self.writing)
+
+    def _sort_in(self, item: Item, work: Work, writers: ThreadPoolExecutor) -> None:
+        key = self.stage.key(work)
+        if key is None:
+            self.writing[writers.submit(self.stage.write, item, work, None)] = item
+            return
+        self.waiting.setdefault(key, []).append((item, work))
+        if len(self.waiting[key]) == self.batch_size:
+            self._run_batch(key, writers)
+
+    def _run_batch(self, key: Hashable, writers: ThreadPoolExecutor) -> None:
+        batch = self.waiting.pop(key)
+        results: list[Any] = self.stage.run([work for _, work in batch])
+        for (item, work), result in zip(batch, results, strict=True):
+            self.writing[writers.submit(self.stage.write, item, work, result)] = item
+
+    def _make_room(self, writers: ThreadPoolExecutor) -> Iterator[tuple[Item, Done | KoalaError]]:
+        """All places are taken: run the fullest batch although it is not full, or wait for a writer."""
+        if self.waiting:
+            self._run_batch(max(self.waiting, key=lambda key: len(self.waiting[key])), writers)
+        yield from self._finished(block=True)
+
+    def _finished(self, *, block: bool) -> Iterator[tuple[Item, Done | KoalaError]]:
+        if not self.writing:
+            return
+        timeout = None if block else 0
+        for future in wait(self.writing, timeout=timeout, return_when=FIRST_COMPLETED).done:
+            item = self.writing.pop(future)
+            try:
+                yield item, future.result()
+            except KoalaError as error:
+                yield item, error
