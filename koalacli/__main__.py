@@ -1,5 +1,5 @@
 """`python -m koalacli` is `koala`."""
 
-from koalacli.cli import main
+from koalacli.cli.app import main
 
 main()

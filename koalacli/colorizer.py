@@ -65,7 +65,7 @@ class Colorizer:
             self._network = fold_batch_norm(self.weights.network)
         self.read_out = _checked(replace(self.weights.read_out, **read_out))
         self.batch_size = AUTO_BATCH[self.device.split(":")[0]] if batch_size == "auto" else int(batch_size)
-        self._predict = backend.compile_function(self._forward)
+        self._predict = backend.compile_function(self._forward, (None, None, None, 1))
         self._is_out_of_memory = backend.is_out_of_memory
         self._scope = backend.on_device
 
@@ -107,6 +107,10 @@ class Colorizer:
         stride = self.weights.network.config.output_stride
         return np.concatenate(done)[:, : -(-height // stride), : -(-width // stride)]
 
+    def predict_ab_of(self, guides: list[Array]) -> Array:
+        """`predict_ab` of lightness pictures (h, w, 1) of one size."""
+        return self.predict_ab(np.stack(guides))
+
     def colorize(self, pixels: Pixels) -> Pixels:
         """Colorize one picture.
 
@@ -125,9 +129,9 @@ class Colorizer:
         following = 0
         stage = Stage(
             read=lambda item: self._open(item[1]),
-            key=lambda work: work[2].shape,
-            run=lambda works: list(self.predict_ab(np.stack([work[2] for work in works]))),
-            write=lambda item, work, ab: self.merge(work[1], work[2], ab, item[1].dtype),
+            key=lambda work: work[1].shape,
+            run=lambda works: list(self.predict_ab_of([work[1] for work in works])),
+            write=lambda item, work, ab: self.merge(*work, ab, item[1].dtype),
         )
         for (number, _), rgb in stream(
             enumerate(pictures), stage, batch_size=self.batch_size, workers=2, ahead=3 * self.batch_size
@@ -145,11 +149,11 @@ class Colorizer:
         full = enlarge_ab(ab, lightness, guide)
         return merge_rgb16(lightness, full) if dtype == np.uint16 else merge_rgb8(lightness, full)
 
-    def _open(self, pixels: Pixels) -> tuple[None, Array, Array]:
+    def _open(self, pixels: Pixels) -> tuple[Array, Array]:
         if pixels.ndim == 3 and pixels.shape[2] == 1:
             pixels = pixels[..., 0]
         lightness = lightness_of(pixels)
-        return None, lightness, self.shrink(lightness)
+        return lightness, self.shrink(lightness)
 
     def _predict_chunk(self, chunk: Array) -> Array:
         missing = max(0, SMALLEST_BATCH - len(chunk))

@@ -52,17 +52,27 @@ class ColorizeConfig:
     weights: str = setting("koala", "Name of shipped weights, or path of a weights file.")
     device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.")
     batch_size: str = setting("auto", "Pictures per network call: auto or a number.")
-    workers: int = setting(0, "Threads that read and as many that write; 0 chooses by the number of cores.")
-    size: int = setting(0, "Short side of the picture that the network sees, in pixels; 0 takes the weights' own.")
-    vividness: float = setting(
-        0.0, "Annealing temperature: 0.2 is vivid, 1.0 is calm; 0 takes the weights' own. Only for heads with bins."
+    workers: int | None = setting(None, "Threads that read, and as many that write; by default one per core.")
+    size: int | None = setting(
+        None, "Short side, in pixels, of the picture that the network sees; by default the weights' own."
     )
-    saturation: float = setting(-1.0, "Factor on chroma; 0 gives gray; a negative value takes the weights' own.")
-    colored: str = setting("recolor", "What to do with color inputs: recolor from their lightness, skip, or copy.")
+    vividness: float | None = setting(
+        None, "Annealing temperature: 0.2 is vivid, 1.0 is calm; by default the weights' own. Only for heads with bins."
+    )
+    saturation: float | None = setting(
+        None, "Factor on chroma: 0 gives gray, 1 is as predicted; by default the weights' own."
+    )
+    colored: str = setting(
+        "recolor",
+        "What to do with color inputs: recolor from their lightness, skip, or copy.",
+        choices=("recolor", "skip", "copy"),
+    )
     format: str = setting("", "Output format; by default each input's own.")
     quality: int = setting(95, "Quality of JPEG and WebP outputs, 1..100.")
     suffix: str = setting("", "Text added to output names, before the extension.")
     recursive: bool = setting(True, "Descend into folders; their tree is mirrored.")
-    on_exist: str = setting("skip", "What to do where the output exists: skip, overwrite or error.")
+    on_exist: str = setting(
+        "skip", "What to do where the output exists.", choices=("skip", "overwrite", "error")
+    )
     fail_fast: bool = setting(False, "Stop at the first input that fails.")
     dry_run: bool = setting(False, "Say what would be done, and do nothing.")

@@ -49,13 +49,16 @@ def on_device(device: str) -> Any:
     return keras.device(device if ":" in device else f"{device}:0")
 
 
-def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Trace a function of tensors once per input shape; takes and returns NumPy arrays."""
+def compile_function(function: Callable[..., Any], shape: tuple[int | None, ...]) -> Callable[..., Any]:
+    """Trace a function of one float32 tensor; the result takes and returns NumPy arrays.
+
+    `shape` has None for what differs between calls: under TensorFlow there is then one trace for all.
+    """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        traced = tf.function(function, autograph=False)
+        traced = tf.function(function, input_signature=[tf.TensorSpec(shape, "float32")], autograph=False)
         return lambda array: keras.ops.convert_to_numpy(traced(tf.convert_to_tensor(array)))
     if backend == "jax":
         import jax

@@ -1,0 +1,36 @@
+"""`koala colorize`."""
+
+from typing import Annotated
+
+import typer
+
+from koalacli.cli.display import Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
+from koalacli.cli.options import command
+from koalacli.config import ColorizeConfig
+from koalacli.errors import UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+
+    @command(app, ColorizeConfig)
+    def colorize(
+        config: ColorizeConfig,
+        source: Annotated[str, typer.Argument(metavar="INPUT", help="A picture, a folder, a glob, or - for stdin.")],
+        output: Annotated[str, typer.Argument(metavar="OUTPUT", help="A folder, a picture, or - for stdout.")],
+        json: JsonFlag = False,
+        quiet: QuietFlag = False,
+        verbose: VerboseFlag = False,
+        report: ReportFlag = "",
+    ) -> None:
+        """Colorize black-and-white pictures: JPEG, PNG, WebP, TIFF, BMP.
+
+        Size, name, format and the lightness of every pixel are kept; only color is made.
+        A rerun does what is missing.
+        """
+        from koalacli.pipelines.colorize import colorize as run
+
+        if json and output == "-":
+            raise UsageError("--json and the picture cannot both go to standard output")
+        display = Display(as_json=json, quiet=quiet, verbose=verbose, report=report)
+        raise typer.Exit(display.show(run(source, output, config)))

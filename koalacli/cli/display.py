@@ -1,0 +1,135 @@
+"""What the user sees of a stream of records: a bar, plain lines, or JSON events; then a summary."""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from koalacli.records import Outcome, Record, Started
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON event per line on standard output; no bar.")]
+QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Show failures only.")]
+VerboseFlag = Annotated[bool, typer.Option("-v", "--verbose", help="Show every input, skipped ones too.")]
+ReportFlag = Annotated[str, typer.Option("--report", help="Write all records and the summary to this JSON file.")]
+
+PLAIN_INTERVAL = 10.0  # seconds between progress lines where there is no terminal
+
+
+class Display:
+    """Shows records as they come and sums them up.
+
+    Args:
+        as_json, quiet, verbose, report: the flags above.
+        verb: past participle for the summary: colorized.
+        unit: what is counted: images.
+    """
+
+    def __init__(
+        self, *, as_json: bool, quiet: bool, verbose: bool, report: str, verb: str = "colorized", unit: str = "images"
+    ):
+        self.as_json, self.quiet, self.verbose, self.report = as_json, quiet, verbose, report
+        self.verb, self.unit = verb, unit
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.events: list[dict[str, Any]] = []
+        self.outcomes: Counter[Outcome] = Counter()
+        self.started = self.last_line = time.perf_counter()
+        self.total = 0
+        self.device = ""
+
+    def show(self, records: Iterable[Started | Record]) -> int:
+        """Consume a pipeline; returns the exit code: 0, or 1 if any input failed."""
+        try:
+            with self._progress() as (progress, task):
+                for record in records:
+                    self._take(record, progress, task)
+        finally:  # an interrupted or failing run still tells what it did
+            self._finish()
+        return 1 if self.outcomes[Outcome.FAILED] else 0
+
+    def _take(self, record: Started | Record, progress: Progress | None, task: TaskID | None) -> None:
+        if self.as_json:
+            sys.stdout.write(json.dumps(record.as_event(), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        if self.report:
+            self.events.append(record.as_event())
+        if isinstance(record, Started):
+            self.total, self.device = record.total, record.device
+            self.started = self.last_line = time.perf_counter()  # loading the network is not the pictures' time
+            if progress and task is not None:
+                progress.update(task, total=record.total, device=record.device)
+            return
+        self.outcomes[record.outcome] += 1
+        self._say(record)
+        done = sum(self.outcomes.values())
+        if progress and task is not None:
+            progress.update(task, completed=done, rate=f"{self._rate():.1f}", failed=self.outcomes[Outcome.FAILED])
+        elif not (self.quiet or self.as_json) and time.perf_counter() - self.last_line > PLAIN_INTERVAL:
+            self.last_line = time.perf_counter()
+            self._line(f"{done}/{self.total} {self.unit}, {self._rate():.1f}/s, {self.outcomes[Outcome.FAILED]} failed")
+
+    def _say(self, record: Record) -> None:
+        if self.as_json:
+            return
+        if record.outcome == Outcome.FAILED:
+            self._line(f"failed: {record.reason}", style="red")
+        elif record.outcome == Outcome.PLANNED:
+            self._line(f"{record.source} -> {record.target}")
+        elif self.verbose or (record.outcome == Outcome.DONE and record.reason and not self.quiet):
+            remark = f" ({record.reason})" if record.reason else ""
+            self._line(f"{record.outcome}: {record.source}{remark}")
+
+    def _line(self, text: str, style: str = "") -> None:
+        self.console.print(text, style=style or None, markup=False)
+
+    def _rate(self) -> float:
+        return self.outcomes[Outcome.DONE] / max(time.perf_counter() - self.started, 1e-9)
+
+    @contextmanager
+    def _progress(self) -> Iterator[tuple[Progress | None, TaskID | None]]:
+        if self.quiet or self.as_json or not self.console.is_terminal:
+            yield None, None
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]} " + self.unit + "/s"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[failed]} failed · {task.fields[device]}"),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            yield progress, progress.add_task("loading", total=None, rate="-", failed=0, device="")
+
+    def _finish(self) -> None:
+        seconds = time.perf_counter() - self.started
+        summary = {
+            "event": "summary",
+            **{str(outcome): self.outcomes[outcome] for outcome in Outcome if outcome != Outcome.PLANNED},
+            "planned": self.outcomes[Outcome.PLANNED],
+            "seconds": round(seconds, 3),
+            "images_per_second": round(self._rate(), 3),
+            "device": self.device,
+        }
+        if self.as_json:
+            sys.stdout.write(json.dumps(summary) + "\n")
+            sys.stdout.flush()
+        elif not self.quiet and self.outcomes:
+            self._line(self._summary_line(seconds), style="red" if self.outcomes[Outcome.FAILED] else "green")
+        if self.report:
+            Path(self.report).write_text(json.dumps([*self.events, summary], indent=1, ensure_ascii=False), "utf-8")
+
+    def _summary_line(self, seconds: float) -> str:
+        if self.outcomes[Outcome.PLANNED]:
+            return f"would do {self.outcomes[Outcome.PLANNED]}, skip {self.outcomes[Outcome.SKIPPED]}; nothing was done"
+        return (
+            f"{self.outcomes[Outcome.DONE]} {self.unit} {self.verb}, {self.outcomes[Outcome.SKIPPED]} skipped, "
+            f"{self.outcomes[Outcome.FAILED]} failed; {seconds:.1f} s, {self._rate():.1f} {self.unit}/s on {self.device}"
+        )
