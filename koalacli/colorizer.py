@@ -1,10 +1,10 @@
 """Colorizer: the one path from lightness to color, used by every command and the Python API.
 
-    >>> from koalacli import Colorizer
-    >>> rgb8 = Colorizer().colorize(gray)   # gray: uint8 (H, W); rgb8: uint8 (H, W, 3)
+from koalacli import Colorizer
+
+rgb8 = Colorizer().colorize(gray)  # gray: uint8 (H, W); rgb8: uint8 (H, W, 3)
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from koalacli.color.gamut import merge_rgb8, merge_rgb16
 from koalacli.color.lab import Array, lightness_of
 from koalacli.color.upsample import enlarge_ab
 from koalacli.config import STRIDE, ReadOut
-from koalacli.errors import UsageError
+from koalacli.errors import KoalaError, UsageError
 from koalacli.stream import Stage, stream
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -51,10 +51,6 @@ class Colorizer:
         batch_size: int | str = "auto",
         **read_out: Any,
     ):
-        # oneDNN's kernels give a picture the same result in every batch, and are faster; TensorFlow
-        # turns them on by itself only on some processors. Both must be set before its first import.
-        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from koalacli.model import backend
         from koalacli.model.fold import fold_batch_norm
         from koalacli.model.weights import load_weights
@@ -127,16 +123,18 @@ class Colorizer:
         """Colorize pictures of any sizes, in order, reading ahead no more than a few batches."""
         ready: dict[int, Pixels] = {}
         following = 0
-        stage = Stage(
+        stage: Stage[tuple[int, Pixels], tuple[Array, Array], Pixels] = Stage(
             read=lambda item: self._open(item[1]),
             key=lambda work: work[1].shape,
             run=lambda works: list(self.predict_ab_of([work[1] for work in works])),
             write=lambda item, work, ab: self.merge(*work, ab, item[1].dtype),
         )
-        for (number, _), rgb in stream(
+        for (number, _), result in stream(
             enumerate(pictures), stage, batch_size=self.batch_size, workers=2, ahead=3 * self.batch_size
         ):
-            ready[number] = rgb
+            if isinstance(result, KoalaError):
+                raise result
+            ready[number] = result
             while following in ready:
                 yield ready.pop(following)
                 following += 1

@@ -71,8 +71,6 @@ class ColorizeConfig:
     quality: int = setting(95, "Quality of JPEG and WebP outputs, 1..100.")
     suffix: str = setting("", "Text added to output names, before the extension.")
     recursive: bool = setting(True, "Descend into folders; their tree is mirrored.")
-    on_exist: str = setting(
-        "skip", "What to do where the output exists.", choices=("skip", "overwrite", "error")
-    )
+    on_exist: str = setting("skip", "What to do where the output exists.", choices=("skip", "overwrite", "error"))
     fail_fast: bool = setting(False, "Stop at the first input that fails.")
     dry_run: bool = setting(False, "Say what would be done, and do nothing.")

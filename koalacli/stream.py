@@ -10,7 +10,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
-
 from typing import Any, Generic, TypeVar
 
 from koalacli.errors import KoalaError
@@ -33,8 +32,8 @@ class Stage(Generic[Item, Work, Done]):
 
     read: Callable[[Item], Work]
     key: Callable[[Work], Hashable]
-    run: Callable[[list[Work]], list[object]]
-    write: Callable[[Item, Work, object], Done]
+    run: Callable[[list[Work]], list[Any]]
+    write: Callable[[Item, Work, Any], Done]
 
 
 def stream(

@@ -131,5 +131,6 @@ class Display:
             return f"would do {self.outcomes[Outcome.PLANNED]}, skip {self.outcomes[Outcome.SKIPPED]}; nothing was done"
         return (
             f"{self.outcomes[Outcome.DONE]} {self.unit} {self.verb}, {self.outcomes[Outcome.SKIPPED]} skipped, "
-            f"{self.outcomes[Outcome.FAILED]} failed; {seconds:.1f} s, {self._rate():.1f} {self.unit}/s on {self.device}"
+            f"{self.outcomes[Outcome.FAILED]} failed; {seconds:.1f} s, {self._rate():.1f} {self.unit}/s"
+            f"{' on ' * bool(self.device)}{self.device}"
         )

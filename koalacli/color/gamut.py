@@ -50,7 +50,7 @@ def soft_encode(ab: Array, bins: Array) -> tuple[NDArray[np.int32], Array]:
     weight = np.empty((*ab.shape[:-1], 4), np.float32)
     table, origin = _bin_table(bins.tobytes(), len(bins))
     for corner, (da, db) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-        cell = (low + (da, db) - origin).astype(np.int64)
+        cell = (low + np.array((da, db)) - origin).astype(np.int64)
         inside = np.all((cell >= 0) & (cell < table.shape), axis=-1)
         cell = np.clip(cell, 0, np.array(table.shape) - 1)
         number = np.where(inside, table[cell[..., 0], cell[..., 1]], -1)
@@ -184,10 +184,9 @@ def _largest_chroma() -> Array:
     low, high = np.zeros(grid.shape, np.float32), np.full(grid.shape, 150, np.float32)
     for _ in range(14):  # 150 / 2**14 < 0.01 units
         middle = (low + high) / 2
-        linear = lab_to_linear_rgb(grid, plane * middle)
+        linear = lab_to_linear_rgb(grid, (plane * middle).astype(np.float32))
         inside = np.all((linear >= 0) & (linear <= 1), axis=-1, keepdims=True)
         low, high = np.where(inside, middle, low), np.where(inside, high, middle)
     chroma = low[..., 0]
     chroma = np.minimum(chroma, np.roll(chroma, -1, axis=1))
     return np.minimum(chroma, np.vstack([chroma[1:], chroma[-1:]])).astype(np.float32)
-

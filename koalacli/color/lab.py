@@ -47,7 +47,7 @@ def luminance_to_lightness(luminance: Array) -> Array:
 
 def lightness_to_luminance(lightness: Array) -> Array:
     """Relative luminance Y (0..1) from CIE L* (0..100)."""
-    return _inverse((np.asarray(lightness, np.float32) + 16) / 116)
+    return _inverse((np.asarray(lightness, np.float32) + np.float32(16)) / np.float32(116))
 
 
 def rgb_to_lab(rgb: Array) -> Array:
@@ -120,7 +120,7 @@ _ROOT_STEPS = 1 << 17
 def _linear_table(dtype: str) -> Array:
     """Linear light for every code value of uint8 or uint16."""
     top = np.iinfo(dtype).max
-    return srgb_to_linear(np.arange(top + 1, dtype=np.float32) / top)
+    return srgb_to_linear(np.arange(top + 1, dtype=np.float32) / np.float32(top))
 
 
 @functools.cache

@@ -7,9 +7,9 @@ import cv2
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
-from koalacli.errors import StorageFullError, UsageError
+from koalacli.errors import KoalaError, StorageFullError, UsageError
 from koalacli.io.paths import Job
-from koalacli.photograph import close_photograph, open_photograph
+from koalacli.photograph import Opened, close_photograph, open_photograph
 from koalacli.records import Outcome, Record, Started
 from koalacli.stream import Stage, stream
 
@@ -23,10 +23,10 @@ def run_jobs(jobs: list[Job], config: ColorizeConfig, skipped: int = 0) -> Itera
     colorizer = load_colorizer(config)
     workers = config.workers or max(2, os.cpu_count() or 2)
     cv2.setNumThreads(1)  # parallelism comes from the workers; more threads would only fight
-    stage = Stage(
+    stage: Stage[Job, Opened, Record] = Stage(
         read=lambda job: open_photograph(job, config, colorizer.shrink),
         key=lambda opened: None if opened.guide is None else opened.guide.shape,
-        run=lambda batch: list(colorizer.predict_ab_of([opened.guide for opened in batch])),
+        run=lambda batch: list(colorizer.predict_ab_of([opened.guide for opened in batch if opened.guide is not None])),
         write=lambda job, opened, ab: close_photograph(job, opened, ab, config, colorizer.merge),
     )
     yield Started(len(jobs) + skipped, colorizer.device, colorizer.weights.name, colorizer.batch_size)
@@ -34,8 +34,9 @@ def run_jobs(jobs: list[Job], config: ColorizeConfig, skipped: int = 0) -> Itera
     for job, result in stream(jobs, stage, batch_size=colorizer.batch_size, workers=workers, ahead=ahead):
         if isinstance(result, StorageFullError):
             raise result
-        failed = not isinstance(result, Record)
-        yield Record(job.source, job.target, Outcome.FAILED, str(result)) if failed else result
+        if isinstance(result, KoalaError):
+            result = Record(job.source, job.target, Outcome.FAILED, str(result))
+        yield result
 
 
 def load_colorizer(config: ColorizeConfig) -> Colorizer:

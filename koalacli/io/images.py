@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from koalacli.errors import InputError, KoalaError, UnsupportedError
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Pixels = NDArray[Any]  # uint8 or uint16
 FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "TIFF": "tiff", "BMP": "bmp"}
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -64,8 +65,8 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
         with Image.open(io.BytesIO(data)) as image:
             if image.format not in FORMATS:
                 raise UnsupportedError(f"{name}: {image.format} pictures are not supported")
-            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-                raise UnsupportedError(f"{name}: has {image.n_frames} frames; only single pictures are supported")
+            if (frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
+                raise UnsupportedError(f"{name}: has {frames} frames; only single pictures are supported")
             deep = _is_deep(image, data)
             image.load()
             exif = image.getexif()
@@ -100,7 +101,7 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
         return data[24] == 16  # IHDR: signature 8, length 4, type 4, width 4, height 4, depth
     if image.format == "TIFF":
         bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
-        return max(bits if isinstance(bits, tuple) else (bits,)) == 16
+        return bool(max(bits if isinstance(bits, tuple) else (bits,)) == 16)
     return image.mode in _SIXTEEN_BIT_MODES
 
 

@@ -3,7 +3,6 @@
 Nothing else in koala names TensorFlow, JAX or PyTorch at inference.
 """
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -77,8 +76,10 @@ def compile_function(function: Callable[..., Any], shape: tuple[int | None, ...]
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of any backend means that the batch did not fit."""
     name = type(error).__name__
-    return isinstance(error, MemoryError) or name in ("ResourceExhaustedError", "OutOfMemoryError") or (
-        name == "XlaRuntimeError" and "RESOURCE_EXHAUSTED" in str(error)
+    return (
+        isinstance(error, MemoryError)
+        or name in ("ResourceExhaustedError", "OutOfMemoryError")
+        or (name == "XlaRuntimeError" and "RESOURCE_EXHAUSTED" in str(error))
     )
 
 

@@ -192,8 +192,7 @@ def _parse(path: Path, header: dict[str, Any]) -> tuple[NetworkConfig, ReadOut]:
 
 
 def _check_shipped(path: Path) -> None:
-    sums = dict(
-        reversed(line.split(maxsplit=1)) for line in (path.parent / "SHA256SUMS").read_text("utf-8").splitlines()
-    )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sums.get(path.name):
+    sums = (path.parent / "SHA256SUMS").read_text("utf-8").split()
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if (digest, path.name) not in zip(sums[::2], sums[1::2], strict=True):
         raise WeightsError(f"{path}: does not match weights/SHA256SUMS; reinstall koala")
