@@ -1,0 +1,60 @@
+"""Fixtures for all tests: data beside the checkout, synthetic pictures, one loaded Colorizer."""
+
+import os
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from numpy.typing import NDArray
+from PIL import Image
+
+# Times are noisy on shared machines, and every run should test the same examples.
+settings.register_profile(
+    "koala", deadline=None, max_examples=30, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("koala")
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of photographs and clips beside the checkout; skips where it is absent."""
+    folder = Path(os.environ.get("KOALA_SHARED", ROOT.parent / "shared"))
+    if not (folder / "historical").is_dir():
+        pytest.skip(f"no photographs at {folder}; set KOALA_SHARED to run this test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def examples() -> list[Path]:
+    """The photographs that come with koala."""
+    return sorted((ROOT / "examples").glob("*.jpg"))
+
+
+@pytest.fixture(scope="session")
+def gray(examples: list[Path]) -> NDArray[np.uint8]:
+    """A real photograph, gray uint8 (120, 160)."""
+    with Image.open(examples[0]) as image:
+        return np.asarray(image.convert("L").resize((160, 120)))
+
+
+@pytest.fixture(scope="session")
+def colorizer():
+    """The shipped weights, loaded once."""
+    from koalacli import Colorizer
+
+    return Colorizer(device="cpu")
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any attempt to open a connection fails the test."""
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise AssertionError("a network connection was attempted")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)

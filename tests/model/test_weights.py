@@ -1,0 +1,103 @@
+"""Weights files: strict, checked, unable to execute."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from koalacli.config import ReadOut
+from koalacli.errors import WeightsError
+from koalacli.model.weights import load_weights, network_tensors, save_weights, shipped_weights
+
+KOALA = shipped_weights()["koala"]
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """The shipped weights."""
+    return load_weights("koala")
+
+
+def header_of(path: Path) -> dict[str, object]:
+    """The JSON that a weights file carries."""
+    with safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()["koala"])
+
+
+def test_saving_and_loading_keeps_everything(loaded, tmp_path: Path) -> None:
+    """A file written from a loaded network loads to the same arrays, settings and record."""
+    path = tmp_path / "copy.safetensors"
+    digest = save_weights(path, loaded.network, ReadOut(size=224), loaded.record)
+    again = load_weights(path)
+    assert again.digest == digest
+    assert again.read_out == ReadOut(size=224)
+    assert again.record == loaded.record
+    expected = network_tensors(loaded.network)
+    assert all(np.array_equal(value, expected[name]) for name, value in network_tensors(again.network).items())
+
+
+def test_shipped_weights_match_their_sums() -> None:
+    """Every shipped file is listed with its SHA-256, and stays below 40 MB in float16."""
+    for path in shipped_weights().values():
+        load_weights(path.stem)
+        assert path.stat().st_size < 40_000_000
+
+
+@pytest.mark.parametrize("keep", [0, 7, 1000, 100_000, -1])
+def test_a_truncated_file_is_refused(tmp_path: Path, keep: int) -> None:
+    """Cut anywhere, the file is reported as damaged."""
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(KOALA.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match=r"cut\.safetensors"):
+        load_weights(path)
+
+
+def test_one_flipped_bit_is_refused(tmp_path: Path) -> None:
+    """A file that was altered anywhere in its arrays does not load."""
+    path = tmp_path / "flipped.safetensors"
+    data = bytearray(KOALA.read_bytes())
+    data[-1000] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match="digest"):
+        load_weights(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 99},
+        {"network": {"preset": "koala"}},
+        {"network": {"preset": "unknown"}},
+        {"network": None},
+        {"read_out": {"size": "__import__('os')"}},
+        {"record": "other"},
+    ],
+)
+def test_an_altered_header_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    """Another network, format or record than was written does not load."""
+    path = tmp_path / "altered.safetensors"
+    header = {**header_of(KOALA), **change}
+    save_file(load_file(KOALA), path, metadata={"koala": json.dumps(header)})
+    with pytest.raises(WeightsError):
+        load_weights(path)
+
+
+def test_other_safetensors_are_refused(tmp_path: Path) -> None:
+    """A file of another program is not a koala weights file."""
+    path = tmp_path / "other.safetensors"
+    save_file({"x": np.zeros(3, np.float32)}, path)
+    with pytest.raises(WeightsError, match="not a koala weights file"):
+        load_weights(path)
+
+
+def test_shipped_weights_are_checked_against_the_sums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shipped file that was replaced is refused even if it is whole in itself."""
+    shutil.copy(KOALA, tmp_path / "koala.safetensors")
+    (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  koala.safetensors\n")
+    monkeypatch.setattr("koalacli.model.weights.weights_folder", lambda: tmp_path)
+    with pytest.raises(WeightsError, match="SHA256SUMS"):
+        load_weights("koala")

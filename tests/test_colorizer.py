@@ -1,0 +1,128 @@
+"""The Colorizer: any size, any depth, same result in any company."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from koalacli import Colorizer, KoalaError
+from koalacli.color.gamut import merge_rgb16
+from koalacli.color.lab import lightness_of, rgb_to_lab
+from koalacli.colorizer import pad_to_stride
+from koalacli.errors import DeviceError, UsageError, WeightsError
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (5000, 20), (33, 47), (120, 160)])
+def test_any_size_comes_back_in_its_size(colorizer: Colorizer, shape: tuple[int, int]) -> None:
+    """Down to a single pixel and up to extreme ratios, height and width are kept."""
+    gray = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    rgb8 = colorizer.colorize(gray)
+    assert rgb8.shape == (*shape, 3)
+    assert rgb8.dtype == np.uint8
+    assert np.abs(rgb_to_lab(rgb8 / np.float32(255))[..., :1] - lightness_of(gray)).max() <= 0.6
+
+
+def test_sixteen_bits_stay_sixteen(colorizer: Colorizer, gray: np.ndarray) -> None:
+    """uint16 in, uint16 out, lightness to 0.02."""
+    deep = gray.astype(np.uint16) * 251 + 7
+    rgb16 = colorizer.colorize(deep)
+    assert rgb16.dtype == np.uint16
+    assert np.abs(rgb_to_lab(rgb16 / np.float32(65535))[..., :1] - lightness_of(deep)).max() <= 0.02
+
+
+def test_a_real_photograph_gets_color(colorizer: Colorizer, gray: np.ndarray) -> None:
+    """The result is visibly not gray, and not one flat tint."""
+    ab = rgb_to_lab(colorizer.colorize(gray) / np.float32(255))[..., 1:]
+    assert np.hypot(ab[..., 0], ab[..., 1]).mean() > 4
+    assert ab.std(axis=(0, 1)).max() > 2
+
+
+def test_company_does_not_change_a_result(colorizer: Colorizer, gray: np.ndarray) -> None:
+    """The same picture gives the same bytes alone, in any batch, at any place in it."""
+    others = [np.random.default_rng(seed).integers(0, 256, gray.shape, dtype=np.uint8) for seed in range(6)]
+    alone = colorizer.colorize(gray)
+    for place in (0, 2, 5):
+        pictures = [*others[:place], gray, *others[place:]]
+        assert np.array_equal(list(colorizer.stream(pictures))[place], alone)
+
+
+def test_batch_size_does_not_change_a_result(gray: np.ndarray, colorizer: Colorizer) -> None:
+    """Batches of one, three and eight give the same bytes."""
+    pictures = [np.roll(gray, shift, axis=1) for shift in range(0, 45, 5)]
+    expected = list(colorizer.stream(pictures))
+    for batch_size in (1, 3, 8):
+        other = Colorizer(device="cpu", batch_size=batch_size)
+        assert all(map(np.array_equal, other.stream(pictures), expected))
+
+
+def test_stream_keeps_the_order_of_mixed_sizes(colorizer: Colorizer) -> None:
+    """Pictures come back in order although batches are made by shape."""
+    shapes = [(64, 64), (64, 128), (64, 64), (128, 64), (64, 128), (64, 64)] * 2
+    pictures = [np.full(shape, 90 + number, np.uint8) for number, shape in enumerate(shapes)]
+    results = list(colorizer.stream(iter(pictures)))
+    assert [rgb.shape[:2] for rgb in results] == shapes
+    for gray, rgb in zip(pictures, results, strict=True):
+        assert np.abs(lightness_of(rgb) - lightness_of(gray)).max() <= 0.6
+
+
+def test_true_color_never_leaks_into_the_input(colorizer: Colorizer, gray: np.ndarray) -> None:
+    """Pictures of equal lightness and opposite tints give the same result, to one code value."""
+    lightness = np.clip(lightness_of(gray), 15, 85)
+    tints = (np.full((*gray.shape, 2), sign * 12, np.float32) for sign in (-1, 1))
+    cold, warm = (colorizer.colorize(merge_rgb16(lightness, tint)).astype(int) for tint in tints)
+    assert np.abs(cold - warm).max() <= 257
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 100), st.integers(1, 100))
+def test_padding_reflects_to_the_stride(height: int, width: int) -> None:
+    """Padded sides are multiples of 32 and the picture itself is untouched."""
+    picture = np.random.default_rng(0).random((1, height, width, 1), np.float32)
+    padded = pad_to_stride(picture)
+    assert padded.shape[1] % 32 == 0
+    assert padded.shape[2] % 32 == 0
+    assert np.array_equal(padded[:, :height, :width], picture)
+
+
+def test_prediction_of_any_size_is_cropped_back(colorizer: Colorizer) -> None:
+    """The raw network call takes any height and width too."""
+    assert colorizer.predict_ab(np.full((1, 50, 70, 1), 50, np.float32)).shape == (1, 13, 18, 2)
+
+
+def test_out_of_memory_halves_the_batch(gray: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that does not fit is run in halves, with the same result."""
+    colorizer = Colorizer(device="cpu", batch_size=8)
+    guides = [colorizer.shrink(lightness_of(np.roll(gray, shift, axis=0))) for shift in range(8)]
+    expected = colorizer.predict_ab_of(guides)
+    predict = colorizer._predict
+
+    def small_memory(batch: np.ndarray) -> np.ndarray:
+        if len(batch) > 2:
+            raise MemoryError
+        return predict(batch)
+
+    monkeypatch.setattr(colorizer, "_predict", small_memory)
+    assert np.array_equal(colorizer.predict_ab_of(guides), expected)
+    assert colorizer.batch_size == 2
+
+
+def test_saturation_zero_is_gray(gray: np.ndarray) -> None:
+    """Without saturation the picture comes back as it was."""
+    rgb8 = Colorizer(device="cpu", saturation=0.0).colorize(gray)
+    assert np.abs(rgb8.astype(int) - gray[..., None]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"device": "gpu:7"}, DeviceError),
+        ({"weights": "no-such"}, WeightsError),
+        ({"size": 100}, UsageError),
+        ({"vividness": 0.0}, UsageError),
+        ({"saturation": -1.0}, UsageError),
+    ],
+)
+def test_wrong_wishes_are_refused(arguments: dict[str, object], error: type[KoalaError]) -> None:
+    """What cannot be granted raises, and is never replaced by something else."""
+    with pytest.raises(error):
+        Colorizer(**{"device": "cpu", **arguments})
