@@ -52,13 +52,11 @@ class Colorizer:
         **read_out: Any,
     ):
         from koalacli.model import backend
-        from koalacli.model.fold import fold_batch_norm
         from koalacli.model.weights import load_weights
 
         self.device = backend.choose_device(device)
         with backend.on_device(self.device):
-            self.weights = load_weights(weights)
-            self._network = fold_batch_norm(self.weights.network)
+            self.weights = load_weights(weights, folded=True)
         self.read_out = _checked(replace(self.weights.read_out, **read_out))
         self.batch_size = AUTO_BATCH[self.device.split(":")[0]] if batch_size == "auto" else int(batch_size)
         self._predict = backend.compile_function(self._forward, (None, None, None, 1))
@@ -162,7 +160,7 @@ class Colorizer:
     def _forward(self, lightness: Any) -> Any:
         from koalacli.model.heads import HEADS
 
-        network = self._network
+        network = self.weights.network
         outputs = network.model(lightness, training=False)
         read_out = HEADS[network.config.head].read_out
         return read_out(outputs, network.tables, network.config, self.read_out.vividness) * self.read_out.saturation

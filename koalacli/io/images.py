@@ -161,8 +161,15 @@ def _collapse_gray(rgb: Pixels) -> Pixels:
     return rgb
 
 
+# TIFF tags that describe how the pixels are stored, not the picture: size, depth, strips, tiles,
+# color tables, profiles. They would be lies about the new file.
+_STORAGE_TAGS = {254, 255, *range(256, 267), 273, *range(277, 282), 284, *range(290, 293), 317, *range(320, 326)}
+_STORAGE_TAGS |= {330, 338, 339, 340, 341, 347, 700, 33723, 34377, 34675}
+
+
 def _metadata(image: Image.Image, exif: Image.Exif) -> Metadata:
-    exif.pop(ORIENTATION, None)
+    for tag in (ORIENTATION, *_STORAGE_TAGS):
+        exif.pop(tag, None)
     dpi = image.info.get("dpi")
     xmp = image.info.get("xmp", b"")
     return Metadata(

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from koalacli.config import NetworkConfig, ReadOut
 from koalacli.errors import WeightsError
+from koalacli.model.fold import Tensors, fold_tensors
 from koalacli.model.network import Network, build_network
 from koalacli.model.presets import PRESETS
 
 FORMAT = 1
 SUFFIX = ".safetensors"
 MAX_BINS, MAX_EMBEDDING = 4096, 65536  # a header must not make koala allocate absurdities
-Tensors = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,12 @@ def save_weights(path: Path, network: Network, read_out: ReadOut, record: dict[s
     return digest
 
 
-def load_weights(name_or_path: str | Path) -> Weights:
+def load_weights(name_or_path: str | Path, *, folded: bool = False) -> Weights:
     """Load shipped weights by name or any weights file by path.
+
+    Args:
+        name_or_path: shipped weights win over a file of the same name.
+        folded: fold BatchNorm into the convolutions: faster, and only good for inference.
 
     Raises:
         WeightsError: missing, truncated, altered, or not matching the network it names.
@@ -95,8 +99,8 @@ def load_weights(name_or_path: str | Path) -> Weights:
     tables = {key: tensors[key].astype(np.float32) for key in TABLES if key in tensors}
     if config.bins and tables.get("gamut_bins", np.empty(0)).shape != (config.bins, 2):
         raise WeightsError(f"{path}: gamut_bins are missing or of the wrong shape")
-    network = build_network(config, tables)
-    fill_network(network, tensors, str(path))
+    network = build_network(config, tables, folded=folded)
+    fill_network(network, fold_tensors(tensors) if folded else tensors, str(path))
     return Weights(path.stem, network, read_out, header["record"], digest)
 
 

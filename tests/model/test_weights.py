@@ -101,3 +101,12 @@ def test_shipped_weights_are_checked_against_the_sums(tmp_path: Path, monkeypatc
     monkeypatch.setattr("koalacli.model.weights.weights_folder", lambda: tmp_path)
     with pytest.raises(WeightsError, match="SHA256SUMS"):
         load_weights("koala")
+
+
+def test_folded_weights_give_the_same_outputs(loaded) -> None:
+    """With BatchNorm folded into the convolutions the network computes the same function."""
+    folded = load_weights("koala", folded=True)
+    lightness = np.random.default_rng(0).uniform(0, 100, (2, 64, 64, 1)).astype(np.float32)
+    plain, fast = (np.asarray(weights.network.model(lightness, training=False)) for weights in (loaded, folded))
+    assert len(folded.network.model.layers) < len(loaded.network.model.layers)
+    assert np.abs(plain - fast).max() < 1e-3 * np.abs(plain).max()
