@@ -127,14 +127,16 @@ def merge_rgb8(lightness: Array, ab: Array) -> NDArray[np.uint8]:
     # OpenCV's conversion to linear light is clipped, precise to 1e-4 and thirty times faster
     # than NumPy's; a clipped channel marks the few colors that have to be reduced.
     linear = cv2.cvtColor(cv2.merge([lightness[..., 0], ab[..., 0], ab[..., 1]]), cv2.COLOR_Lab2LRGB)
-    outside = cv2.inRange(linear, (1e-6,) * 3, (1 - 1e-6,) * 3) == 0
-    if outside.any():
-        reduced = _reduce_chroma(lightness[outside], ab[outside])
-        linear[outside] = np.clip(lab_to_linear_rgb(lightness[outside], reduced), 0, 1)
+    inside = cv2.inRange(linear, (1e-6,) * 3, (1 - 1e-6,) * 3)
+    outside = np.flatnonzero(inside.ravel() == 0)
+    if len(outside):
+        kept = lightness.reshape(-1, 1)[outside]
+        reduced = _reduce_chroma(kept, ab.reshape(-1, 2)[outside])
+        linear.reshape(-1, 3)[outside] = np.clip(lab_to_linear_rgb(kept, reduced), 0, 1)
     index = cv2.sqrt(linear)
-    index *= _CODE_STEPS - 1
-    index += 0.5
-    return _code_table()[index.astype(np.uint16)]
+    index *= np.float32(_CODE_STEPS - 1)
+    index += np.float32(0.5)
+    return np.take(_code_table(), index.astype(np.uint16))
 
 
 def merge_rgb16(lightness: Array, ab: Array) -> NDArray[np.uint16]:

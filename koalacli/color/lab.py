@@ -100,12 +100,15 @@ def lightness_of(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Array:
         return _gray_lightness(pixels.dtype.name)[pixels][..., None]
     linear = _linear_table(pixels.dtype.name)
     weights = _XYZ_SCALED_FROM_RGB[1]
-    luminance = (linear * weights[0])[pixels[..., 0]]
-    luminance += (linear * weights[1])[pixels[..., 1]]
-    luminance += (linear * weights[2])[pixels[..., 2]]
+    if pixels.dtype == np.uint8:
+        luminance = cv2.transform(cv2.LUT(pixels, linear[None, :, None] * weights), np.ones((1, 3), np.float32))
+    else:
+        luminance = sum((linear * weight)[pixels[..., channel]] for channel, weight in enumerate(weights))
     # np.cbrt is slow; the square root makes a table of moderate size dense where L* is steep.
-    index = cv2.sqrt(luminance) * np.float32(_ROOT_STEPS - 1)
-    return _lightness_by_root()[np.minimum(index + np.float32(0.5), _ROOT_STEPS - 1).astype(np.int32)][..., None]
+    index = cv2.sqrt(luminance)
+    index *= np.float32(_ROOT_STEPS - 1)
+    index += np.float32(0.5)
+    return np.take(_lightness_by_root(), index.astype(np.int32).reshape(pixels.shape[:2]), mode="clip")[..., None]
 
 
 def luma_of(rgb8: NDArray[np.uint8]) -> NDArray[np.uint8]:

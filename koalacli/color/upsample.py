@@ -30,9 +30,7 @@ def enlarge_ab(ab: Array, lightness: Array, guide: Array) -> Array:
     size = (lightness.shape[1], lightness.shape[0])
     slope = cv2.resize(slope, size, interpolation=cv2.INTER_LINEAR)
     offset = cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR)
-    slope *= lightness
-    slope += offset
-    return slope
+    return cv2.add(cv2.multiply(slope, cv2.merge([lightness, lightness])), offset)
 
 
 def guided_coefficients(ab: Array, guide: Array) -> tuple[Array, Array]:
