@@ -64,7 +64,7 @@ class Display:
             self.total, self.device = record.total, record.device
             self.started = self.last_line = time.perf_counter()  # loading the network is not the pictures' time
             if progress and task is not None:
-                progress.update(task, total=record.total, device=record.device)
+                progress.update(task, description=self.verb, total=record.total, device=record.device)
             return
         self.outcomes[record.outcome] += 1
         self._say(record)
