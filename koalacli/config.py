@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 STRIDE = 32  # every network accepts sides that are multiples of this many pixels
+MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode on a common machine
 
 
 def setting(default: Any, help: str, **extra: Any) -> Any:
@@ -47,12 +48,14 @@ class ReadOut:
 
 @dataclass(frozen=True)
 class ColorizeConfig:
-    """Settings of `koala colorize`."""
+    """Settings of `koala colorize`. Fields with `shapes=False` do not change what an output holds."""
 
-    weights: str = setting("koala", "Name of shipped weights, or path of a weights file.")
-    device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.")
-    batch_size: str = setting("auto", "Pictures per network call: auto or a number.")
-    workers: int | None = setting(None, "Threads that read, and as many that write; by default one per core.")
+    weights: str = setting("koala", "Name of shipped weights, or path of a weights file.", shapes=False)
+    device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.", shapes=False)
+    batch_size: str = setting("auto", "Pictures per network call: auto or a number.", shapes=False)
+    workers: int | None = setting(
+        None, "Threads that read, and as many that write; by default one per core.", shapes=False
+    )
     size: int | None = setting(
         None, "Short side, in pixels, of the picture that the network sees; by default the weights' own."
     )
@@ -68,9 +71,35 @@ class ColorizeConfig:
         choices=("recolor", "skip", "copy"),
     )
     format: str = setting("", "Output format; by default each input's own.")
-    quality: int = setting(95, "Quality of JPEG and WebP outputs, 1..100.")
-    suffix: str = setting("", "Text added to output names, before the extension.")
-    recursive: bool = setting(True, "Descend into folders; their tree is mirrored.")
-    on_exist: str = setting("skip", "What to do where the output exists.", choices=("skip", "overwrite", "error"))
-    fail_fast: bool = setting(False, "Stop at the first input that fails.")
-    dry_run: bool = setting(False, "Say what would be done, and do nothing.")
+    quality: int = setting(
+        95, "Quality of lossy outputs, 1..100; of the new chroma alone where a gray JPEG keeps its luma."
+    )
+    chroma_subsampling: str = setting(
+        "auto",
+        "Chroma at full (444) or half size (420); auto halves it only where a gray JPEG keeps its luma.",
+        choices=("auto", "444", "420"),
+    )
+    lossless_luma: bool = setting(True, "Keep the luma of a gray JPEG bit for bit when a JPEG is made of it.")
+    strip_metadata: bool = setting(False, "Leave out EXIF, XMP, IPTC and texts; the color profile stays.")
+    provenance: bool = setting(True, "Say in XMP that the color is a guess, made by which weights.")
+    preserve_times: bool = setting(False, "Give outputs the modification times of their inputs.")
+    verify: bool = setting(False, "Decode every output and compare its luma with the input's.", shapes=False)
+    max_pixels: int = setting(
+        MAX_PIXELS, "Refuse pictures with more pixels than this, all frames counted.", shapes=False
+    )
+    suffix: str = setting("", "Text added to output names, before the extension.", shapes=False)
+    recursive: bool = setting(True, "Descend into folders; their tree is mirrored.", shapes=False)
+    follow_links: bool = setting(
+        False, "Follow links to folders, and links to files that lead out of the input folder.", shapes=False
+    )
+    shard: str = setting("", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.",
+                         shapes=False)
+    on_exist: str = setting(
+        "skip",
+        "What to do where the output exists; skip still redoes it if the input, the settings or the weights changed.",
+        choices=("skip", "overwrite", "error"),
+        shapes=False,
+    )
+    retry_failed: bool = setting(False, "Try inputs again that an earlier run could not read.", shapes=False)
+    fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
+    dry_run: bool = setting(False, "Say what would be done, and do nothing.", shapes=False)

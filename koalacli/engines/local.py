@@ -1,42 +1,75 @@
 """Run a work list on this machine: reader and writer threads around one network."""
 
 import os
+import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
+import numpy as np
 
+import koalacli
+from koalacli.color.lab import Array
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.errors import KoalaError, StorageFullError, UsageError
+from koalacli.io.metadata import Provenance
 from koalacli.io.paths import Job
-from koalacli.photograph import Opened, close_photograph, open_photograph
+from koalacli.journal import Journal, digest_settings
+from koalacli.photograph import Opened, Setup, close_photograph, open_photograph
 from koalacli.records import Outcome, Record, Started
 from koalacli.stream import Stage, stream
 
 
-def run_jobs(jobs: list[Job], config: ColorizeConfig, skipped: int = 0) -> Iterator[Started | Record]:
+def run_jobs(
+    jobs: list[Job], config: ColorizeConfig, folder: Path | None = None, skipped: int = 0
+) -> Iterator[Started | Record]:
     """Colorize every job; yields Started, then a Record per job as they finish.
+
+    Args:
+        jobs: the work list.
+        config: see ColorizeConfig.
+        folder: the output folder, whose journal tells what earlier runs did; None for a single file.
+        skipped: inputs that the caller reports itself; they count in the total.
 
     Raises:
         StorageFullError: the output device is full; what is written so far is whole.
     """
     colorizer = load_colorizer(config)
     workers = config.workers or max(2, os.cpu_count() or 2)
-    cv2.setNumThreads(1)  # parallelism comes from the workers; more threads would only fight
+    quiet_libraries()
+    setup = Setup(config, colorizer, provenance_of(colorizer), open_journal(folder, config, colorizer))
     stage: Stage[Job, Opened, Record] = Stage(
-        read=lambda job: open_photograph(job, config, colorizer.shrink),
-        key=lambda opened: None if opened.guide is None else opened.guide.shape,
-        run=lambda batch: list(colorizer.predict_ab_of([opened.guide for opened in batch if opened.guide is not None])),
-        write=lambda job, opened, ab: close_photograph(job, opened, ab, config, colorizer.merge),
+        read=lambda job: open_photograph(job, setup),
+        key=lambda opened: opened.canvas.guides[0].shape if opened.canvas else None,
+        run=lambda batch: list(predict(colorizer, batch)),
+        write=lambda job, opened, colors: close_photograph(job, opened, colors, setup),
     )
     yield Started(len(jobs) + skipped, colorizer.device, colorizer.weights.name, colorizer.batch_size)
-    ahead = 3 * colorizer.batch_size + 2 * workers
+    ahead = colorizer.batch_size + 2 * workers
     for job, result in stream(jobs, stage, batch_size=colorizer.batch_size, workers=workers, ahead=ahead):
         if isinstance(result, StorageFullError):
             raise result
         if isinstance(result, KoalaError):
             result = Record(job.source, job.target, Outcome.FAILED, str(result))
         yield result
+
+
+def predict(colorizer: Colorizer, batch: list[Opened]) -> list[list[Array]]:
+    """Small ab for every guide of every photograph; guides of equal size go through the network together."""
+    before = colorizer.batch_size
+    guides = [(place, guide) for place, opened in enumerate(batch) if opened.canvas for guide in opened.canvas.guides]
+    colors: list[Array | None] = [None] * len(guides)
+    for shape in dict.fromkeys(guide.shape for _, guide in guides):
+        alike = [number for number, (_, guide) in enumerate(guides) if guide.shape == shape]
+        for number, ab in zip(alike, colorizer.predict_ab_of([guides[number][1] for number in alike]), strict=True):
+            colors[number] = ab
+    if colorizer.batch_size < before:
+        batch[0].remarks.append(f"out of memory: {colorizer.batch_size} pictures per network call from here on")
+    results: list[list[Array]] = [[] for _ in batch]
+    for (place, _), ab in zip(guides, colors, strict=True):
+        results[place].append(np.asarray(ab))
+    return results
 
 
 def load_colorizer(config: ColorizeConfig) -> Colorizer:
@@ -46,3 +79,20 @@ def load_colorizer(config: ColorizeConfig) -> Colorizer:
     asked = {"size": config.size, "vividness": config.vividness, "saturation": config.saturation}
     read_out = {key: value for key, value in asked.items() if value is not None}
     return Colorizer(config.weights, config.device, batch_size=config.batch_size, **read_out)
+
+
+def provenance_of(colorizer: Colorizer) -> Provenance:
+    """Who makes the color, for the outputs' metadata."""
+    return Provenance(f"koala {koalacli.__version__}", colorizer.weights.name, f"sha256:{colorizer.weights.digest}")
+
+
+def open_journal(folder: Path | None, config: ColorizeConfig, colorizer: Colorizer | None = None) -> Journal:
+    """The journal of an output folder; without a Colorizer, as for a dry run, weights are not compared."""
+    return Journal(folder, digest_settings(config), colorizer.weights.digest if colorizer else "")
+
+
+def quiet_libraries() -> None:
+    """Decoders must neither start threads beside koala's own nor talk to the terminal: errors reach the records."""
+    cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    warnings.filterwarnings("ignore", module=r"PIL\..*")

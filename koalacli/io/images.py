@@ -1,12 +1,13 @@
-"""Read stills: from bytes to pixels that mean one thing, with everything that must be carried over.
+"""Read pictures: from bytes to pixels that mean one thing, with everything that must be carried over.
 
 Pillow sniffs and decodes; OpenCV decodes what Pillow would reduce to 8 bits. Whatever goes
 wrong inside a decoder is the file's fault and becomes an InputError.
 """
 
 import io
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,44 +15,84 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image
 
+from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, KoalaError, UnsupportedError
+from koalacli.io.metadata import Metadata, orientation_of, read_metadata
+from koalacli.io.profiles import SRGB as SRGB
+from koalacli.io.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
 
 Pixels = NDArray[Any]  # uint8 or uint16
-FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "TIFF": "tiff", "BMP": "bmp"}
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+FORMATS = {
+    "JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "TIFF": "tiff", "BMP": "bmp", "DIB": "bmp",
+    "GIF": "gif", "AVIF": "avif", "HEIF": "heic", "JPEG2000": "jp2",
+}  # fmt: skip
+HOLD_FRAMES = ("PNG", "GIF", "WEBP", "TIFF", "AVIF")
+MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
+
+Image.MAX_IMAGE_PIXELS = None  # `check_size` refuses by koala's own limit, in every frame
+with suppress(ImportError):  # an extra: HEIC needs a decoder of its own
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 
 @dataclass(frozen=True)
-class Metadata:
-    """What a file says about its picture; carried over as it is. Orientation is already applied."""
-
-    exif: bytes = b""
-    xmp: bytes = b""
-    icc: bytes = b""  # of the pixels as held here: empty means sRGB
-    dpi: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One decoded still.
+class Frame:
+    """One page of a TIFF, one frame of an animation.
 
     Attributes:
         pixels: gray (H, W) or rgb (H, W, 3), uint8 or uint16, gamma-encoded sRGB, upright.
         alpha: (H, W) of the same dtype, or None.
+        milliseconds: how long it is shown; 0 for stills.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    milliseconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded file.
+
+    Attributes:
+        pixels, alpha: of the first frame; see Frame.
         format: key of `io.codecs.CODECS`.
         metadata: see Metadata.
+        more: the frames after the first.
+        milliseconds: how long the first frame is shown.
+        loop: how often an animation is repeated; 0 is for ever, None where the file does not say.
+        lossless: whether the file holds its pixels bit for bit.
+        compressed: whether it was worth its maker's while to pack them; only TIFF says no.
+        remark: what had to be decided on the way; one line, or nothing.
     """
 
     pixels: Pixels
     alpha: Pixels | None = None
     format: str = "png"
     metadata: Metadata = field(default_factory=Metadata)
+    more: tuple[Frame, ...] = ()
+    milliseconds: float = 0.0
+    loop: int | None = None
+    lossless: bool = True
+    compressed: bool = True
+    remark: str = ""
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """All frames, in order."""
+        return (Frame(self.pixels, self.alpha, self.milliseconds), *self.more)
 
 
-def read_picture(source: Path | bytes, name: str = "") -> Picture:
-    """Decode a still from a path or from its bytes.
+def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode a picture, with all its frames, from a path or from its bytes.
+
+    Args:
+        source: path, or the file's bytes.
+        name: for messages, where the source is bytes.
+        max_pixels: of all frames together; more are refused before anything is allocated.
 
     Raises:
         InputError: not a picture, damaged, or unreadable; the message starts with the name.
@@ -59,19 +100,46 @@ def read_picture(source: Path | bytes, name: str = "") -> Picture:
     """
     name = name or (str(source) if isinstance(source, Path) else "standard input")
     with decoder_errors(name):
-        data = source.read_bytes() if isinstance(source, Path) else source
+        data = read_bytes(source) if isinstance(source, Path) else source
         if not data:
-            raise InputError(f"{name}: the file is empty")
+            raise InputError("the file is empty")
         with Image.open(io.BytesIO(data)) as image:
-            if image.format not in FORMATS:
-                raise UnsupportedError(f"{name}: {image.format} pictures are not supported")
-            if (frames := getattr(image, "n_frames", 1)) > 1 and image.format != "MPO":
-                raise UnsupportedError(f"{name}: has {frames} frames; only single pictures are supported")
-            deep = _is_deep(image, data)
-            image.load()
-            exif = image.getexif()
-            pixels, alpha = _decode_deep(data, exif.get(ORIENTATION, 1), name) if deep else _decode(image)
-            return Picture(pixels, alpha, FORMATS[image.format], _metadata(image, exif))
+            count = check_support(image, data, max_pixels)
+            exif_orientation = orientation_of(image.getexif())
+            # Metadata of the first page stands for the file; later pages have their own only in TIFF.
+            frames, remark = _read_frames(image, data, count)
+            image.seek(0)
+            upright = 1 if image.format == "HEIF" else exif_orientation  # its decoder turns by itself
+            if upright != 1:
+                frames = [_turned(frame, upright) for frame in frames]
+            height, width = frames[0].pixels.shape[:2]
+            return Picture(
+                frames[0].pixels,
+                frames[0].alpha,
+                FORMATS[str(image.format)],
+                read_metadata(image, data, (width, height), 1),
+                tuple(frames[1:]),
+                frames[0].milliseconds,
+                image.info.get("loop"),
+                _is_lossless(image, data),
+                image.info.get("compression") != "raw",
+                remark,
+            )
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole content of a file that stays what it is while it is read.
+
+    Raises:
+        InputError: it changes meanwhile.
+    """
+    with path.open("rb") as file:
+        before = os.fstat(file.fileno())
+        data = file.read()
+        after = path.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
+        raise InputError("the file changed while it was read; run again when it is complete")
+    return data
 
 
 @contextmanager
@@ -79,8 +147,8 @@ def decoder_errors(name: str) -> Iterator[None]:
     """Turn whatever a decoder raises into an InputError that names the file."""
     try:
         yield
-    except KoalaError:
-        raise
+    except KoalaError as error:
+        raise type(error)(f"{name}: {error}") from error
     except FileNotFoundError as error:
         raise InputError(f"{name}: the file is gone") from error
     except MemoryError as error:
@@ -88,11 +156,41 @@ def decoder_errors(name: str) -> Iterator[None]:
     # Decoders fail in whatever way their authors did not foresee: struct.error, SyntaxError, ...
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if "cannot identify image file" in reason:
+            reason = "not a picture, or of a kind that is not supported"
         raise InputError(f"{name}: cannot be read as a picture ({reason})") from error
 
 
-ORIENTATION = 0x0112  # EXIF tag
-_SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I")
+def check_support(image: Image.Image, data: bytes, max_pixels: int) -> int:
+    """Refuse by name what cannot be carried through; returns the number of frames.
+
+    Raises:
+        UnsupportedError.
+    """
+    if image.format not in FORMATS:
+        raise UnsupportedError(f"{image.format} pictures are not supported")
+    count = getattr(image, "n_frames", 1) if image.format in HOLD_FRAMES else 1
+    pixels = 0
+    for number in range(count if image.format == "TIFF" else 1):  # only pages differ in size and mode
+        image.seek(number)
+        pixels += image.size[0] * image.size[1] * (1 if image.format == "TIFF" else count)
+        if pixels > max_pixels:
+            raise UnsupportedError(f"has {pixels} pixels, more than --max-pixels {max_pixels}")
+        _check_mode(image, data)
+    image.seek(0)
+    return count
+
+
+def _check_mode(image: Image.Image, data: bytes) -> None:
+    if image.format == "PNG" and data[24] == 16 and getattr(image, "n_frames", 1) > 1:
+        raise UnsupportedError("16-bit animated PNG is not supported")
+    if image.mode not in MODES and not _is_deep(image, data):
+        kind = {"F": "floating-point", "I": "32-bit", "LAB": "CIELAB"}.get(image.mode, image.mode)
+        raise UnsupportedError(f"{kind} {image.format} pictures are not supported; convert to 8 or 16 bits first")
+    if image.format == "AVIF" and (at := data.find(b"pixi")) >= 0:
+        depth = max(data[at + 9 : at + 9 + data[at + 8]], default=8)
+        if depth > 8:
+            raise UnsupportedError(f"AVIF of {depth} bits is not supported; it would lose depth")
 
 
 def _is_deep(image: Image.Image, data: bytes) -> bool:
@@ -100,24 +198,116 @@ def _is_deep(image: Image.Image, data: bytes) -> bool:
     if image.format == "PNG":
         return data[24] == 16  # IHDR: signature 8, length 4, type 4, width 4, height 4, depth
     if image.format == "TIFF":
-        bits = image.tag_v2.get(258, (1,))  # type: ignore[attr-defined]
-        return bool(max(bits if isinstance(bits, tuple) else (bits,)) == 16)
-    return image.mode in _SIXTEEN_BIT_MODES
+        bits = _tiff_tag(image, 258, (1,))
+        format = _tiff_tag(image, 339, (1,))
+        return set(bits) == {16} and set(format) == {1}
+    if image.format == "JPEG2000":
+        return _jp2_depth(data) > 8
+    return False
 
 
-def _decode_deep(data: bytes, orientation: int, name: str) -> tuple[Pixels, Pixels | None]:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16:
-        raise UnsupportedError(f"{name}: a 16-bit picture of a kind that is not supported")
-    pixels = _upright(pixels, orientation)
+def _tiff_tag(image: Image.Image, tag: int, default: tuple[int, ...]) -> tuple[int, ...]:
+    value = image.tag_v2.get(tag, default)  # type: ignore[attr-defined]
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _jp2_depth(data: bytes) -> int:
+    """Bits per sample, from the SIZ segment of a JPEG 2000 codestream (ITU-T T.800, A.5.1)."""
+    at = data.find(b"\xff\x4f\xff\x51")
+    return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 8
+
+
+def _is_lossless(image: Image.Image, data: bytes) -> bool:
+    if image.format == "WEBP":
+        return b"VP8L" in data[:64]
+    return image.format not in ("JPEG", "MPO", "AVIF", "HEIF", "JPEG2000")
+
+
+def _read_frames(image: Image.Image, data: bytes, count: int) -> tuple[list[Frame], str]:
+    frames: list[Frame] = []
+    remarks: list[str] = []
+    deep_pages = _deep_pages(image, data, count)
+    for number in range(count):
+        image.seek(number)
+        if number in deep_pages:
+            pixels, alpha = _decode_deep(image, deep_pages[number])
+        else:
+            image.load()
+            pixels, alpha = _decode(image, remarks)
+        duration = float(image.info.get("duration", 0) or 0) if count > 1 else 0.0
+        frames.append(Frame(pixels, alpha, duration))
+    return frames, remarks[0] if remarks else ""
+
+
+def _deep_pages(image: Image.Image, data: bytes, count: int) -> dict[int, Any]:
+    """Pages of 16 bits, decoded by OpenCV."""
+    numbers = []
+    for number in range(count):
+        image.seek(number)
+        if _is_deep(image, data):
+            numbers.append(number)
+    image.seek(0)
+    if not numbers:
+        return {}
+    buffer = np.frombuffer(data, np.uint8)
+    if count == 1:
+        return {0: cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)}
+    done, pages = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if not done or len(pages) != count:
+        raise InputError("its pages cannot be decoded; the file may be damaged")
+    return {number: pages[number] for number in numbers}
+
+
+def _decode_deep(image: Image.Image, pixels: Any) -> tuple[Pixels, Pixels | None]:
+    if pixels is None:
+        raise InputError("the file is damaged or cut off")
+    if pixels.dtype != np.uint16 or pixels.shape[:2] != (image.size[1], image.size[0]):
+        raise UnsupportedError(f"a 16-bit {image.format} of a kind that is not supported")
+    if image.format == "TIFF" and _tiff_tag(image, 262, (1,)) == (0,):
+        pixels = ~pixels  # white is zero
+    profile = image.info.get("icc_profile", b"")
+    space = "" if is_srgb(profile) else color_space(profile)
     if pixels.ndim == 2:
-        return pixels, None
+        return (convert_gray(pixels, profile) if space == "GRAY" else pixels), None
     alpha = pixels[..., 3].copy() if pixels.shape[2] == 4 else None
-    return _collapse_gray(np.ascontiguousarray(pixels[..., 2::-1])), alpha
+    pixels = _collapse_gray(np.ascontiguousarray(pixels[..., 2::-1]))
+    if space == "RGB":
+        rgb = pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
+        pixels = _collapse_gray(convert_16bit(rgb, profile))
+    elif space == "GRAY" and pixels.ndim == 2:
+        pixels = convert_gray(pixels, profile)
+    return pixels, alpha
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Apply an EXIF orientation 1..8."""
+def _decode(image: Image.Image, remarks: list[str]) -> tuple[Pixels, Pixels | None]:
+    profile = image.info.get("icc_profile", b"")
+    space = "" if is_srgb(profile) else color_space(profile)
+    if image.mode == "1" or (image.mode == "L" and "transparency" not in image.info):
+        gray = np.asarray(image.convert("L"))
+        return (convert_gray(gray, profile) if space == "GRAY" else gray), None
+    has_alpha = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
+    straight = image.convert("RGBA") if has_alpha else image  # undoes premultiplication, palettes
+    alpha = np.asarray(straight.getchannel("A")) if has_alpha else None
+    if image.mode == "CMYK":
+        if space == "CMYK":
+            return _collapse_gray(np.asarray(convert_8bit(image, profile))), None
+        remarks.append("CMYK without a color profile; taken as plain inks")
+    rgb = straight.convert("RGB")
+    if space == "RGB":
+        rgb = convert_8bit(rgb, profile)
+    pixels = _collapse_gray(np.asarray(rgb))
+    if space == "GRAY" and pixels.ndim == 2:
+        pixels = convert_gray(pixels, profile)
+    return pixels, alpha
+
+
+def _turned(frame: Frame, orientation: int) -> Frame:
+    alpha = None if frame.alpha is None else turn(frame.alpha, orientation)
+    return Frame(turn(frame.pixels, orientation), alpha, frame.milliseconds)
+
+
+def turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply an EXIF orientation 1..8 to (H, W, ...)."""
     if orientation in (5, 6, 7, 8):
         pixels = np.swapaxes(pixels, 0, 1)
     if orientation in (2, 3, 6, 7):
@@ -127,31 +317,9 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return np.ascontiguousarray(pixels)
 
 
-def _decode(image: Image.Image) -> tuple[Pixels, Pixels | None]:
-    image = ImageOps.exif_transpose(image)
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L")), None
-    if image.mode in ("LA", "La"):
-        gray, alpha = image.convert("LA").split()
-        return np.asarray(gray), np.asarray(alpha)
-    has_alpha = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
-    rgb = _to_srgb(image)
-    alpha_plane = np.asarray(image.convert("RGBA").getchannel("A")) if has_alpha else None
-    return _collapse_gray(np.asarray(rgb)), alpha_plane
-
-
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Convert to sRGB by the embedded profile; without one, RGB is taken as sRGB."""
-    profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "CMYK"):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except ImageCms.PyCMSError:  # a broken profile says nothing; the pixels remain
-            converted = None
-        if converted is not None:
-            return converted
-    return image.convert("RGBA").convert("RGB") if image.mode in ("P", "PA") else image.convert("RGB")
+def turn_back(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Undo `turn`."""
+    return turn(pixels, {6: 8, 8: 6}.get(orientation, orientation))
 
 
 def _collapse_gray(rgb: Pixels) -> Pixels:
@@ -159,21 +327,3 @@ def _collapse_gray(rgb: Pixels) -> Pixels:
     if np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 1], rgb[..., 2]):
         return np.ascontiguousarray(rgb[..., 0])
     return rgb
-
-
-# TIFF tags that describe how the pixels are stored, not the picture: size, depth, strips, tiles,
-# color tables, profiles. They would be lies about the new file.
-_STORAGE_TAGS = {254, 255, *range(256, 267), 273, *range(277, 282), 284, *range(290, 293), 317, *range(320, 326)}
-_STORAGE_TAGS |= {330, 338, 339, 340, 341, 347, 700, 33723, 34377, 34675}
-
-
-def _metadata(image: Image.Image, exif: Image.Exif) -> Metadata:
-    for tag in (ORIENTATION, *_STORAGE_TAGS):
-        exif.pop(tag, None)
-    dpi = image.info.get("dpi")
-    xmp = image.info.get("xmp", b"")
-    return Metadata(
-        exif=exif.tobytes() if exif else b"",
-        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
-        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
-    )

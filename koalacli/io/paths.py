@@ -1,12 +1,14 @@
 """Which inputs there are and where their outputs go; everything that can be refused is refused here."""
 
 import glob
+import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
-from koalacli.io.codecs import CODECS, codec_of
+from koalacli.io.codecs import CODECS, EXTRAS, codec_of
 
 STREAM = "-"  # standard input or output
 
@@ -25,11 +27,18 @@ class Plan:
 
     Attributes:
         jobs: in a stable order.
-        strays: files that are no pictures by their name, reported as skipped.
+        strays: (path, reason) of what was found and is not done.
+        output_folder: under which all outputs lie; None for a single file or the standard streams.
     """
 
     jobs: list[Job]
-    strays: list[str]
+    strays: list[tuple[str, str]]
+    output_folder: Path | None = None
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that outputs go to."""
+        return sorted({Path(job.target).parent for job in self.jobs if job.target != STREAM})
 
 
 def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
@@ -38,43 +47,58 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
     Args:
         source: a file, a folder, a glob, or `-`.
         output: a folder, a file for a single input, or `-`.
-        config: format, suffix, recursive.
+        config: format, suffix, recursive, follow_links, shard.
 
     Raises:
         NothingMatchedError: no picture there.
-        UsageError: two inputs for one output, an output that is its own input, an unknown format.
+        UsageError: two inputs for one output, an output that is its own input or outside of the
+            output folder, an unknown format.
     """
     if config.format and config.format not in CODECS:
         raise UsageError(f"unknown format {config.format!r}; choose one of {', '.join(CODECS)}")
+    if any(sign in config.suffix for sign in "/\\\0"):
+        raise UsageError(f"--suffix {config.suffix!r}: a part of a name cannot lead to another folder")
     if source == STREAM or output == STREAM:
         return Plan([_stream_job(source, output)], [])
-    found, strays = find_files(source, output, recursive=config.recursive)
+    found, strays = find_files(source, output, recursive=config.recursive, follow_links=config.follow_links)
     pictures = [(path, relative) for path, relative in found if codec_of(path)]
-    strays += [str(path) for path, _ in found if not codec_of(path)]
+    strays += [(str(path), _no_picture(path)) for path, _ in found if not codec_of(path)]
     if not pictures:
         looked = ", ".join(suffix for codec in CODECS.values() for suffix in codec.suffixes)
         raise NothingMatchedError(f"{source}: no pictures found (looked for {looked})")
     single = len(found) == 1 and Path(source).is_file()
     if single and (codec_of(Path(output)) and not Path(output).is_dir()):
         jobs = [Job(str(pictures[0][0]), output)]
-    else:
-        jobs = [Job(str(path), str(Path(output) / _output_name(name, config))) for path, name in pictures]
+        _refuse_collisions(jobs)
+        return Plan(jobs, strays)
+    names = {str(path): relative for path, relative in pictures}
+    jobs = [Job(str(path), str(Path(output) / _output_name(name, config))) for path, name in pictures]
     _refuse_collisions(jobs)
-    return Plan(jobs, strays)
+    if not config.follow_links:
+        _refuse_ways_out(jobs, Path(output))
+    if config.shard:
+        part, parts = _parse_shard(config.shard)
+        jobs = [job for job in jobs if shard_of(names[job.source], parts) == part]
+        strays = [stray for stray in strays if shard_of(Path(stray[0]), parts) == part]
+    return Plan(jobs, strays, Path(output))
 
 
-def find_files(source: str, output: str, *, recursive: bool) -> tuple[list[tuple[Path, Path]], list[str]]:
-    """Files under a source as (path, path relative to the source), sorted, and links not followed.
+def find_files(
+    source: str, output: str, *, recursive: bool, follow_links: bool = False
+) -> tuple[list[tuple[Path, Path]], list[tuple[str, str]]]:
+    """Files under a source as (path, path relative to the source), sorted, and strays with reasons.
 
-    Hidden files and the output folder, where it lies inside the source, are left out. Links
-    to folders are not followed: they may lead out of the tree or in circles.
+    Hidden files and the output folder, where it lies inside the source, are left out. Links to
+    folders, and to files outside of the source, are followed only if asked for: they may lead
+    where nobody meant to go.
     """
     root = Path(source)
     if root.is_file():
         return [(root, Path(root.name))], []
     if root.is_dir():
-        own_output = Path(output).resolve()
-        return _walk(root, root, own_output, recursive), []
+        walk = _Walk(root, Path(output).resolve(), recursive, follow_links)
+        walk.enter(root)
+        return walk.found, walk.strays
     if glob.has_magic(source):
         base = Path(source[: len(source) - len(source.lstrip("/"))] or ".")
         for part in Path(source).parts:
@@ -86,18 +110,65 @@ def find_files(source: str, output: str, *, recursive: bool) -> tuple[list[tuple
     raise NothingMatchedError(f"{source}: no such file or folder")
 
 
-def _walk(folder: Path, root: Path, own_output: Path, recursive: bool) -> list[tuple[Path, Path]]:
-    found: list[tuple[Path, Path]] = []
-    for entry in sorted(folder.iterdir()):
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            inside_output = entry.resolve() == own_output
-            if recursive and not entry.is_symlink() and not inside_output:
-                found += _walk(entry, root, own_output, recursive)
-        elif entry.is_file():
-            found.append((entry, entry.relative_to(root)))
-    return found
+class _Walk:
+    """Collects the files of a tree."""
+
+    def __init__(self, root: Path, own_output: Path, recursive: bool, follow_links: bool):
+        self.root, self.own_output = root, own_output
+        self.recursive, self.follow_links = recursive, follow_links
+        self.found: list[tuple[Path, Path]] = []
+        self.strays: list[tuple[str, str]] = []
+        self._within = root.resolve()
+        self._entered: set[Path] = set()
+
+    def enter(self, folder: Path) -> None:
+        """Take the files of a folder and of those below it."""
+        real = folder.resolve()
+        if real in self._entered:  # a link back to where we are
+            return
+        self._entered.add(real)
+        for entry in sorted(folder.iterdir()):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                self._take_folder(entry)
+            elif entry.is_file():
+                self._take_file(entry)
+            elif entry.is_symlink():
+                self.strays.append((str(entry), "a link that leads nowhere"))
+
+    def _take_folder(self, folder: Path) -> None:
+        if not self.recursive or folder.resolve() == self.own_output:
+            return
+        if folder.is_symlink() and not self.follow_links:
+            self.strays.append((str(folder), "a link to a folder; see --follow-links"))
+        else:
+            self.enter(folder)
+
+    def _take_file(self, file: Path) -> None:
+        if file.is_symlink() and not self.follow_links and not file.resolve().is_relative_to(self._within):
+            self.strays.append((str(file), "a link that leaves the input folder; see --follow-links"))
+        else:
+            self.found.append((file, file.relative_to(self.root)))
+
+
+def shard_of(relative: Path, parts: int) -> int:
+    """The part, 1..parts, that a path belongs to: the same on every machine and in every run."""
+    digest = hashlib.sha256(relative.as_posix().encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:8], "big") % parts + 1
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 1 <= part <= parts:
+        raise UsageError(f"--shard {text}: give i/n with i from 1 to n, as 2/8")
+    return part, parts
+
+
+def _no_picture(path: Path) -> str:
+    extra = EXTRAS.get(path.suffix.lower())
+    return f"needs an extra: pip install 'koala-colorizer[{extra}]'" if extra else "not a picture by its name"
 
 
 def _output_name(relative: Path, config: ColorizeConfig) -> Path:
@@ -117,6 +188,14 @@ def _refuse_collisions(jobs: list[Job]) -> None:
         taken[key] = job.source
         if Path(job.target).resolve() == Path(job.source).resolve():
             raise UsageError(f"{job.source}: the output would replace its input; choose another folder or --suffix")
+
+
+def _refuse_ways_out(jobs: list[Job], output: Path) -> None:
+    """A link inside the output folder must not carry outputs elsewhere."""
+    inside = output.resolve()
+    for folder in {Path(job.target).parent for job in jobs}:
+        if not folder.resolve().is_relative_to(inside):
+            raise UsageError(f"{folder}: a link that leaves the output folder {output}; see --follow-links")
 
 
 def _stream_job(source: str, output: str) -> Job:

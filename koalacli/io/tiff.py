@@ -1,0 +1,247 @@
+"""Write TIFF of any depth, page by page or strip by strip; read large scans strip by strip.
+
+tifffile writes what Pillow cannot: 16 bits per channel with profile and tags, pages of different
+kinds, and pictures that never are in memory as a whole.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, TiffImagePlugin
+
+from koalacli.errors import InputError
+from koalacli.io.images import Picture, check_support
+from koalacli.io.metadata import Metadata, orientation_of, read_metadata
+from koalacli.io.profiles import SRGB, color_space, convert_gray, is_srgb
+
+XMP, IPTC, EXIF_FOLDER, GPS_FOLDER = 700, 33723, 0x8769, 0x8825
+STRIP_BYTES = 1 << 18
+CLASSIC_LIMIT = 3 << 30  # bytes of pixels above which offsets need 64 bits
+NATIVE = (1, 8, 32946, 32773)  # none, deflate, packbits: what tifffile decodes by itself
+LARGE = 48_000_000  # pixels from which a TIFF is read in strips
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BYTE, _ASCII, _UNDEFINED, _LONG = 1, 2, 7, 4
+
+
+def encode_tiff(picture: Picture) -> bytes:
+    """A TIFF file of all pages."""
+    buffer = io.BytesIO()
+    size = sum(frame.pixels.nbytes for frame in picture.frames)
+    with tifffile.TiffWriter(buffer, bigtiff=size > CLASSIC_LIMIT) as writer:
+        for number, frame in enumerate(picture.frames):
+            pixels = frame.pixels if frame.alpha is None else np.dstack([frame.pixels, frame.alpha])
+            extra = {} if frame.alpha is None else {"extrasamples": ["unassalpha"]}
+            metadata = picture.metadata if number == 0 else Metadata(dpi=picture.metadata.dpi)
+            _write_page(writer, pixels, pixels.shape, pixels.dtype, metadata, compressed=picture.compressed, **extra)
+    _add_folders(buffer, picture.metadata)
+    return buffer.getvalue()
+
+
+def _write_page(
+    writer: Any, data: Any, shape: tuple[int, ...], dtype: Any, metadata: Metadata, *, compressed: bool, **options: Any
+) -> None:
+    exif = _exif(metadata)
+    tags: list[tuple[int, int, int, Any, bool]] = [
+        (tag, _ASCII, 0, value, True)
+        for tag, value in exif.items()
+        if isinstance(value, str) and tag not in (EXIF_FOLDER, GPS_FOLDER)
+    ]
+    tags += [(tag, _LONG, 1, 0, True) for tag in (EXIF_FOLDER, GPS_FOLDER) if tag in exif]
+    if metadata.xmp:
+        tags.append((XMP, _BYTE, len(metadata.xmp), metadata.xmp, True))
+    if metadata.iptc:
+        tags.append((IPTC, _UNDEFINED, len(metadata.iptc), metadata.iptc, True))
+    if metadata.dpi:
+        options.update(resolution=metadata.dpi, resolutionunit=2)
+    writer.write(
+        data,
+        shape=shape,
+        dtype=dtype,
+        photometric="rgb",
+        compression="adobe_deflate" if compressed else None,
+        predictor=compressed and dtype != np.uint8,
+        rowsperstrip=rows_per_strip(shape, dtype),
+        iccprofile=metadata.icc or SRGB,
+        extratags=tags,
+        metadata=None,
+        software=False,
+        **options,
+    )
+
+
+def rows_per_strip(shape: tuple[int, ...], dtype: Any) -> int:
+    """Rows of a strip of moderate size."""
+    return max(1, min(shape[0], STRIP_BYTES // (shape[1] * shape[2] * np.dtype(dtype).itemsize)))
+
+
+def _exif(metadata: Metadata) -> Image.Exif:
+    exif = Image.Exif()
+    if metadata.exif:
+        exif.load(b"Exif\0\0" + metadata.exif)
+    return exif
+
+
+def _add_folders(file: Any, metadata: Metadata) -> None:
+    """Append the EXIF and GPS folders and point to them: tifffile writes flat tags only."""
+    exif = _exif(metadata)
+    folders = {tag: exif.get_ifd(tag) for tag in (EXIF_FOLDER, GPS_FOLDER) if tag in exif}
+    if not folders:
+        return
+    offsets = {}
+    for tag, content in folders.items():
+        folder = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0", group=tag)
+        for key, value in content.items():
+            if not isinstance(value, dict):  # folders inside folders serve makers' software only
+                folder[key] = value
+        offsets[tag] = file.seek(0, io.SEEK_END)
+        file.write(folder.tobytes(offsets[tag]))
+    file.seek(0)
+    with tifffile.TiffFile(file, mode="r+") as written:
+        for tag, offset in offsets.items():
+            written.pages.first.tags[tag].overwrite(offset, dtype=_LONG)
+
+
+# ---- large scans ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A large TIFF that is read a few rows at a time.
+
+    Attributes:
+        path: of the file.
+        height, width: pixels.
+        channels: 1 or 3.
+        dtype: uint8 or uint16.
+        compressed: whether its pixels are.
+        metadata: see Metadata.
+        profile: its gray profile, or nothing.
+        inverted: whether 0 is white.
+        stamp: size and modification time of the file when it was opened.
+    """
+
+    path: Path
+    height: int
+    width: int
+    channels: int
+    dtype: Any
+    compressed: bool
+    metadata: Metadata
+    profile: bytes
+    inverted: bool
+    stamp: tuple[int, int]
+
+    def check_unchanged(self) -> None:
+        """Raises InputError if the file is no longer what it was when it was opened."""
+        if _stamp(self.path) != self.stamp:
+            raise InputError("the file changed while it was read; run again when it is complete")
+
+    def strips(self, rows: int) -> Iterator[NDArray[Any]]:
+        """Pixels (rows, W) or (rows, W, 3) from top to bottom, gamma-encoded sRGB; the last may have fewer rows."""
+        held: list[NDArray[Any]] = []
+        for band in self._bands():
+            held.append(band)
+            if sum(map(len, held)) < rows:
+                continue
+            joined = held[0] if len(held) == 1 else np.concatenate(held)
+            whole = len(joined) // rows * rows
+            for first in range(0, whole, rows):
+                yield self._meaning(joined[first : first + rows])
+            held = [joined[whole:]] if whole < len(joined) else []
+        if held:
+            yield self._meaning(np.concatenate(held))
+
+    def _meaning(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        pixels = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+        if self.inverted:
+            pixels = ~pixels
+        return convert_gray(pixels, self.profile) if self.profile else pixels
+
+    def _bands(self) -> Iterator[NDArray[Any]]:
+        """The file's own strips, or rows of tiles."""
+        with tifffile.TiffFile(self.path) as file:
+            page: Any = file.pages.first
+            if page.is_memmappable:
+                mapped = page.asarray(out="memmap")
+                step = max(1, STRIP_BYTES * 4 // (self.width * self.channels))
+                yield from (mapped[first : first + step] for first in range(0, self.height, step))
+                return
+            band: NDArray[Any] | None = None
+            top = 0
+            for segment, (_, _, y, x, _), _ in page.segments(maxworkers=1):
+                if segment is None:
+                    raise ValueError("a strip or tile is missing")
+                tile = segment[0] if self.channels == 3 else segment[0, ..., 0]
+                if band is not None and y != top:
+                    yield band
+                    band = None
+                if band is None:
+                    rows = min(tile.shape[0], self.height - y)
+                    band, top = np.empty((rows, self.width, *tile.shape[2:]), self.dtype), y
+                part = tile[: len(band), : self.width - x]
+                band[: len(part), x : x + part.shape[1]] = part
+            if band is not None:
+                yield band
+
+
+def open_scan(path: Path, max_pixels: int) -> Scan | None:
+    """A Scan of a large single-page TIFF that can be read in strips; None for all other files.
+
+    Raises:
+        UnsupportedError: it has more than `max_pixels`.
+    """
+    with path.open("rb") as file:
+        if file.read(4) not in TIFF_MAGIC:
+            return None
+    stamp = _stamp(path)
+    with Image.open(path) as image:
+        large = image.format == "TIFF" and image.size[0] * image.size[1] >= LARGE
+        if not large or getattr(image, "n_frames", 1) > 1 or orientation_of(image.getexif()) != 1:
+            return None
+        check_support(image, b"", max_pixels)
+        metadata = read_metadata(image, b"", image.size, 1)
+        profile = image.info.get("icc_profile", b"")
+    space = "" if is_srgb(profile) else color_space(profile)
+    with tifffile.TiffFile(path) as tiff:
+        page: Any = tiff.pages.first
+        if not _is_plain(page) or (space and (space != "GRAY" or page.samplesperpixel != 1)):
+            return None
+        return Scan(
+            path, page.imagelength, page.imagewidth, page.samplesperpixel, page.dtype, page.compression != 1, metadata,
+            profile if space else b"", page.photometric == 0, stamp,
+        )  # fmt: skip
+
+
+def _is_plain(page: Any) -> bool:
+    """Whether tifffile decodes a page by itself, strip by strip, into gray or rgb of 8 or 16 bits."""
+    return bool(
+        page.compression in NATIVE
+        and page.planarconfig == 1
+        and page.fillorder == 1
+        and page.predictor in (1, 2)
+        and page.samplesperpixel in (1, 3)
+        and page.photometric in (0, 1, 2)
+        and page.dtype in (np.uint8, np.uint16)
+        and page.bitspersample == page.dtype.itemsize * 8
+        and page.shape[:2] == (page.imagelength, page.imagewidth)
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def write_scan(file: BinaryIO, strips: Iterator[NDArray[Any]], scan: Scan, metadata: Metadata) -> None:
+    """Write rgb strips of `rows_per_strip` rows, as they come, with the size and depth of a scan."""
+    shape = (scan.height, scan.width, 3)
+    large = scan.height * scan.width * 3 * scan.dtype.itemsize > CLASSIC_LIMIT
+    with tifffile.TiffWriter(file, bigtiff=large) as writer:
+        _write_page(writer, strips, shape, scan.dtype, metadata, compressed=scan.compressed, maxworkers=1)
+    _add_folders(file, metadata)

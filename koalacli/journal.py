@@ -1,0 +1,150 @@
+"""The journal: what a folder's runs have done, one JSON line per output, so that a rerun does the rest.
+
+It lies in the output folder. Lines are only ever appended, each in one write, so processes that
+share a folder do not spoil each other's; the last line about an output counts. A torn line, left
+by a crash, is passed over: the output itself is whole or absent, and that decides then.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import threading
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from koalacli.errors import OutputError, StorageFullError
+from koalacli.records import Outcome
+
+JOURNAL = ".koala-journal.jsonl"
+Stamp = tuple[int, int]  # size in bytes, modification time in nanoseconds
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line.
+
+    Attributes:
+        path: of the output, relative to the journal's folder, with slashes.
+        size, mtime: of the input when it was read: bytes, nanoseconds.
+        settings: digest of the options that shape an output.
+        weights: digest of the weights.
+        outcome: done or failed.
+        seconds: from the start of reading to the end of writing.
+        reason: why it failed, or a remark.
+    """
+
+    path: str
+    size: int
+    mtime: int
+    settings: str
+    weights: str
+    outcome: str
+    seconds: float
+    reason: str = ""
+
+
+class Journal:
+    """A folder's journal, open for one run.
+
+    Args:
+        folder: the output folder; None keeps no journal, as for a single file.
+        settings: digest of this run's options, from `digest_settings`.
+        weights: digest of this run's weights; nothing if they are not loaded, and then not compared.
+    """
+
+    def __init__(self, folder: Path | None = None, settings: str = "", weights: str = ""):
+        self.folder, self.settings, self.weights = folder, settings, weights
+        self._lock = threading.Lock()
+        self._torn = False
+        self._entries: dict[str, Entry] = {}
+        if folder is not None:
+            self._load(folder / JOURNAL)
+
+    def find(self, target: str) -> Entry | None:
+        """The last entry about an output, or None."""
+        return self._entries.get(self._key(target)) if self.folder else None
+
+    def is_current(self, entry: Entry, stamp: Stamp) -> bool:
+        """Whether input, options and weights are still those of an entry."""
+        same_weights = not self.weights or entry.weights == self.weights
+        return (entry.size, entry.mtime) == stamp and entry.settings == self.settings and same_weights
+
+    def note(self, target: str, stamp: Stamp, outcome: Outcome, seconds: float, reason: str = "") -> None:
+        """Append an entry; safe from any thread.
+
+        Raises:
+            StorageFullError, OutputError.
+        """
+        if self.folder is None:
+            return
+        entry = Entry(
+            self._key(target), *stamp, self.settings, self.weights, str(outcome), round(seconds, 4), reason
+        )
+        line = json.dumps(asdict(entry)) + "\n"
+        try:
+            with self._lock:
+                self._append(line)
+        except OSError as error:
+            path = self.folder / JOURNAL
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFullError(f"{path}: no space left on the device; free some and run again") from error
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+    def _append(self, line: str) -> None:
+        assert self.folder is not None
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            data = (("\n" if self._torn else "") + line).encode()
+            self._torn = os.write(file, data) != len(data)
+            if self._torn:
+                raise OSError(errno.ENOSPC, "the line was cut off")
+        finally:
+            os.close(file)
+
+    def _key(self, target: str) -> str:
+        assert self.folder is not None
+        return Path(os.path.relpath(target, self.folder)).as_posix()
+
+    def _load(self, path: Path) -> None:
+        try:
+            text = path.read_text("utf-8", errors="replace")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise OutputError(f"{path}: the journal cannot be read ({error.strerror or error})") from error
+        self._torn = bool(text) and not text.endswith("\n")
+        for line in text.splitlines():
+            if entry := _parse(line):
+                self._entries[entry.path] = entry
+
+
+def _parse(line: str) -> Entry | None:
+    try:
+        values = json.loads(line)
+        entry = Entry(**values)
+    except (ValueError, TypeError):
+        return None
+    typed = all(
+        type(getattr(entry, field.name)) is field.type or (field.type is float and type(entry.seconds) is int)
+        for field in fields(Entry)
+    )
+    return entry if typed else None
+
+
+def digest_settings(config: Any) -> str:
+    """Digest of the fields of a config dataclass that shape an output: those not marked `shapes=False`."""
+    names = [field.name for field in fields(config) if field.metadata.get("shapes", True)]
+    shaping = {name: getattr(config, name) for name in names}
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def stamp_of(path: str) -> Stamp:
+    """Size and modification time of a file; zeros where there is none."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_size, status.st_mtime_ns)

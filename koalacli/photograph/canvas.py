@@ -1,0 +1,243 @@
+"""Canvases: a photograph on its way, and how its color is put on.
+
+    Still   every kind of picture: pixels are joined with color and encoded anew
+    Graft   a gray JPEG: luma stays as it is in the file, chroma is added
+    Scroll  a large TIFF: read, joined and written a few rows at a time
+
+All have the same face: `guides` go to the network, `write` takes what comes back.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO, Protocol
+
+import cv2
+import numpy as np
+
+from koalacli.color.jfif import chroma_planes
+from koalacli.color.lab import Array, lightness_of
+from koalacli.color.strips import GuidedColor, colorize_pixels, merge_rows
+from koalacli.config import ColorizeConfig
+from koalacli.errors import OutputError
+from koalacli.io.codecs import CODECS, encode
+from koalacli.io.grafts import encode_chroma, half_luma, luma_of_jpeg
+from koalacli.io.images import Picture, Pixels, decoder_errors, read_picture, turn, turn_back
+from koalacli.io.jpeg import Layout, graft_chroma
+from koalacli.io.metadata import Metadata, jpeg_segments
+from koalacli.io.profiles import SRGB
+from koalacli.io.tiff import Scan, rows_per_strip, write_scan
+
+# Largest difference of L* between input and output that rounding explains, by depth.
+TOLERANCE = {"uint8": 0.65, "uint16": 0.02}
+LOSSY_TOLERANCE = 2.0  # mean difference of L* that lossy codecs may add
+REDUCED = 4  # pictures are averaged down to no less than this many times the network's size before
+
+
+class Sight(Protocol):
+    """How the network sees; a Colorizer is one."""
+
+    def shrink(self, lightness: Array) -> Array:
+        """Lightness (H, W, 1) at the size that the network sees."""
+
+    def network_shape(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of that."""
+
+
+class Canvas(Protocol):
+    """A photograph on its way.
+
+    Attributes:
+        guides: float32 (h, w, 1) each, upright: what the network shall see.
+    """
+
+    guides: list[Array]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the output."""
+
+    def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
+        """Put color (small ab, one per guide) on and write the file; returns remarks on what was lost.
+
+        Args:
+            file: open for writing, reading and seeking.
+            colors: float32 (h, w, 2) each, CIELAB units.
+            name: of the input, for messages.
+
+        Raises:
+            OutputError: it cannot be encoded, or --verify found a difference.
+        """
+
+
+@dataclass
+class Still:
+    """A picture whose pixels are joined with color and encoded anew."""
+
+    picture: Picture
+    format: str
+    config: ColorizeConfig
+    guides: list[Array]
+
+    @classmethod
+    def open(cls, picture: Picture, format: str, config: ColorizeConfig, sight: Sight) -> "Still":
+        """Take the guides of every frame."""
+        return cls(picture, format, config, [guide_of(frame.pixels, sight) for frame in picture.frames])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        height, width = self.picture.pixels.shape[:2]
+        return height, width
+
+    def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
+        deep = CODECS[self.format].deep
+        painted = [
+            replace(frame, pixels=colorize_pixels(frame.pixels, guide, ab, frame.pixels.dtype if deep else np.uint8))
+            for frame, guide, ab in zip(self.picture.frames, self.guides, colors, strict=True)
+        ]
+        first = painted[0]
+        colored = replace(self.picture, pixels=first.pixels, alpha=first.alpha, more=tuple(painted[1:]))
+        subsampling = "444" if self.config.chroma_subsampling == "auto" else self.config.chroma_subsampling
+        data, remarks = encode(colored, self.format, self.config.quality, subsampling, name)
+        if self.picture.pixels.dtype == np.uint16 and not deep:
+            remarks.append(f"{self.format} has 8 bits per channel; 16 were read")
+        file.write(data)
+        if self.config.verify:
+            remarks.append(self._verify(data, name))
+        return remarks
+
+    def _verify(self, data: bytes, name: str) -> str:
+        """Decode what was written and compare lightness with what was read."""
+        written = read_picture(data, f"output of {name}", self.config.max_pixels)
+        lossless = CODECS[self.format].lossless or (self.format == "webp" and self.picture.lossless)
+        worst = 0.0
+        for before, after in zip(self.picture.frames, written.frames, strict=True):
+            difference = np.abs(lightness_of(before.pixels) - lightness_of(after.pixels))
+            worst = max(worst, float(difference.max() if lossless else difference.mean()))
+        depth = "uint16" if self.picture.pixels.dtype == written.pixels.dtype == np.uint16 else "uint8"
+        allowed = TOLERANCE[depth] if lossless else LOSSY_TOLERANCE
+        if worst > allowed:
+            raise OutputError(f"{name}: verification failed: lightness differs by {worst:.3f} L*, more than {allowed}")
+        return f"verified: lightness within {worst:.3f} L*" + ("" if lossless else " on average")
+
+
+@dataclass
+class Graft:
+    """A gray JPEG that keeps its luma; the picture stays turned as the file has it, EXIF says how."""
+
+    source: bytes
+    layout: Layout
+    luma: Pixels
+    subsampling: str
+    orientation: int
+    metadata: Metadata
+    config: ColorizeConfig
+    guides: list[Array]
+
+    @classmethod
+    def open(
+        cls, source: bytes, layout: Layout, orientation: int, metadata: Metadata, config: ColorizeConfig, sight: Sight
+    ) -> "Graft":
+        """Decode the luma at the size of the chroma, and take the guide from it."""
+        subsampling = "420" if config.chroma_subsampling == "auto" else config.chroma_subsampling
+        luma = half_luma(source, layout) if subsampling == "420" else luma_of_jpeg(source)
+        guide = guide_of(turn(luma, orientation), sight)
+        return cls(source, layout, luma, subsampling, orientation, metadata, config, [guide])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.layout.height, self.layout.width
+
+    def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
+        guide = turn_back(self.guides[0], self.orientation)
+        blue, red = chroma_planes(self.luma, guide, turn_back(colors[0], self.orientation))
+        progressive = self.layout.frame == 0xC2
+        cb, cr = (encode_chroma(plane, self.config.quality, progressive) for plane in (blue, red))
+        metadata = replace(self.metadata, icc=SRGB)
+        data = graft_chroma(self.layout, cb, cr, self.subsampling, jpeg_segments(metadata))
+        file.write(data)
+        if not self.config.verify:
+            return []
+        if not np.array_equal(luma_of_jpeg(data), luma_of_jpeg(self.source)):
+            raise OutputError(f"{name}: verification failed: the luma of input and output differ")
+        return ["verified: luma is identical"]
+
+
+@dataclass
+class Scroll:
+    """A large TIFF that never is in memory as a whole."""
+
+    scan: Scan
+    metadata: Metadata
+    config: ColorizeConfig
+    guides: list[Array]
+
+    @classmethod
+    def open(cls, scan: Scan, metadata: Metadata, config: ColorizeConfig, sight: Sight) -> "Scroll":
+        """Average the scan down while reading it once, and take the guide from that."""
+        # Squares of equal size are averaged, so a strip of whole squares needs no neighbor.
+        network = sight.network_shape(scan.height, scan.width)
+        side = max(1, min(scan.height // (REDUCED * network[0]), scan.width // (REDUCED * network[1])))
+        step = max(1, (1 << 21) // scan.width // side) * side
+        small = [_average(lightness_of(pixels)[..., 0], side) for pixels in scan.strips(step)]
+        return cls(scan, metadata, config, [sight.shrink(np.concatenate(small)[..., None])])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.scan.height, self.scan.width
+
+    def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
+        worst: list[float] = []
+        write_scan(file, self._painted(colors[0], worst, name), self.scan, self.metadata)
+        if not self.config.verify:
+            return []
+        allowed = TOLERANCE[self.scan.dtype.name]
+        if max(worst) > allowed:
+            raise OutputError(f"{name}: verification failed: lightness differs by {max(worst):.3f} L*, above {allowed}")
+        return [f"verified: lightness within {max(worst):.3f} L*"]
+
+    def _painted(self, ab: Array, worst: list[float], name: str) -> Iterator[Pixels]:
+        color = GuidedColor(ab, self.guides[0], *self.size)
+        first = 0
+        for pixels in self._strips(name):
+            lightness = lightness_of(pixels)
+            painted = merge_rows(color, first, lightness, self.scan.dtype)
+            if self.config.verify:
+                worst.append(float(np.abs(lightness_of(painted) - lightness).max()))
+            first += len(pixels)
+            yield painted
+
+    def _strips(self, name: str) -> Iterator[Pixels]:
+        with decoder_errors(name):
+            yield from self.scan.strips(rows_per_strip((*self.size, 3), self.scan.dtype))
+            self.scan.check_unchanged()
+
+
+def guide_of(pixels: Pixels, sight: Sight) -> Array:
+    """What the network shall see of a picture.
+
+    Pictures much larger than that are halved as they are first: averaging codes instead of
+    lightness moves L* by a few hundredths and saves most of the time.
+    """
+    if pixels.ndim == 2 and pixels.dtype == np.uint8:
+        size = sight.network_shape(*pixels.shape)
+        while pixels.shape[0] >= 2 * REDUCED * size[0] and pixels.shape[1] >= 2 * REDUCED * size[1]:
+            pixels = _halved(pixels)
+    return sight.shrink(lightness_of(pixels))
+
+
+def _halved(pixels: Pixels) -> Pixels:
+    even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
+    return cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+
+def _average(lightness: Array, side: int) -> Array:
+    """Means of squares; what does not fill a square at the right or the bottom is averaged on its own."""
+    height, width = lightness.shape
+    size = (-(-width // side), -(-height // side))
+    full = lightness[: height // side * side, : width // side * side]
+    if full.shape == lightness.shape:
+        return cv2.resize(lightness, size, interpolation=cv2.INTER_AREA)
+    padded = cv2.copyMakeBorder(
+        lightness, 0, size[1] * side - height, 0, size[0] * side - width, cv2.BORDER_REPLICATE
+    )
+    return cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
