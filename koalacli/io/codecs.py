@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image, features
 
-from koalacli.errors import OutputError, UnsupportedError
+from koalacli.errors import KoalaError, OutputError, UnsupportedError
 from koalacli.io.files import write_file as write_file
 from koalacli.io.images import Frame, Picture
 from koalacli.io.jpeg import segment
@@ -77,7 +77,10 @@ def encode(
     fitted = replace(picture, pixels=first.pixels, alpha=first.alpha, format=format, more=tuple(frames[1:]))
     try:
         return codec.encode(fitted, quality, subsampling), remarks
-    except (ValueError, OSError, cv2.error) as error:
+    except KoalaError:
+        raise
+    # Metadata and sizes come from strangers' files: encoders stumble over them in as many ways as decoders.
+    except Exception as error:
         raise OutputError(f"{name}: cannot be encoded as {format} ({' '.join(str(error).split())})") from error
 
 

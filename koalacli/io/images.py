@@ -219,7 +219,7 @@ def _jp2_depth(data: bytes) -> int:
 
 def _is_lossless(image: Image.Image, data: bytes) -> bool:
     if image.format == "WEBP":
-        return b"VP8L" in data[:64]
+        return b"VP8L" in data and b"VP8 " not in data  # the names of its two kinds of chunks
     return image.format not in ("JPEG", "MPO", "AVIF", "HEIF", "JPEG2000")
 
 

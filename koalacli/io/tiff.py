@@ -5,6 +5,7 @@ kinds, and pictures that never are in memory as a whole.
 """
 
 import io
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ def encode_tiff(picture: Picture) -> bytes:
     """A TIFF file of all pages."""
     buffer = io.BytesIO()
     size = sum(frame.pixels.nbytes for frame in picture.frames)
-    with tifffile.TiffWriter(buffer, bigtiff=size > CLASSIC_LIMIT) as writer:
+    with tifffile.TiffWriter(buffer, bigtiff=size > CLASSIC_LIMIT, byteorder="<") as writer:
         for number, frame in enumerate(picture.frames):
             pixels = frame.pixels if frame.alpha is None else np.dstack([frame.pixels, frame.alpha])
             extra = {} if frame.alpha is None else {"extrasamples": ["unassalpha"]}
@@ -52,7 +53,6 @@ def _write_page(
         for tag, value in exif.items()
         if isinstance(value, str) and tag not in (EXIF_FOLDER, GPS_FOLDER)
     ]
-    tags += [(tag, _LONG, 1, 0, True) for tag in (EXIF_FOLDER, GPS_FOLDER) if tag in exif]
     if metadata.xmp:
         tags.append((XMP, _BYTE, len(metadata.xmp), metadata.xmp, True))
     if metadata.iptc:
@@ -88,23 +88,46 @@ def _exif(metadata: Metadata) -> Image.Exif:
 
 
 def _add_folders(file: Any, metadata: Metadata) -> None:
-    """Append the EXIF and GPS folders and point to them: tifffile writes flat tags only."""
+    """Append the EXIF and GPS folders: tifffile writes flat tags only.
+
+    The first directory is written again at the end, with pointers to the folders in it.
+    """
     exif = _exif(metadata)
     folders = {tag: exif.get_ifd(tag) for tag in (EXIF_FOLDER, GPS_FOLDER) if tag in exif}
     if not folders:
         return
-    offsets = {}
+    file.seek(0)
+    large = file.read(4)[2] == 43  # BigTIFF
+    offset, count, entry = ("<Q", "<Q", "<HHQQ") if large else ("<I", "<H", "<HHII")
+    place = 8 if large else 4  # where the header points to the first directory
+    entries, following = _read_directory(file, place, offset, count, struct.calcsize(entry))
     for tag, content in folders.items():
         folder = TiffImagePlugin.ImageFileDirectory_v2(b"II*\0\0\0\0\0", group=tag)
         for key, value in content.items():
             if not isinstance(value, dict):  # folders inside folders serve makers' software only
                 folder[key] = value
-        offsets[tag] = file.seek(0, io.SEEK_END)
-        file.write(folder.tobytes(offsets[tag]))
-    file.seek(0)
-    with tifffile.TiffFile(file, mode="r+") as written:
-        for tag, offset in offsets.items():
-            written.pages.first.tags[tag].overwrite(offset, dtype=_LONG)
+        at = _end(file)
+        file.write(folder.tobytes(at))
+        entries.append(struct.pack(entry, tag, _LONG, 1, at))
+    at = _end(file)
+    entries.sort(key=lambda item: struct.unpack_from("<H", item))
+    file.write(struct.pack(count, len(entries)) + b"".join(entries) + following)
+    file.seek(place)
+    file.write(struct.pack(offset, at))
+
+
+def _read_directory(file: Any, place: int, offset: str, count: str, size: int) -> tuple[list[bytes], bytes]:
+    """Entries of the directory that a place in the file points to, and the pointer to the next one."""
+    file.seek(place)
+    file.seek(*struct.unpack(offset, file.read(struct.calcsize(offset))))
+    (number,) = struct.unpack(count, file.read(struct.calcsize(count)))
+    return [file.read(size) for _ in range(number)], file.read(struct.calcsize(offset))
+
+
+def _end(file: Any) -> int:
+    """Go to the end, on an even offset as the format wants it."""
+    at: int = file.seek(0, io.SEEK_END)
+    return at + file.write(b"\0" * (at % 2))
 
 
 # ---- large scans ---------------------------------------------------------------------------
@@ -242,6 +265,6 @@ def write_scan(file: BinaryIO, strips: Iterator[NDArray[Any]], scan: Scan, metad
     """Write rgb strips of `rows_per_strip` rows, as they come, with the size and depth of a scan."""
     shape = (scan.height, scan.width, 3)
     large = scan.height * scan.width * 3 * scan.dtype.itemsize > CLASSIC_LIMIT
-    with tifffile.TiffWriter(file, bigtiff=large) as writer:
+    with tifffile.TiffWriter(file, bigtiff=large, byteorder="<") as writer:
         _write_page(writer, strips, shape, scan.dtype, metadata, compressed=scan.compressed, maxworkers=1)
     _add_folders(file, metadata)
