@@ -6,6 +6,7 @@ pictures of their own, and their scans are put behind it. Nothing is decoded and
 coefficients, quantization table, restart markers and progressive refinement stay what they were.
 """
 
+import re
 import struct
 from dataclasses import dataclass, field
 
@@ -13,11 +14,11 @@ from koalacli.errors import InputError
 
 SOI, EOI, SOS, DQT, DHT, DRI, DNL, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xDC, 0xFE
 APP0, APP1, APP2, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
-RESTARTS = range(0xD0, 0xD8)
 FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
 GRAFTED_FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
 FRAME_NAMES = GRAFTED_FRAMES | {0xC3: "lossless", 0xC9: "arithmetic", 0xCA: "arithmetic progressive"}
 SAMPLING = {"420": 0x22, "444": 0x11}  # horizontal and vertical factor of Y
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither a stuffed byte, nor fill, nor a restart
 Segment = tuple[int, bytes]  # marker code and payload
 
 
@@ -124,14 +125,8 @@ def _take_scans(layout: Layout, data: bytes, start: int) -> None:
 
 def _end_of_scan(data: bytes, at: int) -> int:
     """Offset of the marker that ends the entropy-coded data."""
-    while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
-        if data[at + 1] == 0 or data[at + 1] in RESTARTS:
-            at += 2
-        elif data[at + 1] == 0xFF:
-            at += 1
-        else:
-            return at
-    return len(data)
+    found = _MARKER.search(data, at)
+    return found.start() if found else len(data)
 
 
 def why_not_graftable(layout: Layout) -> str:

@@ -30,7 +30,7 @@ from koalacli.io.tiff import Scan, rows_per_strip, write_scan
 # Largest difference of L* between input and output that rounding explains, by depth.
 TOLERANCE = {"uint8": 0.65, "uint16": 0.02}
 LOSSY_TOLERANCE = 2.0  # mean difference of L* that lossy codecs may add
-REDUCED = 4  # pictures are averaged down to no less than this many times the network's size before
+REDUCED = 3  # pictures are averaged down to no less than this many times the network's size before
 
 
 class Sight(Protocol):
