@@ -46,7 +46,7 @@ def run_jobs(
         write=lambda job, opened, colors: close_photograph(job, opened, colors, setup),
     )
     yield Started(len(jobs) + skipped, colorizer.device, colorizer.weights.name, colorizer.batch_size)
-    ahead = colorizer.batch_size + 2 * workers
+    ahead = 3 * colorizer.batch_size + 2 * workers
     for job, result in stream(jobs, stage, batch_size=colorizer.batch_size, workers=workers, ahead=ahead):
         if isinstance(result, StorageFullError):
             raise result
