@@ -6,7 +6,6 @@
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,10 @@ from koalacli.records import Outcome, Record
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "formats.md"
 BEGIN, END = "<!-- table: made by tests/test_formats_table.py -->", "<!-- end of table -->"
-COLUMNS = ("file", "mode", "bits", "size", "lightness", "alpha", "frames", "EXIF", "XMP", "IPTC", "dpi", "profile", "provenance")
+COLUMNS = (
+    "file", "mode", "bits", "size", "lightness", "alpha", "frames", "EXIF", "XMP", "IPTC", "dpi",
+    "profile", "provenance",
+)  # fmt: skip
 
 
 def _load_inputs() -> Any:
@@ -128,10 +130,10 @@ def table(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def colorized(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[Record]]]:
+def colorized(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Record]]:
     """All inputs, colorized."""
     folder = tmp_path_factory.mktemp("formats")
-    yield folder, colorize_all(folder)
+    return folder, colorize_all(folder)
 
 
 def test_every_kind_is_colorized_and_verified(colorized: tuple[Path, list[Record]]) -> None:

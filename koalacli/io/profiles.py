@@ -129,7 +129,7 @@ def _curve(tag: bytes, codes: NDArray[np.float64]) -> NDArray[np.float64]:
         if count == 0:
             return codes
         if len(values) == 1:
-            return np.power(codes, values[0] / 256)
+            return np.asarray(np.power(codes, values[0] / 256))
         if len(values) > 1:
             return np.interp(codes, np.linspace(0, 1, len(values)), values / 65535)
     kind = int.from_bytes(tag[8:10], "big")
@@ -147,4 +147,4 @@ def _parametric(kind: int, given: NDArray[np.float64], codes: NDArray[np.float64
         e = f = c if kind == 2 else 0.0
         c, d = 0.0, -b / a if a else 0.0
     power = np.power(np.maximum(a * codes + b, 0), g) + e
-    return np.where(codes >= d, power, c * codes + f)
+    return np.asarray(np.where(codes >= d, power, c * codes + f))

@@ -77,7 +77,7 @@ def _write_page(
 
 def rows_per_strip(shape: tuple[int, ...], dtype: Any) -> int:
     """Rows of a strip of moderate size."""
-    return max(1, min(shape[0], STRIP_BYTES // (shape[1] * shape[2] * np.dtype(dtype).itemsize)))
+    return int(max(1, min(shape[0], STRIP_BYTES // (shape[1] * shape[2] * np.dtype(dtype).itemsize))))
 
 
 def _exif(metadata: Metadata) -> Image.Exif:
@@ -126,8 +126,9 @@ def _read_directory(file: Any, place: int, offset: str, count: str, size: int) -
 
 def _end(file: Any) -> int:
     """Go to the end, on an even offset as the format wants it."""
-    at: int = file.seek(0, io.SEEK_END)
-    return at + file.write(b"\0" * (at % 2))
+    at = int(file.seek(0, io.SEEK_END))
+    file.write(b"\0" * (at % 2))
+    return at + at % 2
 
 
 # ---- large scans ---------------------------------------------------------------------------

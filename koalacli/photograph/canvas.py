@@ -228,17 +228,14 @@ def guide_of(pixels: Pixels, sight: Sight) -> Array:
 
 def _halved(pixels: Pixels) -> Pixels:
     even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
-    return cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
 
 def _average(lightness: Array, side: int) -> Array:
-    """Means of squares; what does not fill a square at the right or the bottom is averaged on its own."""
+    """Means of squares; at the right and the bottom the last pixels are repeated to fill them."""
     height, width = lightness.shape
     size = (-(-width // side), -(-height // side))
-    full = lightness[: height // side * side, : width // side * side]
-    if full.shape == lightness.shape:
-        return cv2.resize(lightness, size, interpolation=cv2.INTER_AREA)
-    padded = cv2.copyMakeBorder(
-        lightness, 0, size[1] * side - height, 0, size[0] * side - width, cv2.BORDER_REPLICATE
-    )
-    return cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
+    missing = (size[1] * side - height, size[0] * side - width)
+    if any(missing):
+        lightness = cv2.copyMakeBorder(lightness, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(lightness, size, interpolation=cv2.INTER_AREA))
