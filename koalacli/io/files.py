@@ -1,17 +1,22 @@
 """Put files in place so that one either is there whole or is not there."""
 
 import errno
+import hashlib
 import os
+import platform
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from koalacli.errors import OutputError, StorageFullError
 
 TEMPORARY = ".koala-part"  # end of the name of a file that is being written
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_STARTED = time.time()
 STALE_AFTER = 24 * 3600.0  # seconds after which a temporary file of another machine counts as left behind
 
 
@@ -45,8 +50,8 @@ def new_file(path: Path, times: tuple[int, int] | None = None) -> Iterator[Binar
 
     Permissions are those of any new file of this user. Raises as `write_file`.
     """
-    # The process's number tells a rerun whose file this is; the rest keeps two writers apart.
-    part = path.with_name(f".{path.name[:180]}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
+    # Machine and process tell a rerun whose file this is; the rest keeps threads apart.
+    part = path.with_name(f".{_HOST}-{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("x+b") as file:
@@ -57,32 +62,41 @@ def new_file(path: Path, times: tuple[int, int] | None = None) -> Iterator[Binar
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        _discard(part)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"{path}: no space left on the device; free some and run again") from error
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     except BaseException:  # an interrupt, too, must leave no half of a file
-        part.unlink(missing_ok=True)
+        _discard(part)
         raise
 
 
+def _discard(part: Path) -> None:
+    with suppress(OSError):  # never made, or the folder is read-only: the first error is what counts
+        part.unlink()
+
+
 def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files that a killed run has left in a folder; those of living processes stay."""
-    now = max((entry.stat().st_mtime for entry in [folder] if entry.exists()), default=0.0)
+    """Delete temporary files that killed runs of this machine have left in a folder.
+
+    Those of living processes stay; those of other machines, too, until they are a day old.
+    """
     for part in folder.glob(f".*{TEMPORARY}"):
-        try:
-            number = int(part.name.removesuffix(TEMPORARY).rsplit(".", 1)[1].split("-")[0])
-            if not _is_running(number) or now - part.stat().st_mtime > STALE_AFTER:
+        with suppress(ValueError, OSError):  # not koala's name, or someone else was faster
+            host, number, _ = part.name.removesuffix(TEMPORARY).rsplit(".", 1)[1].split("-")
+            age = time.time() - part.stat().st_mtime
+            if age > STALE_AFTER or (host == _HOST and not _is_running(int(number), age)):
                 part.unlink()
-        except (ValueError, IndexError, OSError):
-            continue  # not koala's name, or someone else was faster
 
 
-def _is_running(number: int) -> bool:
+def _is_running(number: int, age: float) -> bool:
+    """Whether the process that made a file some seconds ago still runs."""
+    if number == os.getpid():  # the number is ours, but was another's before we started
+        return age < time.time() - _STARTED
     try:
         os.kill(number, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return number != os.getpid() or True
+        pass
+    return True
