@@ -101,7 +101,7 @@ def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orient
 def _exif(image: Image.Image, size: tuple[int, int], orientation: int, damaged: list[str]) -> bytes:
     try:
         exif = image.getexif()
-        folder = exif.get_ifd(_EXIF_FOLDER)
+        folder = exif.get_ifd(_EXIF_FOLDER) if _EXIF_FOLDER in exif else {}
         for tag in [tag for tag in exif if tag not in _DESCRIPTIVE]:
             del exif[tag]
         exif.pop(ORIENTATION, None)
@@ -151,7 +151,7 @@ def _dpi(value: Any) -> tuple[float, float] | None:
         across, down = float(value[0]), float(value[1])
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
         return None
-    usable = all(math.isfinite(number) and 1 <= number < 65535 for number in (across, down))
+    usable = all(math.isfinite(number) and 1 < number < 65535 for number in (across, down))
     return (across, down) if usable else None
 
 

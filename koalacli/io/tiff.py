@@ -6,6 +6,7 @@ kinds, and pictures that never are in memory as a whole.
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from koalacli.io.profiles import SRGB, color_space, convert_gray, is_srgb
 XMP, IPTC, EXIF_FOLDER, GPS_FOLDER = 700, 33723, 0x8769, 0x8825
 STRIP_BYTES = 1 << 18
 CLASSIC_LIMIT = 3 << 30  # bytes of pixels above which offsets need 64 bits
+COMPRESSION = 4  # of zlib: levels above cost much and save little on photographs
 NATIVE = (1, 8, 32946, 32773)  # none, deflate, packbits: what tifffile decodes by itself
 LARGE = 48_000_000  # pixels from which a TIFF is read in strips
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -65,6 +67,7 @@ def _write_page(
         dtype=dtype,
         photometric="rgb",
         compression="adobe_deflate" if compressed else None,
+        compressionargs={"level": COMPRESSION} if compressed else None,
         predictor=compressed and dtype != np.uint8,
         rowsperstrip=rows_per_strip(shape, dtype),
         iccprofile=metadata.icc or SRGB,
@@ -198,7 +201,7 @@ class Scan:
                 return
             band: NDArray[Any] | None = None
             top = 0
-            for segment, (_, _, y, x, _), _ in page.segments(maxworkers=1):
+            for segment, (_, _, y, x, _), _ in page.segments(maxworkers=1, buffersize=STRIP_BYTES * 16):
                 if segment is None:
                     raise ValueError("a strip or tile is missing")
                 tile = segment[0] if self.channels == 3 else segment[0, ..., 0]
@@ -267,5 +270,15 @@ def write_scan(file: BinaryIO, strips: Iterator[NDArray[Any]], scan: Scan, metad
     shape = (scan.height, scan.width, 3)
     large = scan.height * scan.width * 3 * scan.dtype.itemsize > CLASSIC_LIMIT
     with tifffile.TiffWriter(file, bigtiff=large, byteorder="<") as writer:
-        _write_page(writer, strips, shape, scan.dtype, metadata, compressed=scan.compressed, maxworkers=1)
+        encoded = (_encode_strip(strip, compressed=scan.compressed) for strip in strips)
+        _write_page(writer, encoded, shape, scan.dtype, metadata, compressed=scan.compressed)
     _add_folders(file, metadata)
+
+
+def _encode_strip(strip: NDArray[Any], *, compressed: bool) -> bytes:
+    """Bytes of a strip: tifffile takes strips of an iterator only as they go into the file."""
+    if not compressed:
+        return strip.tobytes()
+    if strip.dtype != np.uint8:  # predictor 2: differences to the left neighbor, wrapping around
+        strip = np.concatenate([strip[:, :1], strip[:, 1:] - strip[:, :-1]], axis=1)
+    return zlib.compress(strip.tobytes(), COMPRESSION)
