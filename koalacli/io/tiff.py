@@ -195,9 +195,7 @@ class Scan:
         with tifffile.TiffFile(self.path) as file:
             page: Any = file.pages.first
             if page.is_memmappable:
-                mapped = page.asarray(out="memmap")
-                step = max(1, STRIP_BYTES * 4 // (self.width * self.channels))
-                yield from (mapped[first : first + step] for first in range(0, self.height, step))
+                yield from self._plain_bands(page.dataoffsets[0], page.parent.byteorder)
                 return
             band: NDArray[Any] | None = None
             top = 0
@@ -215,6 +213,18 @@ class Scan:
                 band[: len(part), x : x + part.shape[1]] = part
             if band is not None:
                 yield band
+
+    def _plain_bands(self, offset: int, byteorder: str) -> Iterator[NDArray[Any]]:
+        """Rows that lie in the file one after the other, as they are; mapping it would fill memory with it."""
+        shape = (self.width, self.channels) if self.channels > 1 else (self.width,)
+        dtype = np.dtype(self.dtype).newbyteorder(byteorder)
+        row = self.width * self.channels
+        step = max(1, STRIP_BYTES * 4 // row)
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            for first in range(0, self.height, step):
+                rows = min(step, self.height - first)
+                yield np.fromfile(file, dtype, rows * row).reshape(rows, *shape)
 
 
 def open_scan(path: Path, max_pixels: int) -> Scan | None:
