@@ -1,0 +1,113 @@
+"""What is found, where outputs go, and what is refused before any work."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from koalacli.config import ColorizeConfig
+from koalacli.errors import NothingMatchedError, UsageError
+from koalacli.io.paths import make_plan, shard_of
+
+
+def touch(*paths: Path) -> None:
+    """Empty files, with their folders."""
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+
+
+def names(folder: Path, output: Path, **settings: object) -> list[str]:
+    """Inputs of a plan, relative to their folder."""
+    plan = make_plan(str(folder), str(output), ColorizeConfig(**settings))  # type: ignore[arg-type]
+    return [str(Path(job.source).relative_to(folder)) for job in plan.jobs]
+
+
+def test_links_are_not_followed_out_of_the_tree(tmp_path: Path) -> None:
+    """Links to folders and to files elsewhere are strays with a reason; links inside the tree are inputs."""
+    folder = tmp_path / "in"
+    touch(folder / "a.jpg", tmp_path / "else" / "secret.jpg")
+    (folder / "inside.jpg").symlink_to(folder / "a.jpg")
+    (folder / "outside.jpg").symlink_to(tmp_path / "else" / "secret.jpg")
+    (folder / "away").symlink_to(tmp_path / "else")
+    (folder / "dangling.jpg").symlink_to(folder / "nothing")
+    assert names(folder, tmp_path / "out") == ["a.jpg", "inside.jpg"]
+    strays = dict(make_plan(str(folder), str(tmp_path / "out"), ColorizeConfig()).strays)
+    assert "leaves the input folder" in strays[str(folder / "outside.jpg")]
+    assert "link to a folder" in strays[str(folder / "away")]
+    assert "leads nowhere" in strays[str(folder / "dangling.jpg")]
+    followed = names(folder, tmp_path / "out", follow_links=True)
+    assert followed == ["a.jpg", "away/secret.jpg", "inside.jpg", "outside.jpg"]
+
+
+def test_loops_of_links_end(tmp_path: Path) -> None:
+    """A folder that contains itself is walked once, even when links are followed."""
+    folder = tmp_path / "in"
+    touch(folder / "deep" / "a.jpg")
+    (folder / "deep" / "loop").symlink_to(folder)
+    (folder / "self").symlink_to(folder / "self")
+    assert names(folder, tmp_path / "out") == ["deep/a.jpg"]
+    assert names(folder, tmp_path / "out", follow_links=True) == ["deep/a.jpg"]
+
+
+def test_outputs_cannot_leave_the_output_folder(tmp_path: Path) -> None:
+    """Neither a suffix nor a link in the output folder leads elsewhere."""
+    touch(tmp_path / "in" / "sub" / "a.jpg")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "sub").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="leaves the output folder"):
+        names(tmp_path / "in", tmp_path / "out")
+    for suffix in ("/../../x", "..\\x", "\0"):
+        with pytest.raises(UsageError, match="--suffix"):
+            names(tmp_path / "in", tmp_path / "fresh", suffix=suffix)
+
+
+@given(st.lists(st.text("abcäß/.0", min_size=1, max_size=12), min_size=1, max_size=30, unique=True), st.integers(1, 9))
+def test_shards_are_a_partition(relative: list[str], parts: int) -> None:
+    """Every path falls into exactly one part, and always into the same."""
+    paths = [Path(name) for name in relative]
+    found = [[path for path in paths if shard_of(path, parts) == part] for part in range(1, parts + 1)]
+    assert sorted(path for part in found for path in part) == sorted(paths)
+    assert [shard_of(path, parts) for path in paths] == [shard_of(path, parts) for path in paths]
+
+
+def test_a_shard_does_not_hang_on_where_the_folder_lies(tmp_path: Path) -> None:
+    """Two machines with the same tree in different places agree about who does what."""
+    for root in ("one", "two/deeper"):
+        touch(*(tmp_path / root / f"{number}.jpg" for number in range(20)))
+    for part in ("1/3", "2/3", "3/3"):
+        first, second = (names(tmp_path / root, tmp_path / "out", shard=part) for root in ("one", "two/deeper"))
+        assert first == second
+        assert 0 < len(first) < 20
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3", "1/3/5"])
+def test_shards_that_make_no_sense_are_refused(tmp_path: Path, shard: str) -> None:
+    """The message shows how to write one."""
+    touch(tmp_path / "in" / "a.jpg")
+    with pytest.raises(UsageError, match="i/n"):
+        names(tmp_path / "in", tmp_path / "out", shard=shard)
+
+
+def test_an_empty_shard_is_no_error(tmp_path: Path) -> None:
+    """With fewer pictures than parts some parts have nothing to do."""
+    touch(tmp_path / "in" / "a.jpg")
+    sizes = [len(names(tmp_path / "in", tmp_path / "out", shard=f"{part}/5")) for part in range(1, 6)]
+    assert sorted(sizes) == [0, 0, 0, 0, 1]
+
+
+def test_names_that_are_no_utf8_are_planned(tmp_path: Path) -> None:
+    """A name made of any bytes is a name."""
+    (tmp_path / "in").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/\xff\xfe.jpg")).write_bytes(b"")
+    assert len(names(tmp_path / "in", tmp_path / "out", shard="1/1")) == 1
+
+
+def test_no_pictures_is_said(tmp_path: Path) -> None:
+    """A folder without pictures ends before work."""
+    touch(tmp_path / "in" / "notes.txt")
+    with pytest.raises(NothingMatchedError, match="no pictures"):
+        names(tmp_path / "in", tmp_path / "out")
