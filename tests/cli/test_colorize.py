@@ -246,7 +246,7 @@ def test_the_historical_photographs_get_color(shared: Path, tmp_path: Path) -> N
     """Real old photographs come out in their own size with at least half the chroma of modern ones."""
 
     def chroma(folder: Path) -> float:
-        return float(np.mean([np.hypot(*np.moveaxis(ab_of(path), -1, 0)).mean() for path in folder.iterdir()]))
+        return float(np.mean([np.hypot(*np.moveaxis(ab_of(path), -1, 0)).mean() for path in folder.glob("[!.]*")]))
 
     def ab_of(path: Path) -> np.ndarray:
         from koalacli.color.lab import rgb_to_lab
