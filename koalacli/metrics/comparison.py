@@ -1,0 +1,75 @@
+"""One reference beside one prediction, with everything computed once that several metrics share."""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koalacli.color.lab import Array, rgb_to_lab
+from koalacli.errors import InputError
+from koalacli.metrics import pictures
+from koalacli.metrics.pictures import SSIM_WINDOW, Double, Rgb8
+
+
+class View:
+    """A picture as metrics see it; rgb8 is uint8 (H, W, 3)."""
+
+    def __init__(self, rgb8: Rgb8):
+        if min(rgb8.shape[:2]) < SSIM_WINDOW:
+            raise InputError(f"{rgb8.shape[1]}x{rgb8.shape[0]} pixels are too few to judge; {SSIM_WINDOW} a side at least")
+        self.rgb8 = rgb8
+
+    @cached_property
+    def lab(self) -> Array:
+        return rgb_to_lab(self.rgb8.astype(np.float32) / 255)
+
+    @property
+    def ab(self) -> Array:
+        return self.lab[..., 1:]
+
+    @cached_property
+    def moments(self) -> tuple[Array, Array, Array]:
+        return pictures.moments(self.rgb8)
+
+    @cached_property
+    def colorfulness(self) -> float:
+        return pictures.colorfulness(self.rgb8)
+
+    @cached_property
+    def chroma(self) -> float:
+        return pictures.mean_chroma(self.ab)
+
+    @cached_property
+    def hue_histogram(self) -> Double:
+        return pictures.hue_histogram(self.ab)
+
+    @cached_property
+    def bins(self) -> NDArray[np.int32]:
+        return pictures.nearest_bins(self.ab).ravel()
+
+
+class Comparison:
+    """A reference and a prediction of equal size."""
+
+    def __init__(self, reference: View, prediction: View):
+        if reference.rgb8.shape != prediction.rgb8.shape:
+            (height, width), (other_height, other_width) = reference.rgb8.shape[:2], prediction.rgb8.shape[:2]
+            raise InputError(f"prediction is {other_width}x{other_height}, its reference {width}x{height}")
+        self.reference = reference
+        self.prediction = prediction
+
+    @cached_property
+    def delta_e(self) -> NDArray[np.floating]:
+        return pictures.delta_e_2000(self.reference.lab, self.prediction.lab)
+
+    @cached_property
+    def credits(self) -> Array:
+        return pictures.auc_credits(self.reference.ab, self.prediction.ab)
+
+    def credit_by_bin(self) -> tuple[NDArray[np.uint16], Array, Array]:
+        """Bins of the true colors, the share of the picture in each, and its part of `auc_credits`' mean."""
+        bins = self.reference.bins
+        share = np.bincount(bins) / len(bins)
+        credit = np.bincount(bins, self.credits.ravel()) / len(bins)
+        present = np.flatnonzero(share)
+        return present.astype(np.uint16), share[present].astype(np.float32), credit[present].astype(np.float32)
