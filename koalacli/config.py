@@ -103,3 +103,48 @@ class ColorizeConfig:
     retry_failed: bool = setting(False, "Try inputs again that an earlier run could not read.", shapes=False)
     fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
     dry_run: bool = setting(False, "Say what would be done, and do nothing.", shapes=False)
+
+
+def same_setting(config: type[Any], name: str) -> Any:
+    """The field of another command, with its default and help: said once, used by both."""
+    known = config.__dataclass_fields__[name]
+    return field(default=known.default, metadata=known.metadata)
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Settings of `koala eval`."""
+
+    data: str = setting("", "Color photographs or clips: a file, a folder, a glob or a tar shard; gray copies are colored.")
+    weights: tuple[str, ...] = setting(
+        ("koala",), "Weights that color --data; give the flag several times to compare.", repeat=True
+    )
+    pred: tuple[str, ...] = setting(
+        (), "Folder with finished colorings, paired with --ref by name; may be given several times.", repeat=True
+    )
+    ref: str = setting("", "Folder with the true colors for --pred.")
+    protocol: str = setting(
+        "original",
+        "How pictures are prepared: as they are; stretched to 256x256, bilinear; or largest center square at 256.",
+        choices=("original", "stretch256", "center256"),
+    )
+    limit: int | None = setting(None, "Judge only this many pictures, the first by name.")
+    clip_frames: int = setting(48, "Frames judged at the start of each clip.")
+    floor_data: str = setting(
+        "", "Photographs to fit the lightness-to-color floor on; by default the fit stored beside the weights."
+    )
+    report: str = setting("", "Write a self-contained HTML report to this file.")
+    csv: str = setting("", "Write the figures of every picture to this CSV file.")
+    study: str = setting("", "Write a self-contained real-or-fake study page to this file.")
+    study_pictures: int = setting(40, "Pictures in the study; half of them are shown as recolored.")
+    study_results: tuple[str, ...] = setting(
+        (), "Result files of the study to pool; nothing else is evaluated then.", repeat=True
+    )
+    inception: str = setting("", "Keras InceptionV3 weights without top (.h5): adds FID by that network.")
+    lpips: str = setting("", "LPIPS v0.1 AlexNet state as .safetensors: adds LPIPS.")
+    device: str = same_setting(ColorizeConfig, "device")
+    batch_size: str = same_setting(ColorizeConfig, "batch_size")
+    workers: int | None = same_setting(ColorizeConfig, "workers")
+    size: int | None = same_setting(ColorizeConfig, "size")
+    vividness: float | None = same_setting(ColorizeConfig, "vividness")
+    saturation: float | None = same_setting(ColorizeConfig, "saturation")

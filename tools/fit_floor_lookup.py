@@ -1,6 +1,6 @@
 """Fit the L* to ab lookup that `koala eval` shows as a floor, on a training shard.
 
-    python tools/fit_floor_lookup.py train-00.tar weights/floor_lookup.json
+python tools/fit_floor_lookup.py train-00.tar weights/floor_lookup.json
 """
 
 import sys
@@ -25,4 +25,5 @@ def shard_labs(shard: Path) -> Iterator[Array]:
 
 
 if __name__ == "__main__":
-    save_lookup(Path(sys.argv[2]), fit_lookup(shard_labs(Path(sys.argv[1]))), f"{Path(sys.argv[1]).name} of the training photographs")
+    shard, target = map(Path, sys.argv[1:])
+    save_lookup(target, fit_lookup(shard_labs(shard)), f"{shard.name} of the training photographs")

@@ -10,6 +10,7 @@ import typer.core
 import koalacli
 from koalacli import errors
 from koalacli.cli import colorize as colorize_command
+from koalacli.cli import evaluate as evaluate_command
 
 # 0 all good; 130 interrupted. First match wins: more special errors stand first.
 EXIT_CODES: dict[type[errors.KoalaError], int] = {
@@ -71,6 +72,7 @@ def _koala(
 
 
 colorize_command.register(app)
+evaluate_command.register(app)
 
 
 def main() -> None:

@@ -88,8 +88,3 @@ METRICS: dict[str, Metric] = {
         *("Chroma true", "CIELAB", "reference", 1, "mean chroma of the reference"),
     ),
 }
-
-
-def measure(comparison: Comparison) -> dict[str, float]:
-    """Every metric of one picture."""
-    return {name: metric.measure(comparison) for name, metric in METRICS.items()}

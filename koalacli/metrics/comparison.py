@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from koalacli.color.lab import Array, rgb_to_lab
 from koalacli.errors import InputError
 from koalacli.metrics import pictures
-from koalacli.metrics.pictures import SSIM_WINDOW, Double, Rgb8
+from koalacli.metrics.pictures import AUC_THRESHOLDS, SSIM_WINDOW, Double, Rgb8
 
 
 class View:
@@ -16,12 +16,13 @@ class View:
 
     def __init__(self, rgb8: Rgb8):
         if min(rgb8.shape[:2]) < SSIM_WINDOW:
-            raise InputError(f"{rgb8.shape[1]}x{rgb8.shape[0]} pixels are too few to judge; {SSIM_WINDOW} a side at least")
+            size = f"{rgb8.shape[1]}x{rgb8.shape[0]}"
+            raise InputError(f"{size} pixels are too few to judge; {SSIM_WINDOW} a side at least")
         self.rgb8 = rgb8
 
     @cached_property
     def lab(self) -> Array:
-        return rgb_to_lab(self.rgb8.astype(np.float32) / 255)
+        return rgb_to_lab(self.rgb8.astype(np.float32) / np.float32(255))
 
     @property
     def ab(self) -> Array:
@@ -65,6 +66,13 @@ class Comparison:
     @cached_property
     def credits(self) -> Array:
         return pictures.auc_credits(self.reference.ab, self.prediction.ab)
+
+    def share_within(self) -> Array:
+        """float32 (151,): share of pixels whose ab error is at most 0, 1, ... 150 CIELAB units."""
+        # The credit of a pixel is the share of thresholds that it meets: its histogram, summed from the top.
+        met = np.rint(self.credits.ravel() * AUC_THRESHOLDS).astype(np.int32)
+        count = np.bincount(AUC_THRESHOLDS - met, minlength=AUC_THRESHOLDS + 1)[:AUC_THRESHOLDS]
+        return (np.cumsum(count) / len(met)).astype(np.float32)
 
     def credit_by_bin(self) -> tuple[NDArray[np.uint16], Array, Array]:
         """Bins of the true colors, the share of the picture in each, and its part of `auc_credits`' mean."""

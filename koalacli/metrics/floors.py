@@ -1,7 +1,7 @@
 """Floors: what needs no network. A figure means something only beside them.
 
-`gray` keeps the lightness alone; `mean` gives every pixel the mean color of the references
-themselves; `lookup` gives every lightness its mean color in a training set.
+The first keeps the lightness alone; the second gives every pixel the mean color of the references
+themselves; the third gives every lightness its mean color in a training set.
 """
 
 import json
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from koalacli.color.gamut import merge_rgb8
 from koalacli.color.lab import Array
@@ -16,7 +17,11 @@ from koalacli.errors import DataError
 from koalacli.metrics.pictures import Rgb8
 
 LEVELS = 101  # one entry per unit of L*
-FLOORS = ("gray", "mean", "lookup")
+FLOORS = {  # name -> what it is; no file name can be one of these
+    "floor: gray": "no color at all",
+    "floor: mean color": "the mean color of these references for every pixel",
+    "floor: L* lookup": "the mean color of each lightness in a training set",
+}
 
 
 class MeanColor:
@@ -36,7 +41,7 @@ class MeanColor:
 
 
 def fit_lookup(labs: Iterable[Array]) -> Array:
-    """Mean ab for every unit of L* over pictures (H, W, 3); float32 (101, 2). Levels never seen take their neighbor's."""
+    """Mean ab for every unit of L* over CIELAB pictures (H, W, 3), float32 (101, 2); gaps are filled linearly."""
     sums, counts = np.zeros((LEVELS, 2)), np.zeros(LEVELS)
     for lab in labs:
         level = _level(lab[..., 0]).ravel()
@@ -52,7 +57,10 @@ def fit_lookup(labs: Iterable[Array]) -> Array:
 
 def save_lookup(path: Path, lookup: Array, source: str) -> None:
     """Write a lookup and what it was fitted on as JSON."""
-    path.write_text(json.dumps({"fitted_on": source, "ab": np.round(lookup, 2).tolist()}), "utf-8")
+    path.write_text(
+        json.dumps({"fitted_on": source, "ab": [[round(float(value), 2) for value in pair] for pair in lookup]}),
+        "utf-8",
+    )
 
 
 def load_lookup(path: Path) -> Array:
@@ -69,13 +77,9 @@ def load_lookup(path: Path) -> Array:
 def floor_pictures(lightness: Array, mean: Array, lookup: Array) -> dict[str, Rgb8]:
     """The three floors for one picture's lightness, float32 (H, W, 1)."""
     shape = (*lightness.shape[:2], 2)
-    colors = {
-        "gray": np.zeros(shape, np.float32),
-        "mean": np.broadcast_to(mean, shape).astype(np.float32),
-        "lookup": lookup[_level(lightness[..., 0])],
-    }
-    return {name: merge_rgb8(lightness, colors[name]) for name in FLOORS}
+    colors = (np.zeros(shape, np.float32), np.broadcast_to(mean, shape), lookup[_level(lightness[..., 0])])
+    return {name: merge_rgb8(lightness, np.ascontiguousarray(ab)) for name, ab in zip(FLOORS, colors, strict=True)}
 
 
-def _level(lightness: Array) -> np.ndarray:
+def _level(lightness: Array) -> NDArray[np.int32]:
     return np.clip(np.rint(lightness), 0, LEVELS - 1).astype(np.int32)

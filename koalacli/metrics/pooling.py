@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.metrics import METRICS
+from koalacli.metrics import METRICS, Metric
 from koalacli.metrics.pictures import BIN_REACH, Double
 
 RESAMPLES = 1000
@@ -30,12 +30,13 @@ class SetMetric:
     """A figure of the whole set that is no mean over pictures.
 
     Attributes:
-        pool: (columns, counts) -> values. Columns: per-picture values (N,) by metric; counts
-            (R, N): how often each picture is drawn in each of R resamples; values (R,).
-        label, unit, better, digits, help: as in `Metric`.
+        pool: (columns, credits, counts) -> values. Columns: per-picture values (N,) by metric;
+            credits: see `rebalanced_parts`; counts (R, N): how often each picture is drawn in each
+            of R resamples; values (R,).
+        label, unit, better, digits, help: as in `Metric`; better may also be "zero" or "one".
     """
 
-    pool: Callable[[dict[str, Double], Double], Double]
+    pool: Callable[[dict[str, Double], Sequence[BinCredit], Double], Double]
     label: str
     unit: str
     better: str
@@ -44,46 +45,76 @@ class SetMetric:
 
 
 def _mean(column: Double, counts: Double) -> Double:
-    return counts @ column / counts.sum(1)
+    """Mean over the pictures that have the metric: clips alone have some."""
+    known = np.isfinite(column)
+    total = counts[:, known].sum(1)
+    return np.divide(counts[:, known] @ column[known], total, out=np.full(len(counts), np.nan), where=total > 0)
+
+
+def rebalanced_parts(credits: Sequence[BinCredit]) -> tuple[Double, Double]:
+    """AuC with every occurring ab bin weighted alike, as a ratio: earned and possible, per picture.
+
+    Zhang et al. 2016: each pixel weighs 1 / p(bin of its true color), p being the set's own
+    distribution over the 10-unit bins (lambda = 0 in their equation 4). Pictures weigh alike,
+    whatever their size. The set's value is the sum of earned over the sum of possible.
+
+    Args:
+        credits: per picture, from `Comparison.credit_by_bin`.
+
+    Returns:
+        earned (N,) and possible (N,).
+    """
+    share = np.zeros(BINS)
+    for bins, part, _ in credits:
+        share[bins] += part
+    weight = np.divide(1, share, out=np.zeros(BINS), where=share > 0)
+    possible = np.array([weight[bins] @ part for bins, part, _ in credits])
+    return np.array([weight[bins] @ earned for bins, _, earned in credits]), possible
+
+
+def _rebalanced(credits: Sequence[BinCredit], counts: Double) -> Double:
+    # The weights stay those of the whole set in every resample; else resamples, which hold
+    # fewer of the rare bins, would all lie above the set.
+    earned, possible = rebalanced_parts(credits)
+    return 100 * (counts @ earned) / (counts @ possible)
 
 
 SET_METRICS: dict[str, SetMetric] = {
+    "auc_rebalanced": SetMetric(
+        lambda columns, credits, counts: _rebalanced(credits, counts),
+        *(
+            "AuC rebalanced",
+            "%",
+            "higher",
+            2,
+            "as AuC raw, all ab bins that occur weighing alike: tells color from gray",
+        ),
+    ),
     "colorfulness_gap": SetMetric(
-        lambda columns, counts: _mean(columns["colorfulness"] - columns["colorfulness_reference"], counts),
-        *("CF gap", "", "zero", 1, "mean CF of predictions less mean CF of references"),
+        lambda columns, credits, counts: _mean(columns["colorfulness"] - columns["colorfulness_reference"], counts),
+        *("CF gap of means", "", "zero", 1, "mean CF of the predictions less mean CF of the references"),
     ),
     "colorfulness_gap_each": SetMetric(
-        lambda columns, counts: _mean(abs(columns["colorfulness"] - columns["colorfulness_reference"]), counts),
-        *("CF gap each", "", "lower", 1, "mean over pictures of the absolute difference in CF"),
+        lambda columns, credits, counts: _mean(
+            abs(columns["colorfulness"] - columns["colorfulness_reference"]), counts
+        ),
+        *("CF gap per picture", "", "lower", 1, "mean over pictures of the absolute difference in CF"),
     ),
     "chroma_ratio": SetMetric(
-        lambda columns, counts: _mean(columns["chroma"], counts) / _mean(columns["chroma_reference"], counts),
-        *("Chroma ratio", "", "one", 2, "mean chroma of predictions over that of references; below 1 is fading"),
+        lambda columns, credits, counts: _mean(columns["chroma"], counts) / _mean(columns["chroma_reference"], counts),
+        *("Chroma ratio", "", "one", 3, "mean chroma of predictions over that of references; below 1 is fading"),
     ),
 }
 
 
-def rebalanced_auc(credits: Sequence[BinCredit], counts: Double) -> Double:
-    """AuC with every occurring ab bin weighted alike, percent, higher is better.
-
-    Zhang et al. 2016: each pixel weighs 1 / p(bin of its true color), p being the set's own
-    distribution over the 10-unit bins (lambda = 0 in their equation 4). Pictures weigh alike,
-    whatever their size.
-
-    Args:
-        credits: per picture, from `Comparison.credit_by_bin`.
-        counts: (R, N) how often each picture is drawn in each resample.
-
-    Returns:
-        (R,).
-    """
-    share, credit = (np.zeros((len(counts), BINS)) for _ in range(2))
-    for number, (bins, part, earned) in enumerate(credits):
-        share[:, bins] += counts[:, number, None] * part
-        credit[:, bins] += counts[:, number, None] * earned
-    present = share > 0
-    ratio = np.divide(credit, share, out=np.zeros_like(credit), where=present)
-    return 100 * ratio.sum(1) / present.sum(1)
+FIGURES: dict[str, Metric | SetMetric] = {  # in the order of reading
+    name: (METRICS | SET_METRICS)[name]
+    for name in (
+        *("psnr", "psnr_ab", "rmse_ab", "ssim", "delta_e", "delta_e_median", "delta_e_p95", "auc", "auc_rebalanced"),
+        *("colorfulness", "colorfulness_reference", "colorfulness_gap", "colorfulness_gap_each"),
+        *("chroma_ratio", "hue_distance"),
+    )
+}
 
 
 def draw_resamples(pictures: int) -> Double:
@@ -93,16 +124,21 @@ def draw_resamples(pictures: int) -> Double:
 
 
 def pool(rows: Sequence[dict[str, float]], credits: Sequence[BinCredit]) -> dict[str, Figure]:
-    """All figures of one set of predictions: the mean of each metric, the set metrics, rebalanced AuC."""
+    """All figures of one set of predictions: the mean of each metric, the set metrics, rebalanced AuC.
+
+    Args:
+        rows: per picture, values by metric; a metric that some rows lack is averaged over the others.
+        credits: per picture, see `rebalanced_parts`.
+    """
     counts = draw_resamples(len(rows))
-    columns = {name: np.array([row[name] for row in rows]) for name in METRICS}
+    names = dict.fromkeys(name for row in rows for name in row)
+    columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
     values = {name: _mean(column, counts) for name, column in columns.items()}
-    values["auc_rebalanced"] = rebalanced_auc(credits, counts)
-    values |= {name: metric.pool(columns, counts) for name, metric in SET_METRICS.items()}
+    values |= {name: metric.pool(columns, credits, counts) for name, metric in SET_METRICS.items()}
     return {name: _figure(resampled) for name, resampled in values.items()}
 
 
 def _figure(values: Double) -> Figure:
     tail = 50 * (1 - CONFIDENCE)
-    low, high = np.percentile(values[1:], (tail, 100 - tail))
+    low, high = np.nanpercentile(values[1:], (tail, 100 - tail)) if np.isfinite(values[0]) else (np.nan, np.nan)
     return Figure(float(values[0]), float(low), float(high))

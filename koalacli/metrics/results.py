@@ -1,0 +1,169 @@
+"""What an evaluation gathers, picture by picture, and what it says in the end."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koalacli.color.lab import Array
+from koalacli.metrics import METRICS
+from koalacli.metrics.comparison import Comparison
+from koalacli.metrics.pictures import AUC_THRESHOLDS
+from koalacli.metrics.pooling import BINS, BinCredit, Figure, pool, rebalanced_parts
+
+Shares = tuple[NDArray[np.uint16], Array]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One prediction of one picture (or the mean over a clip's frames).
+
+    Attributes:
+        values: by metric name.
+        credit: see `Comparison.credit_by_bin`.
+        within: float32 (151,), share of pixels whose ab error is at most 0, 1, ... 150.
+        shares: bins of the prediction's colors that occur, and their share of the pixels.
+    """
+
+    values: dict[str, float]
+    credit: BinCredit
+    within: Array
+    shares: Shares
+
+
+def measure(comparison: Comparison) -> Measurement:
+    """Every metric of one prediction."""
+    values = {name: metric.measure(comparison) for name, metric in METRICS.items()}
+    return Measurement(
+        values, comparison.credit_by_bin(), comparison.share_within(), bin_shares(comparison.prediction.bins)
+    )
+
+
+def bin_shares(bins: NDArray[np.int32]) -> Shares:
+    """The bins that occur and their share of the pixels."""
+    share = np.bincount(bins) / len(bins)
+    present = np.flatnonzero(share)
+    return present.astype(np.uint16), share[present].astype(np.float32)
+
+
+def mean_measurement(measurements: Sequence[Measurement]) -> Measurement:
+    """The mean over the frames of a clip."""
+    count = len(measurements)
+    values = {
+        name: float(np.mean([measurement.values[name] for measurement in measurements]))
+        for name in measurements[0].values
+    }
+    share, credit, shown = np.zeros(BINS), np.zeros(BINS), np.zeros(BINS)
+    for measurement in measurements:
+        bins, part, earned = measurement.credit
+        share[bins] += part / count
+        credit[bins] += earned / count
+        shown[measurement.shares[0]] += measurement.shares[1] / count
+    bins, seen = np.flatnonzero(share).astype(np.uint16), np.flatnonzero(shown).astype(np.uint16)
+    by_bin = (bins, share[bins].astype(np.float32), credit[bins].astype(np.float32))
+    within = np.mean([measurement.within for measurement in measurements], axis=0)
+    return Measurement(values, by_bin, within, (seen, shown[seen].astype(np.float32)))
+
+
+@dataclass
+class Tally:
+    """Gathers the measurements of one subject; memory grows by a few kilobytes per picture only."""
+
+    rows: dict[str, dict[str, float]] = field(default_factory=dict)
+    credits: dict[str, BinCredit] = field(default_factory=dict)
+    within: NDArray[np.float64] = field(default_factory=lambda: np.zeros(AUC_THRESHOLDS))
+    shares: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+
+    def add(self, picture: str, measurement: Measurement) -> None:
+        """Take in one picture."""
+        self.rows[picture] = measurement.values
+        self.credits[picture] = measurement.credit
+        self.within += measurement.within
+        self.shares[measurement.shares[0]] += measurement.shares[1]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome for one set of pictures.
+
+    Attributes:
+        protocol: how pictures were prepared.
+        predictions: what was judged, in the order given.
+        floors: what it is to be compared with.
+        pictures: names, sorted; all subjects are judged on exactly these.
+        excluded: what could not be judged, and why.
+        figures: subject -> metric -> Figure. A subject is a prediction or a floor.
+        rows: subject -> per-picture values by metric, in the order of `pictures`.
+        within: subject -> (151,) share of pixels within 0, 1, ... 150 of the true ab.
+        shares: subject or "reference" -> (729,) share of pixels per 10-unit ab bin.
+        facts: what has to be known to repeat it: versions, digests, read-out.
+    """
+
+    protocol: str
+    predictions: tuple[str, ...]
+    floors: tuple[str, ...]
+    pictures: tuple[str, ...]
+    excluded: dict[str, str]
+    figures: dict[str, dict[str, Figure]]
+    rows: dict[str, list[dict[str, float]]]
+    within: dict[str, NDArray[np.float64]]
+    shares: dict[str, NDArray[np.float64]]
+    facts: dict[str, str]
+
+    def as_event(self) -> dict[str, Any]:
+        """For --json: the figures of the set; a figure that does not exist is null."""
+        figures = {
+            subject: {name: _finite(asdict(figure)) for name, figure in row.items()}
+            for subject, row in self.figures.items()
+        }
+        return {
+            "event": "evaluation",
+            "protocol": self.protocol,
+            "pictures": len(self.pictures),
+            "excluded": self.excluded,
+            "predictions": list(self.predictions),
+            "floors": list(self.floors),
+            "figures": figures,
+            "facts": self.facts,
+        }
+
+
+def conclude(
+    tallies: dict[str, Tally],
+    reference_shares: NDArray[np.float64],
+    *,
+    protocol: str,
+    predictions: tuple[str, ...],
+    excluded: dict[str, str],
+    facts: dict[str, str],
+) -> Evaluation:
+    """Pool the tallies of all subjects; all hold the same pictures."""
+    pictures = tuple(sorted(next(iter(tallies.values())).rows))
+    rows = {subject: [dict(tally.rows[name]) for name in pictures] for subject, tally in tallies.items()}
+    figures = {}
+    for subject, tally in tallies.items():
+        credits = [tally.credits[name] for name in pictures]
+        figures[subject] = pool(rows[subject], credits)
+        for row, earned, possible in zip(rows[subject], *rebalanced_parts(credits), strict=True):
+            row["auc_rebalanced"] = 100 * float(earned / possible)
+    return Evaluation(
+        protocol=protocol,
+        predictions=predictions,
+        floors=tuple(subject for subject in tallies if subject not in predictions),
+        pictures=pictures,
+        excluded=dict(sorted(excluded.items())),
+        figures=figures,
+        rows=rows,
+        within={subject: tally.within / len(pictures) for subject, tally in tallies.items()},
+        shares={
+            "reference": reference_shares / len(pictures),
+            **{subject: tally.shares / len(pictures) for subject, tally in tallies.items()},
+        },
+        facts=facts,
+    )
+
+
+def _finite(figure: dict[str, float]) -> dict[str, float | None]:
+    return {key: round(value, 6) if np.isfinite(value) else None for key, value in figure.items()}

@@ -1,0 +1,214 @@
+"""`koala eval`: references and colorings in, figures beside their floors out."""
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import koalacli
+from koalacli.color.lab import Array
+from koalacli.colorizer import Colorizer
+from koalacli.config import EvalConfig
+from koalacli.errors import DataError, KoalaError, UsageError
+from koalacli.io.codecs import write_file
+from koalacli.metrics.floors import MeanColor, fit_lookup, load_lookup
+from koalacli.metrics.pooling import BINS
+from koalacli.metrics.results import Evaluation, Tally, conclude
+from koalacli.model.weights import weights_folder
+from koalacli.pipelines.evaluate_items import Item, find, find_items, read_rgb8
+from koalacli.pipelines.evaluate_judge import (
+    Judge,
+    Judged,
+    Opened,
+    color_opened,
+    is_gray,
+    open_item,
+    thumbnail_lab,
+)
+from koalacli.records import Outcome, Record, Started
+from koalacli.stream import Stage, stream
+
+LOOKUP_FILE = "floor_lookup.json"  # beside the weights
+
+
+@dataclass(frozen=True)
+class Measured(Record):
+    """A picture's end, with its figures: subject -> metric -> value."""
+
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
+    """Judge predictions and floors on the same pictures.
+
+    A picture that cannot be judged for one subject is left out for all: every mean is over the
+    same pictures.
+
+    Yields:
+        Started, a Record per picture (failed ones were left out, with the reason), then the Evaluation.
+
+    Raises:
+        KoalaError: the request cannot be met, or no picture could be judged.
+    """
+    items, excluded = find_items(config)
+    colorizers = load_colorizers(config) if config.data else []
+    subjects = _names(config.weights if config.data else config.pred)
+    yield Started(
+        len(items) + len(excluded),
+        colorizers[0].device if colorizers else "cpu",
+        ", ".join(subjects),
+        colorizers[0].batch_size if colorizers else 0,
+    )
+    yield from (Record(name, "", Outcome.FAILED, reason) for name, reason in excluded.items())
+    judge = Judge(subjects, measure_mean(items, config), _lookup(config))
+    gathered = Gathered()
+    for item, judged in judge_items(items, judge, colorizers, config):
+        if isinstance(judged, KoalaError):
+            excluded[item.name] = str(judged)
+            yield Record(item.name, "", Outcome.FAILED, str(judged))
+        else:
+            gathered.add(item.name, judged)
+            yield _measured(item, judged)
+    if not gathered.tallies:
+        first = next(iter(excluded.values()), "there are none")
+        raise DataError(f"no picture could be judged; the first reason: {first}")
+    evaluation = conclude(
+        gathered.tallies,
+        gathered.reference_shares,
+        protocol=config.protocol,
+        predictions=subjects,
+        excluded=excluded,
+        facts=_facts(config, colorizers),
+    )
+    if config.csv:
+        write_file(Path(config.csv), as_csv(evaluation).encode())
+    yield evaluation
+
+
+@dataclass
+class Gathered:
+    """Tallies by subject, and the colors of the references."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    reference_shares: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+
+    def add(self, name: str, judged: Judged) -> None:
+        """Take in one picture."""
+        for subject, measurement in judged.measurements.items():
+            self.tallies.setdefault(subject, Tally()).add(name, measurement)
+        bins, shares = judged.reference_shares
+        self.reference_shares[bins] += shares
+
+
+def judge_items(
+    items: Sequence[Item], judge: Judge, colorizers: Sequence[Colorizer], config: EvalConfig
+) -> Iterator[tuple[Item, Judged | KoalaError]]:
+    """Color and judge pictures, read ahead and in batches; yields them as they finish."""
+
+    def run(batch: list[Opened]) -> list[Any]:
+        """Per picture, the small ab of every Colorizer."""
+        columns = (
+            colorizer.predict_ab_of([opened.guides[number] for opened in batch])
+            for number, colorizer in enumerate(colorizers)
+        )
+        return list(zip(*columns, strict=True))
+
+    def write(item: Item, opened: Opened, small_abs: Any) -> Judged:
+        predictions = color_opened(opened, small_abs or (), colorizers)
+        try:
+            return judge.compare(opened.rgb8, opened.lightness, predictions)
+        except KoalaError as error:
+            raise type(error)(f"{item.name}: {error}") from error
+
+    stage: Stage[Item, Opened, Judged] = Stage(
+        read=lambda item: open_item(item, config.protocol, colorizers),
+        key=lambda opened: tuple(guide.shape for guide in opened.guides) or None,
+        run=run,
+        write=write,
+    )
+    workers = config.workers or max(2, os.cpu_count() or 2)
+    batch_size = min((colorizer.batch_size for colorizer in colorizers), default=1)
+    cv2.setNumThreads(1)  # parallelism comes from the workers
+    return stream(items, stage, batch_size=batch_size, workers=workers, ahead=2 * batch_size + 2 * workers)
+
+
+def load_colorizers(config: EvalConfig) -> list[Colorizer]:
+    """One Colorizer for every --weights."""
+    if config.batch_size != "auto" and not (config.batch_size.isdigit() and int(config.batch_size) > 0):
+        raise UsageError(f"--batch-size {config.batch_size}: give auto or a positive number")
+    asked = {"size": config.size, "vividness": config.vividness, "saturation": config.saturation}
+    read_out = {key: value for key, value in asked.items() if value is not None}
+    return [
+        Colorizer(weights, config.device, batch_size=config.batch_size, **read_out)
+        for weights in dict.fromkeys(config.weights)
+    ]
+
+
+def measure_mean(items: Sequence[Item], config: EvalConfig) -> Array:
+    """Mean ab of all references that have color: what the floor `mean` knows and no colorizer can."""
+    stage: Stage[Item, Array | None, Array | None] = Stage(
+        read=_thumbnail, key=lambda lab: None, run=lambda batch: batch, write=lambda item, lab, _: lab
+    )
+    mean = MeanColor()
+    workers = config.workers or max(2, os.cpu_count() or 2)
+    labs = {
+        item.name: lab
+        for item, lab in stream(items, stage, batch_size=1, workers=workers, ahead=4 * workers)
+        if isinstance(lab, np.ndarray)
+    }
+    for name in sorted(labs):  # in one order: sums of floats depend on it
+        mean.add(labs[name])
+    return mean.value()
+
+
+def _thumbnail(item: Item) -> Array | None:
+    rgb8 = read_rgb8(item.reference)
+    return None if is_gray(rgb8) else thumbnail_lab(rgb8).mean((0, 1), keepdims=True)
+
+
+def _lookup(config: EvalConfig) -> Array:
+    if not config.floor_data:
+        return load_lookup(weights_folder() / LOOKUP_FILE)
+    return fit_lookup(thumbnail_lab(read_rgb8(sample)) for sample in find(config.floor_data))
+
+
+def _names(places: Sequence[str]) -> tuple[str, ...]:
+    """Short names for tables: the last part of a path, or all of it where two are alike."""
+    places = list(dict.fromkeys(places))
+    short = [Path(place).stem if place.endswith(".safetensors") else Path(place).name for place in places]
+    return tuple(place if short.count(name) > 1 else name for place, name in zip(places, short, strict=True))
+
+
+def _measured(item: Item, judged: Judged) -> Measured:
+    figures = {
+        subject: {name: round(value, 6) for name, value in measurement.values.items()}
+        for subject, measurement in judged.measurements.items()
+    }
+    return Measured(item.name, "", Outcome.DONE, width=judged.width, height=judged.height, figures=figures)
+
+
+def _facts(config: EvalConfig, colorizers: Sequence[Colorizer]) -> dict[str, str]:
+    facts = {"koala": koalacli.__version__, "lookup floor": config.floor_data or "stored with the weights"}
+    for name, colorizer in zip(_names(config.weights), colorizers, strict=False):
+        read_out = ", ".join(f"{key} {value:g}" for key, value in asdict(colorizer.read_out).items())
+        facts[f"weights {name}"] = f"sha256 {colorizer.weights.digest[:16]}, {read_out}, on {colorizer.device}"
+    return facts
+
+
+def as_csv(evaluation: Evaluation) -> str:
+    """One line per picture and subject, every metric a column."""
+    text = io.StringIO()
+    names = list(evaluation.rows[evaluation.predictions[0]][0])
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["picture", "subject", *names])
+    for number, picture in enumerate(evaluation.pictures):
+        for subject, rows in evaluation.rows.items():
+            writer.writerow([picture, subject, *(f"{rows[number][name]:.6g}" for name in names)])
+    return text.getvalue()

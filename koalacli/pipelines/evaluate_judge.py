@@ -1,0 +1,109 @@
+"""Judge one reference: make its floors, compare everything with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from koalacli.color.lab import Array, lightness_of, rgb_to_lab
+from koalacli.colorizer import Colorizer
+from koalacli.errors import InputError
+from koalacli.metrics.comparison import Comparison, View
+from koalacli.metrics.floors import floor_pictures
+from koalacli.metrics.pictures import Rgb8, mean_chroma
+from koalacli.metrics.results import Measurement, Shares, bin_shares, measure
+from koalacli.pipelines.evaluate_items import PROTOCOLS, Item, read_rgb8, to_rgb8
+
+GRAY_CHROMA = 2.0  # CIELAB units; a reference whose mean chroma is less has no color to compare with
+THUMBNAIL = 96  # pixels a side; enough for a mean color
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A reference, prepared, with what colors it: guides for the network, or finished colorings.
+
+    Attributes:
+        rgb8: the reference, uint8 (H, W, 3).
+        lightness: its L*, float32 (H, W, 1).
+        guides: lightness as each Colorizer's network sees it.
+        finished: colorings from --pred.
+    """
+
+    rgb8: Rgb8
+    lightness: Array
+    guides: tuple[Array, ...]
+    finished: tuple[Rgb8, ...]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Measurements by subject, and the bins of the reference's own colors."""
+
+    measurements: dict[str, Measurement]
+    reference_shares: Shares
+    width: int
+    height: int
+
+
+def open_item(item: Item, protocol: str, colorizers: Sequence[Colorizer]) -> Opened:
+    """Read one reference and its finished colorings, and prepare them.
+
+    Raises:
+        InputError: unreadable, a gray reference, or different sizes.
+    """
+    reference = read_rgb8(item.reference)
+    finished = [read_rgb8(sample) for sample in item.predictions]
+    for rgb8 in finished:
+        if rgb8.shape != reference.shape:
+            (height, width), (other_height, other_width) = reference.shape[:2], rgb8.shape[:2]
+            size = f"the prediction has {other_width}x{other_height} pixels, the reference {width}x{height}"
+            raise InputError(f"{item.name}: {size}")
+    if is_gray(reference):
+        raise InputError(f"{item.name}: the reference is gray (mean chroma below {GRAY_CHROMA:g})")
+    prepare = PROTOCOLS[protocol]
+    rgb8 = prepare(reference)
+    lightness = lightness_of(rgb8)
+    guides = tuple(colorizer.shrink(lightness) for colorizer in colorizers)
+    return Opened(rgb8, lightness, guides, tuple(map(prepare, finished)))
+
+
+def color_opened(opened: Opened, small_abs: Sequence[Array], colorizers: Sequence[Colorizer]) -> list[Rgb8]:
+    """Predictions at full size, in the order of the subjects."""
+    colored = zip(colorizers, opened.guides, small_abs, strict=True)
+    made = [to_rgb8(colorizer.merge(opened.lightness, guide, ab)) for colorizer, guide, ab in colored]
+    return made or list(opened.finished)
+
+
+class Judge:
+    """Compares predictions and floors with a reference.
+
+    Args:
+        subjects: names of the predictions, in order.
+        mean: ab of the floor that gives every pixel one color, float32 (2,).
+        lookup: ab by lightness of the third floor, float32 (101, 2).
+    """
+
+    def __init__(self, subjects: tuple[str, ...], mean: Array, lookup: Array):
+        self.subjects, self.mean, self.lookup = subjects, mean, lookup
+
+    def compare(self, rgb8: Rgb8, lightness: Array, predictions: Sequence[Rgb8]) -> Judged:
+        """Measure predictions and floors against a reference, all uint8 (H, W, 3)."""
+        reference = View(rgb8)
+        floors = floor_pictures(lightness, self.mean, self.lookup)
+        pictures = dict(zip(self.subjects, predictions, strict=True)) | floors
+        measurements = {name: measure(Comparison(reference, View(picture))) for name, picture in pictures.items()}
+        return Judged(measurements, bin_shares(reference.bins), rgb8.shape[1], rgb8.shape[0])
+
+
+def is_gray(rgb8: Rgb8) -> bool:
+    """Whether a reference is gray: mean chroma of a thumbnail below GRAY_CHROMA."""
+    return mean_chroma(thumbnail_lab(rgb8)[..., 1:]) < GRAY_CHROMA
+
+
+def thumbnail_lab(rgb8: Rgb8) -> Array:
+    """A small copy as CIELAB, float32 (h, w, 3)."""
+    height, width = rgb8.shape[:2]
+    scale = min(1.0, THUMBNAIL / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return rgb_to_lab(cv2.resize(rgb8, size, interpolation=cv2.INTER_AREA) / np.float32(255))
