@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import koalacli
+from koalacli.color.gamut import merge_rgb8
 from koalacli.color.lab import Array
 from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig
@@ -33,6 +34,8 @@ from koalacli.pipelines.evaluate_judge import (
     thumbnail_lab,
 )
 from koalacli.records import Outcome, Record, Started
+from koalacli.report.evaluation import choose_pictures, evaluation_page
+from koalacli.report.pictures import Panel
 from koalacli.stream import Stage, stream
 
 LOOKUP_FILE = "floor_lookup.json"  # beside the weights
@@ -89,6 +92,10 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
     )
     if config.csv:
         write_file(Path(config.csv), as_csv(evaluation).encode())
+    if config.report:
+        chosen = choose_pictures(evaluation)
+        panels = [make_panel(item, evaluation, colorizers) for item in items if item.name in chosen]
+        write_file(Path(config.report), evaluation_page(evaluation, panels).encode())
     yield evaluation
 
 
@@ -137,6 +144,18 @@ def judge_items(
     batch_size = min((colorizer.batch_size for colorizer in colorizers), default=1)
     cv2.setNumThreads(1)  # parallelism comes from the workers
     return stream(items, stage, batch_size=batch_size, workers=workers, ahead=2 * batch_size + 2 * workers)
+
+
+def make_panel(item: Item, evaluation: Evaluation, colorizers: Sequence[Colorizer]) -> Panel:
+    """One picture in all its versions; colored once more, so that none had to be kept."""
+    opened = open_item(item, evaluation.protocol, colorizers)
+    pairs = zip(colorizers, opened.guides, strict=True)
+    predictions = color_opened(opened, [colorizer.predict_ab_of([guide])[0] for colorizer, guide in pairs], colorizers)
+    gray = merge_rgb8(opened.lightness, np.zeros((*opened.lightness.shape[:2], 2), np.float32))
+    return Panel(
+        item.name,
+        {"gray": gray, **dict(zip(evaluation.predictions, predictions, strict=True)), "reference": opened.rgb8},
+    )
 
 
 def load_colorizers(config: EvalConfig) -> list[Colorizer]:
