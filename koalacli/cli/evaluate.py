@@ -3,6 +3,7 @@
 import json as json_module
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -34,6 +35,8 @@ def register(app: typer.Typer) -> None:
 
         With --data, gray copies are made and colored; with --pred and --ref, two folders are compared.
         """
+        if config.study_results:
+            raise typer.Exit(show_opinions(config.study_results, json))
         from koalacli.metrics.results import Evaluation
         from koalacli.pipelines.evaluate import evaluate as run
 
@@ -53,6 +56,9 @@ def register(app: typer.Typer) -> None:
                 sys.stdout.write(json_module.dumps(evaluation.as_event(), ensure_ascii=False) + "\n")
             else:
                 Console().print(figure_table(evaluation))
+        for path in (config.csv, config.report, config.study):
+            if path and not (json or quiet):
+                sys.stderr.write(f"written: {path}\n")
         raise typer.Exit(code)
 
 
@@ -78,3 +84,28 @@ def figure_table(evaluation: "Evaluation") -> Table:
         unit = f" {metric.unit}" if metric.unit in ("dB", "%") else ""
         table.add_row(f"{metric.label}{unit} {SIGNS[metric.better]}", *map(Text, cells))
     return table
+
+
+def show_opinions(paths: tuple[str, ...], as_json: bool) -> int:
+    """Pool result files of the study and show the rates; returns the exit code."""
+    from koalacli.metrics.opinions import PUBLISHED, pool_opinions
+
+    opinions = pool_opinions([Path(path) for path in paths])
+    for path in opinions.repeated:
+        sys.stderr.write(f"left out: {path}: answers of a session that is there already\n")
+    if as_json:
+        sys.stdout.write(json_module.dumps(opinions.as_event(), ensure_ascii=False) + "\n")
+        return 0
+    title = f"{opinions.sessions} sessions, {opinions.seconds:.1f} s per answer (median)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("shown")
+    for heading in ("judged real", "95% interval", "answers"):
+        table.add_column(heading, justify="right")
+    rows = {"recolored pictures": opinions.recolored, "originals": opinions.original, **opinions.per_picture}
+    for name, rate in rows.items():
+        interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}"
+        table.add_row(Text(name), f"{100 * rate.value:.2f}%", interval, str(rate.answers))
+    for name, (value, asked) in PUBLISHED.items():
+        table.add_row(Text(f"{name}: {asked}"), f"{100 * value:.2f}%", "", "")
+    Console().print(table)
+    return 0

@@ -29,13 +29,14 @@ from koalacli.pipelines.evaluate_judge import (
     Judged,
     Opened,
     color_opened,
-    is_gray,
     open_item,
+    read_prepared,
     thumbnail_lab,
 )
 from koalacli.records import Outcome, Record, Started
 from koalacli.report.evaluation import choose_pictures, evaluation_page
 from koalacli.report.pictures import Panel
+from koalacli.report.study import study_page
 from koalacli.stream import Stage, stream
 
 LOOKUP_FILE = "floor_lookup.json"  # beside the weights
@@ -90,13 +91,25 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
         excluded=excluded,
         facts=_facts(config, colorizers),
     )
+    write_pages(items, evaluation, colorizers, config)
+    yield evaluation
+
+
+def write_pages(
+    items: Sequence[Item], evaluation: Evaluation, colorizers: Sequence[Colorizer], config: EvalConfig
+) -> None:
+    """Write what was asked for: CSV, report, study."""
+    judged = {item.name: item for item in items if item.name in evaluation.pictures}
     if config.csv:
         write_file(Path(config.csv), as_csv(evaluation).encode())
     if config.report:
-        chosen = choose_pictures(evaluation)
-        panels = [make_panel(item, evaluation, colorizers) for item in items if item.name in chosen]
+        panels = [make_panel(judged[name], evaluation, colorizers) for name in choose_pictures(evaluation)]
         write_file(Path(config.report), evaluation_page(evaluation, panels).encode())
-    yield evaluation
+    if config.study:
+        names = list(judged)
+        spread = np.linspace(0, len(names) - 1, min(config.study_pictures, len(names))).round().astype(int)
+        panels = [make_panel(judged[names[place]], evaluation, colorizers) for place in spread]
+        write_file(Path(config.study), study_page(panels, evaluation.predictions[0]).encode())
 
 
 @dataclass
@@ -171,25 +184,23 @@ def load_colorizers(config: EvalConfig) -> list[Colorizer]:
 
 
 def measure_mean(items: Sequence[Item], config: EvalConfig) -> Array:
-    """Mean ab of all references that have color: what the floor `mean` knows and no colorizer can."""
-    stage: Stage[Item, Array | None, Array | None] = Stage(
-        read=_thumbnail, key=lambda lab: None, run=lambda batch: batch, write=lambda item, lab, _: lab
+    """Mean ab of all references that can be judged: what the second floor knows and no colorizer can."""
+    stage: Stage[Item, Array, Array] = Stage(
+        read=lambda item: thumbnail_lab(read_prepared(item, config.protocol)[0]).mean((0, 1), keepdims=True),
+        key=lambda lab: None,
+        run=lambda batch: batch,
+        write=lambda item, lab, _: lab,
     )
-    mean = MeanColor()
     workers = config.workers or max(2, os.cpu_count() or 2)
-    labs = {
+    means = {
         item.name: lab
         for item, lab in stream(items, stage, batch_size=1, workers=workers, ahead=4 * workers)
-        if isinstance(lab, np.ndarray)
+        if not isinstance(lab, KoalaError)  # what cannot be judged is reported when its turn comes
     }
-    for name in sorted(labs):  # in one order: sums of floats depend on it
-        mean.add(labs[name])
+    mean = MeanColor()
+    for name in sorted(means):  # in one order: sums of floats depend on it
+        mean.add(means[name])
     return mean.value()
-
-
-def _thumbnail(item: Item) -> Array | None:
-    rgb8 = read_rgb8(item.reference)
-    return None if is_gray(rgb8) else thumbnail_lab(rgb8).mean((0, 1), keepdims=True)
 
 
 def _lookup(config: EvalConfig) -> Array:

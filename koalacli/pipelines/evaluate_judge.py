@@ -11,7 +11,7 @@ from koalacli.colorizer import Colorizer
 from koalacli.errors import InputError
 from koalacli.metrics.comparison import Comparison, View
 from koalacli.metrics.floors import floor_pictures
-from koalacli.metrics.pictures import Rgb8, mean_chroma
+from koalacli.metrics.pictures import SSIM_WINDOW, Rgb8, mean_chroma
 from koalacli.metrics.results import Measurement, Shares, bin_shares, measure
 from koalacli.pipelines.evaluate_items import PROTOCOLS, Item, read_rgb8, to_rgb8
 
@@ -47,25 +47,32 @@ class Judged:
 
 
 def open_item(item: Item, protocol: str, colorizers: Sequence[Colorizer]) -> Opened:
-    """Read one reference and its finished colorings, and prepare them.
+    """Read and prepare one reference with its finished colorings; see `read_prepared` for what can fail."""
+    rgb8, finished = read_prepared(item, protocol)
+    lightness = lightness_of(rgb8)
+    guides = tuple(colorizer.shrink(lightness) for colorizer in colorizers)
+    return Opened(rgb8, lightness, guides, finished)
+
+
+def read_prepared(item: Item, protocol: str) -> tuple[Rgb8, tuple[Rgb8, ...]]:
+    """A reference and its finished colorings, as a protocol prepares them.
 
     Raises:
-        InputError: unreadable, a gray reference, or different sizes.
+        InputError: unreadable, of different sizes, too small, or a reference without color.
     """
     reference = read_rgb8(item.reference)
     finished = [read_rgb8(sample) for sample in item.predictions]
+    height, width = reference.shape[:2]
     for rgb8 in finished:
         if rgb8.shape != reference.shape:
-            (height, width), (other_height, other_width) = reference.shape[:2], rgb8.shape[:2]
-            size = f"the prediction has {other_width}x{other_height} pixels, the reference {width}x{height}"
+            size = f"the prediction has {rgb8.shape[1]}x{rgb8.shape[0]} pixels, the reference {width}x{height}"
             raise InputError(f"{item.name}: {size}")
-    if is_gray(reference):
+    if min(height, width) < SSIM_WINDOW:
+        raise InputError(f"{item.name}: {width}x{height} pixels are too few to judge; {SSIM_WINDOW} a side at least")
+    if mean_chroma(thumbnail_lab(reference)[..., 1:]) < GRAY_CHROMA:
         raise InputError(f"{item.name}: the reference is gray (mean chroma below {GRAY_CHROMA:g})")
     prepare = PROTOCOLS[protocol]
-    rgb8 = prepare(reference)
-    lightness = lightness_of(rgb8)
-    guides = tuple(colorizer.shrink(lightness) for colorizer in colorizers)
-    return Opened(rgb8, lightness, guides, tuple(map(prepare, finished)))
+    return prepare(reference), tuple(map(prepare, finished))
 
 
 def color_opened(opened: Opened, small_abs: Sequence[Array], colorizers: Sequence[Colorizer]) -> list[Rgb8]:
@@ -94,11 +101,6 @@ class Judge:
         pictures = dict(zip(self.subjects, predictions, strict=True)) | floors
         measurements = {name: measure(Comparison(reference, View(picture))) for name, picture in pictures.items()}
         return Judged(measurements, bin_shares(reference.bins), rgb8.shape[1], rgb8.shape[0])
-
-
-def is_gray(rgb8: Rgb8) -> bool:
-    """Whether a reference is gray: mean chroma of a thumbnail below GRAY_CHROMA."""
-    return mean_chroma(thumbnail_lab(rgb8)[..., 1:]) < GRAY_CHROMA
 
 
 def thumbnail_lab(rgb8: Rgb8) -> Array:

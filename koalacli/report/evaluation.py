@@ -71,8 +71,8 @@ def evaluation_page(evaluation: Evaluation, panels: Sequence[Panel]) -> str:
         "rows": _row_tables(evaluation),
         "excluded": _excluded(evaluation),
         "definitions": _definitions(evaluation),
-        "style": _asset("common.css") + _asset("evaluation.css"),
-        "script": _asset("evaluation.js"),
+        "style": read_asset("common.css") + read_asset("evaluation.css"),
+        "script": read_asset("evaluation.js"),
     }
     return fill("evaluation.html", slots)
 
@@ -92,7 +92,7 @@ def embed_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def _asset(name: str) -> str:
+def read_asset(name: str) -> str:
     return (HERE / name).read_text("utf-8")
 
 

@@ -1,0 +1,65 @@
+"""`koala eval` as a user calls it: table, events, exit codes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from koalacli.cli.app import app
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[str, str]:
+    """Two references and predictions that are too red."""
+    for folder, shift in (("ref", 0), ("pred", 40)):
+        (tmp_path / folder).mkdir()
+        rng = np.random.default_rng(2)
+        for name in ("a.png", "b.png"):
+            pixels = np.kron(rng.integers(0, 200, (2, 3, 3)), np.ones((8, 8, 1))) + np.array([shift, 0, 0])
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / folder / name)
+    return f"--pred={tmp_path / 'pred'}", f"--ref={tmp_path / 'ref'}"
+
+
+def test_the_table_shows_figures_floors_and_intervals(folders: tuple[str, str]) -> None:
+    """A shift of 40 in one of three channels is 20.86 dB; the protocol is said."""
+    done = run(app, ["eval", *folders])
+    assert done.exit_code == 0, done.output
+    assert "protocol original" in done.stdout
+    assert "20.86 [20.9, 20.9]" in done.stdout
+    for word in ("gray", "mean", "lookup", "AuC rebalanced"):
+        assert word in done.stdout
+    assert "2 images judged" in done.stderr
+
+
+def test_json_gives_an_event_per_picture_and_the_evaluation(folders: tuple[str, str]) -> None:
+    """Standard output holds nothing but JSON, the evaluation last."""
+    done = run(app, ["eval", "--json", *folders, "--protocol", "center256"])
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "start"
+    assert kinds.count("picture") == 2
+    assert kinds[-1] == "evaluation"
+    assert events[-1]["protocol"] == "center256"
+    assert events[-1]["figures"]["pred"]["psnr"]["value"] == pytest.approx(20.86, abs=0.1)
+    assert events[1]["figures"]["floor: gray"]["auc"] > 0
+
+
+def test_bad_input_ends_with_one(folders: tuple[str, str], tmp_path: Path) -> None:
+    """The good pictures are judged, the bad one is named, and the exit code says so."""
+    (tmp_path / "ref" / "c.png").write_bytes(b"nothing")
+    (tmp_path / "pred" / "c.png").write_bytes(b"nothing")
+    done = run(app, ["eval", *folders])
+    assert done.exit_code == 1
+    assert "failed: c.png" in done.stderr
+    assert "1 left out" in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "code"), [([], 2), (["--protocol", "none"], 2), (["--data", "/nowhere"], 3)])
+def test_requests_that_cannot_be_met(arguments: list[str], code: int) -> None:
+    """Usage is 2, nothing matched is 3."""
+    assert run(app, ["eval", *arguments]).exit_code == code
