@@ -57,7 +57,7 @@ def colored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(10):
         reference = np.full((24, 36, 3), (200, 120 + 3 * number, 60), np.uint8)
         reference[:, : 3 * number + 2] = (40, 90, 160)
-        prediction = np.clip(reference + np.array([0, 2 * number, -4 * number]), 0, 255).astype(np.uint8)
+        prediction = np.clip(reference + np.array([9, 2 * number, -4 * number]), 0, 255).astype(np.uint8)
         name = f"<b>{number} & co.png"  # a name that would break a page that trusts names
         Image.fromarray(reference).save(folder / "true" / name)
         Image.fromarray(prediction).save(folder / "made" / name)
