@@ -76,6 +76,8 @@ def figure_table(evaluation: "Evaluation") -> Table:
     for subject in evaluation.figures:
         table.add_column(subject.replace(": ", ":\n").replace(" color", ""), justify="right")
     for name, metric in FIGURES.items():
+        if name not in evaluation.figures[evaluation.predictions[0]]:
+            continue  # of clips, and there are none
         cells = []
         for subject, figures in evaluation.figures.items():
             figure, coarse = figures[name], max(metric.digits - 1, 0)

@@ -107,12 +107,30 @@ SET_METRICS: dict[str, SetMetric] = {
 }
 
 
-FIGURES: dict[str, Metric | SetMetric] = {  # in the order of reading
-    name: (METRICS | SET_METRICS)[name]
+@dataclass(frozen=True)
+class ClipMetric:
+    """A figure that only clips have; measured over their frames, see `clips.py`. Attributes as in `Metric`."""
+
+    label: str
+    unit: str
+    better: str
+    digits: int
+    help: str
+
+
+CLIP_METRICS: dict[str, ClipMetric] = {
+    "cdc": ClipMetric("CDC", "nats", "lower", 5, "divergence of color histograms 1, 2 and 4 frames apart"),
+    "cdc_reference": ClipMetric("CDC true", "nats", "reference", 5, "the same of the reference"),
+    "warp_error": ClipMetric("Warp error", "CIELAB", "lower", 2, "change of ab along the reference's motion"),
+    "warp_error_reference": ClipMetric("Warp error true", "CIELAB", "reference", 2, "the same of the reference"),
+}
+
+FIGURES: dict[str, Metric | SetMetric | ClipMetric] = {  # in the order of reading
+    name: (METRICS | SET_METRICS | CLIP_METRICS)[name]
     for name in (
         *("psnr", "psnr_ab", "rmse_ab", "ssim", "delta_e", "delta_e_median", "delta_e_p95", "auc", "auc_rebalanced"),
         *("colorfulness", "colorfulness_reference", "colorfulness_gap", "colorfulness_gap_each"),
-        *("chroma_ratio", "hue_distance"),
+        *("chroma_ratio", "hue_distance", *CLIP_METRICS),
     )
 }
 

@@ -48,6 +48,31 @@ def bin_shares(bins: NDArray[np.int32]) -> Shares:
     return present.astype(np.uint16), share[present].astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """All measurements of one picture or clip.
+
+    Attributes:
+        measurements: by subject.
+        reference_shares: bins of the reference's colors and their share of the pixels.
+        width, height: of the reference.
+    """
+
+    measurements: dict[str, Measurement]
+    reference_shares: Shares
+    width: int
+    height: int
+
+
+def mean_judged(frames: Sequence[Judged]) -> Judged:
+    """A clip from its frames."""
+    first = frames[0]
+    measurements = {
+        subject: mean_measurement([frame.measurements[subject] for frame in frames]) for subject in first.measurements
+    }
+    return Judged(measurements, _mean_shares([frame.reference_shares for frame in frames]), first.width, first.height)
+
+
 def mean_measurement(measurements: Sequence[Measurement]) -> Measurement:
     """The mean over the frames of a clip."""
     count = len(measurements)
@@ -55,16 +80,23 @@ def mean_measurement(measurements: Sequence[Measurement]) -> Measurement:
         name: float(np.mean([measurement.values[name] for measurement in measurements]))
         for name in measurements[0].values
     }
-    share, credit, shown = np.zeros(BINS), np.zeros(BINS), np.zeros(BINS)
+    share, credit = np.zeros(BINS), np.zeros(BINS)
     for measurement in measurements:
         bins, part, earned = measurement.credit
         share[bins] += part / count
         credit[bins] += earned / count
-        shown[measurement.shares[0]] += measurement.shares[1] / count
-    bins, seen = np.flatnonzero(share).astype(np.uint16), np.flatnonzero(shown).astype(np.uint16)
+    bins = np.flatnonzero(share).astype(np.uint16)
     by_bin = (bins, share[bins].astype(np.float32), credit[bins].astype(np.float32))
     within = np.mean([measurement.within for measurement in measurements], axis=0)
-    return Measurement(values, by_bin, within, (seen, shown[seen].astype(np.float32)))
+    return Measurement(values, by_bin, within, _mean_shares([measurement.shares for measurement in measurements]))
+
+
+def _mean_shares(frames: Sequence[Shares]) -> Shares:
+    total = np.zeros(BINS)
+    for bins, share in frames:
+        total[bins] += share / len(frames)
+    present = np.flatnonzero(total)
+    return present.astype(np.uint16), total[present].astype(np.float32)
 
 
 @dataclass

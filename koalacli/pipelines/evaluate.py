@@ -4,7 +4,8 @@ import csv
 import io
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from koalacli.config import EvalConfig
 from koalacli.errors import DataError, KoalaError, UsageError
 from koalacli.io.codecs import write_file
 from koalacli.metrics.floors import MeanColor, fit_lookup, load_lookup
+from koalacli.metrics.pictures import Rgb8
 from koalacli.metrics.pooling import BINS
-from koalacli.metrics.results import Evaluation, Tally, conclude
+from koalacli.metrics.results import Evaluation, Judged, Tally, conclude
 from koalacli.model.weights import weights_folder
+from koalacli.pipelines.evaluate_clips import color_clip, judge_clip
 from koalacli.pipelines.evaluate_items import Item, find, find_items, read_rgb8
 from koalacli.pipelines.evaluate_judge import (
     Judge,
-    Judged,
     Opened,
     color_opened,
     open_item,
@@ -73,7 +75,9 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
     yield from (Record(name, "", Outcome.FAILED, reason) for name, reason in excluded.items())
     judge = Judge(subjects, measure_mean(items, config), _lookup(config))
     gathered = Gathered()
-    for item, judged in judge_items(items, judge, colorizers, config):
+    pictures, clips = [item for item in items if not item.is_clip], [item for item in items if item.is_clip]
+    found = chain(judge_pictures(pictures, judge, colorizers, config), judge_clips(clips, judge, colorizers, config))
+    for item, judged in found:
         if isinstance(judged, KoalaError):
             excluded[item.name] = str(judged)
             yield Record(item.name, "", Outcome.FAILED, str(judged))
@@ -103,12 +107,12 @@ def write_pages(
     if config.csv:
         write_file(Path(config.csv), as_csv(evaluation).encode())
     if config.report:
-        panels = [make_panel(judged[name], evaluation, colorizers) for name in choose_pictures(evaluation)]
+        panels = [make_panel(judged[name], evaluation, colorizers, config) for name in choose_pictures(evaluation)]
         write_file(Path(config.report), evaluation_page(evaluation, panels).encode())
     if config.study:
-        names = list(judged)
+        names = [name for name, item in judged.items() if not item.is_clip]
         spread = np.linspace(0, len(names) - 1, min(config.study_pictures, len(names))).round().astype(int)
-        panels = [make_panel(judged[names[place]], evaluation, colorizers) for place in spread]
+        panels = [make_panel(judged[names[place]], evaluation, colorizers, config) for place in spread]
         write_file(Path(config.study), study_page(panels, evaluation.predictions[0]).encode())
 
 
@@ -127,7 +131,18 @@ class Gathered:
         self.reference_shares[bins] += shares
 
 
-def judge_items(
+def judge_clips(
+    items: Sequence[Item], judge: Judge, colorizers: Sequence[Colorizer], config: EvalConfig
+) -> Iterator[tuple[Item, Judged | KoalaError]]:
+    """Color and judge clips, one after the other, a few frames at a time."""
+    for item in items:
+        try:
+            yield item, judge_clip(item, judge, colorizers, config)
+        except KoalaError as error:
+            yield item, error
+
+
+def judge_pictures(
     items: Sequence[Item], judge: Judge, colorizers: Sequence[Colorizer], config: EvalConfig
 ) -> Iterator[tuple[Item, Judged | KoalaError]]:
     """Color and judge pictures, read ahead and in batches; yields them as they finish."""
@@ -141,11 +156,7 @@ def judge_items(
         return list(zip(*columns, strict=True))
 
     def write(item: Item, opened: Opened, small_abs: Any) -> Judged:
-        predictions = color_opened(opened, small_abs or (), colorizers)
-        try:
-            return judge.compare(opened.rgb8, opened.lightness, predictions)
-        except KoalaError as error:
-            raise type(error)(f"{item.name}: {error}") from error
+        return judge.judge(opened, color_opened(opened, small_abs or (), colorizers))
 
     stage: Stage[Item, Opened, Judged] = Stage(
         read=lambda item: open_item(item, config.protocol, colorizers),
@@ -159,11 +170,15 @@ def judge_items(
     return stream(items, stage, batch_size=batch_size, workers=workers, ahead=2 * batch_size + 2 * workers)
 
 
-def make_panel(item: Item, evaluation: Evaluation, colorizers: Sequence[Colorizer]) -> Panel:
+def make_panel(item: Item, evaluation: Evaluation, colorizers: Sequence[Colorizer], config: EvalConfig) -> Panel:
     """One picture in all its versions; colored once more, so that none had to be kept."""
-    opened = open_item(item, evaluation.protocol, colorizers)
-    pairs = zip(colorizers, opened.guides, strict=True)
-    predictions = color_opened(opened, [colorizer.predict_ab_of([guide])[0] for colorizer, guide in pairs], colorizers)
+    if item.is_clip:  # its first frame stands for it
+        opened, predictions = next(color_clip(item, colorizers, config))
+    else:
+        opened = open_item(item, config.protocol, colorizers)
+        pairs = zip(colorizers, opened.guides, strict=True)
+        small_abs = [colorizer.predict_ab_of([guide])[0] for colorizer, guide in pairs]
+        predictions = color_opened(opened, small_abs, colorizers)
     gray = merge_rgb8(opened.lightness, np.zeros((*opened.lightness.shape[:2], 2), np.float32))
     return Panel(
         item.name,
@@ -186,7 +201,7 @@ def load_colorizers(config: EvalConfig) -> list[Colorizer]:
 def measure_mean(items: Sequence[Item], config: EvalConfig) -> Array:
     """Mean ab of all references that can be judged: what the second floor knows and no colorizer can."""
     stage: Stage[Item, Array, Array] = Stage(
-        read=lambda item: thumbnail_lab(read_prepared(item, config.protocol)[0]).mean((0, 1), keepdims=True),
+        read=lambda item: thumbnail_lab(_first_picture(item, config)).mean((0, 1), keepdims=True),
         key=lambda lab: None,
         run=lambda batch: batch,
         write=lambda item, lab, _: lab,
@@ -201,6 +216,13 @@ def measure_mean(items: Sequence[Item], config: EvalConfig) -> Array:
     for name in sorted(means):  # in one order: sums of floats depend on it
         mean.add(means[name])
     return mean.value()
+
+
+def _first_picture(item: Item, config: EvalConfig) -> Rgb8:
+    """The reference as prepared; of a clip, its first frame."""
+    if not item.is_clip:
+        return read_prepared(item, config.protocol)[0]
+    return next(color_clip(replace(item, predictions=()), (), config))[0].rgb8
 
 
 def _lookup(config: EvalConfig) -> Array:

@@ -12,7 +12,7 @@ from koalacli.errors import InputError
 from koalacli.metrics.comparison import Comparison, View
 from koalacli.metrics.floors import floor_pictures
 from koalacli.metrics.pictures import SSIM_WINDOW, Rgb8, mean_chroma
-from koalacli.metrics.results import Measurement, Shares, bin_shares, measure
+from koalacli.metrics.results import Judged, bin_shares, measure
 from koalacli.pipelines.evaluate_items import PROTOCOLS, Item, read_rgb8, to_rgb8
 
 GRAY_CHROMA = 2.0  # CIELAB units; a reference whose mean chroma is less has no color to compare with
@@ -34,16 +34,6 @@ class Opened:
     lightness: Array
     guides: tuple[Array, ...]
     finished: tuple[Rgb8, ...]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Measurements by subject, and the bins of the reference's own colors."""
-
-    measurements: dict[str, Measurement]
-    reference_shares: Shares
-    width: int
-    height: int
 
 
 def open_item(item: Item, protocol: str, colorizers: Sequence[Colorizer]) -> Opened:
@@ -70,9 +60,14 @@ def read_prepared(item: Item, protocol: str) -> tuple[Rgb8, tuple[Rgb8, ...]]:
     if min(height, width) < SSIM_WINDOW:
         raise InputError(f"{item.name}: {width}x{height} pixels are too few to judge; {SSIM_WINDOW} a side at least")
     if mean_chroma(thumbnail_lab(reference)[..., 1:]) < GRAY_CHROMA:
-        raise InputError(f"{item.name}: the reference is gray (mean chroma below {GRAY_CHROMA:g})")
+        raise gray_reference(item)
     prepare = PROTOCOLS[protocol]
     return prepare(reference), tuple(map(prepare, finished))
+
+
+def gray_reference(item: Item) -> InputError:
+    """There is nothing to compare color with."""
+    return InputError(f"{item.name}: the reference is gray (mean chroma below {GRAY_CHROMA:g})")
 
 
 def color_opened(opened: Opened, small_abs: Sequence[Array], colorizers: Sequence[Colorizer]) -> list[Rgb8]:
@@ -94,13 +89,20 @@ class Judge:
     def __init__(self, subjects: tuple[str, ...], mean: Array, lookup: Array):
         self.subjects, self.mean, self.lookup = subjects, mean, lookup
 
-    def compare(self, rgb8: Rgb8, lightness: Array, predictions: Sequence[Rgb8]) -> Judged:
-        """Measure predictions and floors against a reference, all uint8 (H, W, 3)."""
+    def floors(self, lightness: Array) -> dict[str, Rgb8]:
+        """What needs no network, for a lightness (H, W, 1)."""
+        return floor_pictures(lightness, self.mean, self.lookup)
+
+    def compare(self, rgb8: Rgb8, pictures: dict[str, Rgb8]) -> Judged:
+        """Measure pictures by subject against a reference, all uint8 (H, W, 3)."""
         reference = View(rgb8)
-        floors = floor_pictures(lightness, self.mean, self.lookup)
-        pictures = dict(zip(self.subjects, predictions, strict=True)) | floors
         measurements = {name: measure(Comparison(reference, View(picture))) for name, picture in pictures.items()}
         return Judged(measurements, bin_shares(reference.bins), rgb8.shape[1], rgb8.shape[0])
+
+    def judge(self, opened: Opened, predictions: Sequence[Rgb8]) -> Judged:
+        """Measure predictions and floors."""
+        pictures = dict(zip(self.subjects, predictions, strict=True)) | self.floors(opened.lightness)
+        return self.compare(opened.rgb8, pictures)
 
 
 def thumbnail_lab(rgb8: Rgb8) -> Array:
