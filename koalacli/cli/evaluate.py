@@ -82,7 +82,8 @@ def figure_table(evaluation: "Evaluation") -> Table:
         for subject, figures in evaluation.figures.items():
             figure, coarse = figures[name], max(metric.digits - 1, 0)
             interval = f" [{figure.low:.{coarse}f}, {figure.high:.{coarse}f}]"
-            cells.append(f"{figure.value:.{metric.digits}f}{interval * (subject in evaluation.predictions)}")
+            known = subject in evaluation.predictions and figure.low == figure.low  # NaN: no interval
+            cells.append(f"{figure.value:.{metric.digits}f}{interval * known}")
         unit = f" {metric.unit}" if metric.unit in ("dB", "%") else ""
         table.add_row(f"{metric.label}{unit} {SIGNS[metric.better]}", *map(Text, cells))
     return table

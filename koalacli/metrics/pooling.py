@@ -108,8 +108,8 @@ SET_METRICS: dict[str, SetMetric] = {
 
 
 @dataclass(frozen=True)
-class ClipMetric:
-    """A figure that only clips have; measured over their frames, see `clips.py`. Attributes as in `Metric`."""
+class ExtraMetric:
+    """A figure that only clips have, or that needs a network file of the user's. Attributes as in `Metric`."""
 
     label: str
     unit: str
@@ -118,19 +118,25 @@ class ClipMetric:
     help: str
 
 
-CLIP_METRICS: dict[str, ClipMetric] = {
-    "cdc": ClipMetric("CDC", "nats", "lower", 5, "divergence of color histograms 1, 2 and 4 frames apart"),
-    "cdc_reference": ClipMetric("CDC true", "nats", "reference", 5, "the same of the reference"),
-    "warp_error": ClipMetric("Warp error", "CIELAB", "lower", 2, "change of ab along the reference's motion"),
-    "warp_error_reference": ClipMetric("Warp error true", "CIELAB", "reference", 2, "the same of the reference"),
+FID_HELP = (
+    "Fréchet distance of Keras' InceptionV3 features at 299 by the file given with --inception; "
+    "not to be compared with other networks' FID, nor between different numbers of pictures"
+)
+EXTRA_METRICS: dict[str, ExtraMetric] = {
+    "cdc": ExtraMetric("CDC", "nats", "lower", 5, "divergence of color histograms 1, 2 and 4 frames apart"),
+    "cdc_reference": ExtraMetric("CDC true", "nats", "reference", 5, "the same of the reference"),
+    "warp_error": ExtraMetric("Warp error", "CIELAB", "lower", 2, "change of ab along the reference's motion"),
+    "warp_error_reference": ExtraMetric("Warp error true", "CIELAB", "reference", 2, "the same of the reference"),
+    "lpips": ExtraMetric("LPIPS", "", "lower", 4, "version 0.1, AlexNet, by the file given with --lpips"),
+    "fid": ExtraMetric("FID (Keras)", "", "lower", 1, FID_HELP),
 }
 
-FIGURES: dict[str, Metric | SetMetric | ClipMetric] = {  # in the order of reading
-    name: (METRICS | SET_METRICS | CLIP_METRICS)[name]
+FIGURES: dict[str, Metric | SetMetric | ExtraMetric] = {  # in the order of reading
+    name: (METRICS | SET_METRICS | EXTRA_METRICS)[name]
     for name in (
         *("psnr", "psnr_ab", "rmse_ab", "ssim", "delta_e", "delta_e_median", "delta_e_p95", "auc", "auc_rebalanced"),
         *("colorfulness", "colorfulness_reference", "colorfulness_gap", "colorfulness_gap_each"),
-        *("chroma_ratio", "hue_distance", *CLIP_METRICS),
+        *("chroma_ratio", "hue_distance", *EXTRA_METRICS),
     )
 }
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from koalacli.color.lab import Array
 from koalacli.metrics import METRICS
 from koalacli.metrics.comparison import Comparison
-from koalacli.metrics.pictures import AUC_THRESHOLDS
+from koalacli.metrics.pictures import AUC_THRESHOLDS, Rgb8
 from koalacli.metrics.pooling import BINS, BinCredit, Figure, pool, rebalanced_parts
 
 Shares = tuple[NDArray[np.uint16], Array]
@@ -56,12 +56,14 @@ class Judged:
         measurements: by subject.
         reference_shares: bins of the reference's colors and their share of the pixels.
         width, height: of the reference.
+        pictures: by subject, and "reference", where a judging network is to see them; else empty.
     """
 
     measurements: dict[str, Measurement]
     reference_shares: Shares
     width: int
     height: int
+    pictures: dict[str, Rgb8] = field(default_factory=dict)
 
 
 def mean_judged(frames: Sequence[Judged]) -> Judged:
@@ -170,14 +172,16 @@ def conclude(
     predictions: tuple[str, ...],
     excluded: dict[str, str],
     facts: dict[str, str],
+    extra: dict[str, dict[str, float]],
 ) -> Evaluation:
-    """Pool the tallies of all subjects; all hold the same pictures."""
+    """Pool the tallies of all subjects, which hold the same pictures; `extra` are further figures by subject."""
     pictures = tuple(sorted(next(iter(tallies.values())).rows))
     rows = {subject: [dict(tally.rows[name]) for name in pictures] for subject, tally in tallies.items()}
     figures = {}
     for subject, tally in tallies.items():
         credits = [tally.credits[name] for name in pictures]
         figures[subject] = pool(rows[subject], credits)
+        figures[subject] |= {name: Figure(value, np.nan, np.nan) for name, value in extra.get(subject, {}).items()}
         for row, earned, possible in zip(rows[subject], *rebalanced_parts(credits), strict=True):
             row["auc_rebalanced"] = 100 * float(earned / possible)
     return Evaluation(

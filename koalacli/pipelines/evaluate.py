@@ -35,6 +35,7 @@ from koalacli.pipelines.evaluate_judge import (
     read_prepared,
     thumbnail_lab,
 )
+from koalacli.pipelines.evaluate_networks import NetworkJudges
 from koalacli.records import Outcome, Record, Started
 from koalacli.report.evaluation import choose_pictures, evaluation_page
 from koalacli.report.pictures import Panel
@@ -73,7 +74,8 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
         colorizers[0].batch_size if colorizers else 0,
     )
     yield from (Record(name, "", Outcome.FAILED, reason) for name, reason in excluded.items())
-    judge = Judge(subjects, measure_mean(items, config), _lookup(config))
+    networks = NetworkJudges(config) if config.inception or config.lpips else None
+    judge = Judge(subjects, measure_mean(items, config), _lookup(config), keep=networks is not None)
     gathered = Gathered()
     pictures, clips = [item for item in items if not item.is_clip], [item for item in items if item.is_clip]
     found = chain(judge_pictures(pictures, judge, colorizers, config), judge_clips(clips, judge, colorizers, config))
@@ -82,6 +84,7 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
             excluded[item.name] = str(judged)
             yield Record(item.name, "", Outcome.FAILED, str(judged))
         else:
+            judged = networks.look(judged) if networks else judged
             gathered.add(item.name, judged)
             yield _measured(item, judged)
     if not gathered.tallies:
@@ -94,6 +97,7 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
         predictions=subjects,
         excluded=excluded,
         facts=_facts(config, colorizers),
+        extra=networks.figures() if networks else {},
     )
     write_pages(items, evaluation, colorizers, config)
     yield evaluation

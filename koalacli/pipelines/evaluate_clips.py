@@ -15,9 +15,7 @@ from koalacli.metrics.clips import ColorConsistency, Motion, WarpError
 from koalacli.metrics.pictures import Rgb8
 from koalacli.metrics.results import Judged, Measurement, mean_judged
 from koalacli.pipelines.evaluate_items import PROTOCOLS, Item
-from koalacli.pipelines.evaluate_judge import GRAY_CHROMA, Judge, Opened, color_opened, gray_reference
-
-REFERENCE = "reference"
+from koalacli.pipelines.evaluate_judge import GRAY_CHROMA, REFERENCE, Judge, Opened, color_opened, gray_reference
 
 
 class Steadiness:

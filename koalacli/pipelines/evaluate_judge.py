@@ -16,6 +16,7 @@ from koalacli.metrics.results import Judged, bin_shares, measure
 from koalacli.pipelines.evaluate_items import PROTOCOLS, Item, read_rgb8, to_rgb8
 
 GRAY_CHROMA = 2.0  # CIELAB units; a reference whose mean chroma is less has no color to compare with
+REFERENCE = "reference"
 THUMBNAIL = 96  # pixels a side; enough for a mean color
 
 
@@ -84,10 +85,11 @@ class Judge:
         subjects: names of the predictions, in order.
         mean: ab of the floor that gives every pixel one color, float32 (2,).
         lookup: ab by lightness of the third floor, float32 (101, 2).
+        keep: hand the pictures on with their measurements, for networks that judge them.
     """
 
-    def __init__(self, subjects: tuple[str, ...], mean: Array, lookup: Array):
-        self.subjects, self.mean, self.lookup = subjects, mean, lookup
+    def __init__(self, subjects: tuple[str, ...], mean: Array, lookup: Array, *, keep: bool = False):
+        self.subjects, self.mean, self.lookup, self.keep = subjects, mean, lookup, keep
 
     def floors(self, lightness: Array) -> dict[str, Rgb8]:
         """What needs no network, for a lightness (H, W, 1)."""
@@ -97,7 +99,8 @@ class Judge:
         """Measure pictures by subject against a reference, all uint8 (H, W, 3)."""
         reference = View(rgb8)
         measurements = {name: measure(Comparison(reference, View(picture))) for name, picture in pictures.items()}
-        return Judged(measurements, bin_shares(reference.bins), rgb8.shape[1], rgb8.shape[0])
+        kept = {REFERENCE: rgb8, **pictures} if self.keep else {}
+        return Judged(measurements, bin_shares(reference.bins), rgb8.shape[1], rgb8.shape[0], kept)
 
     def judge(self, opened: Opened, predictions: Sequence[Rgb8]) -> Judged:
         """Measure predictions and floors."""

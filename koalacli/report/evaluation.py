@@ -10,7 +10,7 @@ import numpy as np
 from koalacli.metrics import Metric
 from koalacli.metrics.floors import FLOORS
 from koalacli.metrics.pictures import Rgb8
-from koalacli.metrics.pooling import FIGURES, ClipMetric, SetMetric
+from koalacli.metrics.pooling import FIGURES, ExtraMetric, SetMetric
 from koalacli.metrics.results import Evaluation
 from koalacli.report.charts import ab_plane, curves, legend, number, scatter, strip, subject_class
 from koalacli.report.pictures import Panel, data_uri, shrink
@@ -213,7 +213,7 @@ def _definitions(evaluation: Evaluation) -> str:
     return f"<dl>{''.join(entries)}</dl>"
 
 
-def _known(evaluation: Evaluation) -> dict[str, Metric | SetMetric | ClipMetric]:
+def _known(evaluation: Evaluation) -> dict[str, Metric | SetMetric | ExtraMetric]:
     """The figures that this evaluation has."""
     have = evaluation.figures[evaluation.predictions[0]]
     return {name: metric for name, metric in FIGURES.items() if name in have}

@@ -97,7 +97,13 @@ def test_the_conclusion_orders_pictures_by_name() -> None:
             tally.add(name, measure(Comparison(View(reference if name == "a" else prediction), View(prediction))))
         outcomes.append(
             conclude(
-                {"x": tally}, np.zeros(pooling.BINS), protocol="original", predictions=("x",), excluded={}, facts={}
+                {"x": tally},
+                np.zeros(pooling.BINS),
+                protocol="original",
+                predictions=("x",),
+                excluded={},
+                facts={},
+                extra={},
             )
         )
     assert outcomes[0].pictures == ("a", "b")
