@@ -5,7 +5,6 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -67,19 +66,13 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
     items, excluded = find_items(config)
     colorizers = load_colorizers(config) if config.data else []
     subjects = _names(config.weights if config.data else config.pred)
-    yield Started(
-        len(items) + len(excluded),
-        colorizers[0].device if colorizers else "cpu",
-        ", ".join(subjects),
-        colorizers[0].batch_size if colorizers else 0,
-    )
+    device, batch_size = (colorizers[0].device, colorizers[0].batch_size) if colorizers else ("cpu", 0)
+    yield Started(len(items) + len(excluded), device, ", ".join(subjects), batch_size)
     yield from (Record(name, "", Outcome.FAILED, reason) for name, reason in excluded.items())
     networks = NetworkJudges(config) if config.inception or config.lpips else None
     judge = Judge(subjects, measure_mean(items, config), _lookup(config), keep=networks is not None)
     gathered = Gathered()
-    pictures, clips = [item for item in items if not item.is_clip], [item for item in items if item.is_clip]
-    found = chain(judge_pictures(pictures, judge, colorizers, config), judge_clips(clips, judge, colorizers, config))
-    for item, judged in found:
+    for item, judged in judge_items(items, judge, colorizers, config):
         if isinstance(judged, KoalaError):
             excluded[item.name] = str(judged)
             yield Record(item.name, "", Outcome.FAILED, str(judged))
@@ -88,8 +81,9 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
             gathered.add(item.name, judged)
             yield _measured(item, judged)
     if not gathered.tallies:
-        first = next(iter(excluded.values()), "there are none")
-        raise DataError(f"no picture could be judged; the first reason: {first}")
+        raise DataError(
+            f"no picture could be judged; the first reason: {next(iter(excluded.values()), 'none asked for')}"
+        )
     evaluation = conclude(
         gathered.tallies,
         gathered.reference_shares,
@@ -107,7 +101,8 @@ def write_pages(
     items: Sequence[Item], evaluation: Evaluation, colorizers: Sequence[Colorizer], config: EvalConfig
 ) -> None:
     """Write what was asked for: CSV, report, study."""
-    judged = {item.name: item for item in items if item.name in evaluation.pictures}
+    known = set(evaluation.pictures)
+    judged = {item.name: item for item in items if item.name in known}
     if config.csv:
         write_file(Path(config.csv), as_csv(evaluation).encode())
     if config.report:
@@ -115,6 +110,8 @@ def write_pages(
         write_file(Path(config.report), evaluation_page(evaluation, panels).encode())
     if config.study:
         names = [name for name, item in judged.items() if not item.is_clip]
+        if not names:
+            raise DataError("a study needs pictures; there are clips only")
         spread = np.linspace(0, len(names) - 1, min(config.study_pictures, len(names))).round().astype(int)
         panels = [make_panel(judged[names[place]], evaluation, colorizers, config) for place in spread]
         write_file(Path(config.study), study_page(panels, evaluation.predictions[0]).encode())
@@ -133,6 +130,16 @@ class Gathered:
             self.tallies.setdefault(subject, Tally()).add(name, measurement)
         bins, shares = judged.reference_shares
         self.reference_shares[bins] += shares
+
+
+def judge_items(
+    items: Sequence[Item], judge: Judge, colorizers: Sequence[Colorizer], config: EvalConfig
+) -> Iterator[tuple[Item, Judged | KoalaError]]:
+    """Pictures, then clips; yields them as they finish."""
+    clips = [item for item in items if item.is_clip]
+    pictures = [item for item in items if not item.is_clip]
+    yield from judge_pictures(pictures, judge, colorizers, config)
+    yield from judge_clips(clips, judge, colorizers, config)
 
 
 def judge_clips(

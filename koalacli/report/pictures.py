@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from koalacli.io.codecs import CODECS
-from koalacli.io.images import Picture
 from koalacli.metrics.pictures import Rgb8
 
 
@@ -30,6 +28,7 @@ def shrink(rgb8: Rgb8, side: int) -> Rgb8:
 
 
 def data_uri(rgb8: Rgb8, quality: int) -> str:
-    """A picture as WebP data URI."""
-    content = CODECS["webp"].encode(Picture(rgb8, format="webp"), quality)
+    """A picture as WebP data URI; the same bytes for the same picture."""
+    settings = [cv2.IMWRITE_WEBP_QUALITY, quality]
+    _, content = cv2.imencode(".webp", np.ascontiguousarray(rgb8[..., ::-1]), settings)
     return f"data:image/webp;base64,{base64.b64encode(content).decode()}"

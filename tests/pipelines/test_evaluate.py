@@ -148,6 +148,17 @@ def test_results_do_not_depend_on_batches_and_threads(tmp_path: Path) -> None:
     assert first.as_event() == second.as_event()
 
 
+def test_the_same_request_writes_the_same_files(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """Report, study and CSV are equal to the byte, whatever the number of threads."""
+    pred, ref = folders
+    written = []
+    for workers in (1, 3):
+        paths = {kind: str(tmp_path / f"{workers}.{kind}") for kind in ("report", "study", "csv")}
+        run(pred=(str(pred),), ref=str(ref), workers=workers, **paths)
+        written.append([Path(path).read_bytes() for path in paths.values()])
+    assert written[0] == written[1]
+
+
 def test_several_weights_are_judged_side_by_side(tmp_path: Path) -> None:
     """Each gets its own column, named by its file."""
     from koalacli.model.weights import shipped_weights
