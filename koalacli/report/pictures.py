@@ -31,4 +31,4 @@ def data_uri(rgb8: Rgb8, quality: int) -> str:
     """A picture as WebP data URI; the same bytes for the same picture."""
     settings = [cv2.IMWRITE_WEBP_QUALITY, quality]
     _, content = cv2.imencode(".webp", np.ascontiguousarray(rgb8[..., ::-1]), settings)
-    return f"data:image/webp;base64,{base64.b64encode(content).decode()}"
+    return f"data:image/webp;base64,{base64.b64encode(content.tobytes()).decode()}"

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from hypothesis.extra.numpy import arrays
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -186,3 +189,35 @@ def test_different_sizes_cannot_be_compared() -> None:
     """Nothing is resized behind the user's back."""
     with pytest.raises(InputError, match="16x20"):
         Comparison(View(flat(1, 2, 3)), View(np.zeros((20, 16, 3), np.uint8)))
+
+
+LAB = some.tuples(some.floats(0, 100), some.floats(-110, 110), some.floats(-110, 110)).map(np.array)
+
+
+@given(one=LAB, other=LAB)
+def test_delta_e_2000_is_the_same_both_ways_and_zero_for_equals(one: np.ndarray, other: np.ndarray) -> None:
+    """Symmetric, never negative, never undefined."""
+    there, back = pictures.delta_e_2000(one, other), pictures.delta_e_2000(other, one)
+    assert np.isfinite(there)
+    assert there == pytest.approx(back, abs=1e-6)
+    assert pictures.delta_e_2000(one, one) == 0
+
+
+@given(shares=arrays(np.float64, (3, 36), elements=some.floats(0.01, 1)))
+def test_hue_distance_is_a_distance(shares: np.ndarray) -> None:
+    """Zero to itself, the same both ways, at most 180 degrees, and no detour is shorter."""
+    one, other, third = shares / shares.sum(1, keepdims=True)
+    distance = pictures.hue_distance
+    assert distance(one, one) == 0
+    assert distance(one, other) == pytest.approx(distance(other, one))
+    assert distance(one, other) <= min(180, distance(one, third) + distance(third, other)) + 1e-9
+
+
+@given(seed=some.integers(0, 10_000), error=some.integers(1, 60))
+def test_more_error_never_scores_better(seed: int, error: int) -> None:
+    """PSNR and AuC fall when every pixel moves farther in the same direction."""
+    reference = np.random.default_rng(seed).integers(0, 100, (16, 16, 3), dtype=np.uint8)
+    near, far = reference + np.array([error, 0, 0], np.uint8), reference + np.array([2 * error, 0, 0], np.uint8)
+    assert pictures.psnr(reference, near) > pictures.psnr(reference, far)
+    near_auc, far_auc = (METRICS["auc"].measure(Comparison(View(reference), View(made))) for made in (near, far))
+    assert near_auc >= far_auc

@@ -100,17 +100,28 @@ def test_files_that_hold_another_network_are_refused(tmp_path: Path, state: dict
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras saving, with NumPy 2
 def test_inception_features_come_from_the_users_file(tmp_path: Path) -> None:
-    """Weights saved by Keras are read back; 2048 features per picture, whatever its size; other files are refused."""
+    """Weights saved by Keras are read back and used; pictures are stretched to 299x299."""
     import keras
 
     network = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(299, 299, 3), pooling="avg")
     network.save_weights(tmp_path / "inception.weights.h5")
-    rng = np.random.default_rng(1)
-    pictures = [rng.integers(0, 256, (40, 60, 3), dtype=np.uint8), rng.integers(0, 256, (299, 299, 3), dtype=np.uint8)]
-    features = InceptionFeatures(tmp_path / "inception.weights.h5")(pictures)
-    assert features.shape == (2, 2048)
-    scaled = pictures[1][None] / np.float32(127.5) - np.float32(1)
-    np.testing.assert_allclose(features[1], np.asarray(network(scaled, training=False))[0], rtol=1e-3, atol=1e-5)
-    (tmp_path / "bad.weights.h5").write_bytes(b"nothing")
+    picture = np.random.default_rng(1).integers(0, 256, (299, 299, 3), dtype=np.uint8)
+    features = InceptionFeatures(tmp_path / "inception.weights.h5")([picture])
+    assert features.shape == (1, 2048)
+    scaled = picture[None] / np.float32(127.5) - np.float32(1)
+    np.testing.assert_allclose(features, np.asarray(network(scaled, training=False)), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("content", [None, b"nothing"])
+def test_files_that_are_no_inception_are_refused(
+    tmp_path: Path, content: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Missing or of another kind: one line with its name. A small network stands in, for speed."""
+    import keras
+
+    small = keras.Sequential([keras.layers.Input((299, 299, 3)), keras.layers.GlobalAveragePooling2D()])
+    monkeypatch.setattr(keras.applications, "InceptionV3", lambda **_: small)
+    if content:
+        (tmp_path / "bad.weights.h5").write_bytes(content)
     with pytest.raises(WeightsError, match=r"bad\.weights\.h5"):
         InceptionFeatures(tmp_path / "bad.weights.h5")
