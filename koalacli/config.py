@@ -115,7 +115,9 @@ def same_setting(config: type[Any], name: str) -> Any:
 class EvalConfig:
     """Settings of `koala eval`."""
 
-    data: str = setting("", "Color photographs or clips: a file, a folder, a glob or a tar shard; gray copies are colored.")
+    data: str = setting(
+        "", "Color photographs or clips: a file, a folder, a glob or tar shards. Gray copies of them are colored."
+    )
     weights: tuple[str, ...] = setting(
         ("koala",), "Weights that color --data; give the flag several times to compare.", repeat=True
     )
