@@ -187,6 +187,10 @@ def _check_mode(image: Image.Image, data: bytes) -> None:
     if image.mode not in MODES and not _is_deep(image, data):
         kind = {"F": "floating-point", "I": "32-bit", "LAB": "CIELAB"}.get(image.mode, image.mode)
         raise UnsupportedError(f"{kind} {image.format} pictures are not supported; convert to 8 or 16 bits first")
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        raise UnsupportedError(f"HEIC of {image.info['bit_depth']} bits is not supported; it would lose depth")
+    if image.format == "HEIF" and (count := getattr(image, "n_frames", 1)) > 1:
+        raise UnsupportedError(f"HEIC of {count} pictures is not supported; only one would be kept")
     if image.format == "AVIF" and (at := data.find(b"pixi")) >= 0:
         depth = max(data[at + 9 : at + 9 + data[at + 8]], default=8)
         if depth > 8:
@@ -225,7 +229,7 @@ def _is_lossless(image: Image.Image, data: bytes) -> bool:
 
 def _read_frames(image: Image.Image, data: bytes, count: int) -> tuple[list[Frame], str]:
     frames: list[Frame] = []
-    remarks: list[str] = []
+    remarks = ["MPO: only the first of its pictures is kept"] if image.format == "MPO" else []
     deep_pages = _deep_pages(image, data, count)
     for number in range(count):
         image.seek(number)
