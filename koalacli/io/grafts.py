@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from koalacli.errors import InputError
-from koalacli.io.images import check_support
 from koalacli.io.jpeg import Layout, read_layout, why_not_graftable
 from koalacli.io.metadata import Metadata, orientation_of, read_metadata
 from koalacli.io.profiles import convert_gray, is_srgb
+from koalacli.io.sniff import check_support
 
 # ITU-T T.81, table K.2: quantization of chroma at quality 50, row by row.
 CHROMA_TABLE = np.full((8, 8), 99)
