@@ -18,6 +18,7 @@ from koalacli.config import ColorizeConfig
 from koalacli.io.grafts import luma_of_jpeg
 from koalacli.io.images import read_picture
 from koalacli.io.metadata import DIGITAL_SOURCE
+from koalacli.io.profiles import is_srgb
 from koalacli.pipelines.colorize import colorize
 from koalacli.records import Outcome, Record
 
@@ -64,7 +65,7 @@ def measure(name: str, before: Path, after: Path) -> tuple[str, ...]:
         frames_word(source, result),
     ]
     kept += [word(said[key], says[key]) for key in ("EXIF", "XMP", "IPTC", "dpi")]
-    kept += ["sRGB" if says["icc"] else "–", "told" if says["told"] else "–"]
+    kept += [profile_word(says["icc"]), "told" if says["told"] else "–"]
     return tuple(kept)
 
 
@@ -101,6 +102,11 @@ def word(before: Any, after: Any) -> str:
     if not before:
         return "–"
     return "kept" if before == after else "lost" if not after else "CHANGED"
+
+
+def profile_word(profile: bytes | None) -> str:
+    """Which profile an output has."""
+    return "–" if not profile else "sRGB" if is_srgb(profile) else "gray's curve"
 
 
 def metadata_of(path: Path) -> dict[str, Any]:

@@ -18,22 +18,25 @@ RED, BLUE, GREEN = np.float32(1.402), np.float32(1.772), np.array([-0.344136, -0
 TINY = np.float32(1e-6)
 
 
-def chroma_of(lightness: Array, ab: Array) -> Array:
+def chroma_of(lightness: Array, ab: Array, meaning: NDArray[np.uint8] | None = None) -> Array:
     """Cb and Cr of colors, reduced to the gamut first.
 
     Args:
         lightness: float32 (h, w, 1), L* 0..100.
         ab: float32 (h, w, 2), CIELAB units.
+        meaning: as in `chroma_planes`.
 
     Returns:
         float32 (h, w, 2), -127.5..127.5.
     """
-    rgb = np.clip(lab_to_rgb(np.concatenate([lightness, fit_gamut(lightness, ab)], -1)), 0, 1)
-    return np.asarray((rgb * np.float32(255)) @ CHROMA_FROM_RGB.T, np.float32)
+    rgb = np.clip(lab_to_rgb(np.concatenate([lightness, fit_gamut(lightness, ab)], -1)), 0, 1) * np.float32(255)
+    if meaning is not None:
+        rgb = np.interp(rgb, meaning, np.arange(256))
+    return np.asarray(rgb @ CHROMA_FROM_RGB.T, np.float32)
 
 
 def chroma_planes(
-    luma: NDArray[np.uint8], guide: Array, ab: Array
+    luma: NDArray[np.uint8], guide: Array, ab: Array, meaning: NDArray[np.uint8] | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Cb and Cr at the size of the luma, such that Y'CbCr stays within what rgb can hold.
 
@@ -45,15 +48,18 @@ def chroma_planes(
         luma: uint8 (H, W), Y' at the size that the chroma shall have.
         guide: float32 (gh, gw, 1), the lightness that the network saw.
         ab: float32 (h, w, 2), CIELAB units.
+        meaning: uint8 (256,), rising: the sRGB code that each code of the file stands for, where
+            the file has another curve; chroma is then that of rgb under that curve.
 
     Returns:
         uint8 (H, W) each, 128 is neutral.
     """
     height, width = luma.shape
     size = (guide.shape[1], guide.shape[0])
-    chroma = chroma_of(guide, cv2.resize(ab, size, interpolation=cv2.INTER_CUBIC))
+    codes = np.arange(256, dtype=np.uint8) if meaning is None else meaning
+    chroma = chroma_of(guide, cv2.resize(ab, size, interpolation=cv2.INTER_CUBIC), meaning)
     color = GuidedColor(chroma, guide, height, width)
-    table = lightness_of(np.arange(256, dtype=np.uint8)[:, None])[..., 0]
+    table = lightness_of(codes[:, None])[..., 0]
     blue, red = np.empty_like(luma), np.empty_like(luma)
     for rows in strips(height, width):
         cb, cr = color.rows(rows.start, cv2.LUT(luma[rows], table))

@@ -1,5 +1,6 @@
 """Run a work list on this machine: reader and writer threads around one network."""
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -96,3 +97,4 @@ def quiet_libraries() -> None:
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     warnings.filterwarnings("ignore", module=r"PIL\..*")
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)

@@ -1,17 +1,17 @@
 """The two ends of a graft: luma out of a JPEG at the size of its chroma, chroma into JPEG planes."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from koalacli.errors import InputError
-from koalacli.io.images import check_support
 from koalacli.io.jpeg import Layout, read_layout, why_not_graftable
 from koalacli.io.metadata import Metadata, orientation_of, read_metadata
-from koalacli.io.profiles import convert_gray, is_srgb
+from koalacli.io.profiles import color_profile_of, color_space, convert_gray, is_srgb
+from koalacli.io.sniff import check_support
 
 # ITU-T T.81, table K.2: quantization of chroma at quality 50, row by row.
 CHROMA_TABLE = np.full((8, 8), 99)
@@ -25,12 +25,14 @@ class Graftable:
     Attributes:
         layout: its parts.
         orientation: EXIF's, 1..8; it is carried over, not applied.
-        metadata: with that orientation in it.
+        metadata: with that orientation in it, and the profile under which its luma keeps its meaning.
+        meaning: uint8 (256,), the sRGB code of each code of the file; None where they are the same.
     """
 
     layout: Layout
     orientation: int
     metadata: Metadata
+    meaning: NDArray[np.uint8] | None = None
 
 
 def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
@@ -44,18 +46,16 @@ def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
         layout = read_layout(data)
         if reason := why_not_graftable(layout):
             return reason
-        if not _means_srgb(image.info.get("icc_profile", b"")):
-            return "its gray profile is not that of sRGB"
         orientation = orientation_of(image.getexif())
-        return Graftable(layout, orientation, read_metadata(image, data, image.size, orientation))
-
-
-def _means_srgb(profile: bytes) -> bool:
-    """Whether gray codes mean under a profile what they mean in sRGB, but for one step."""
-    if is_srgb(profile):
-        return True
-    codes = np.arange(256, dtype=np.uint8)
-    return int(np.abs(convert_gray(codes, profile).astype(int) - codes).max()) <= 1
+        metadata = read_metadata(image, data, image.size, orientation)
+        profile = image.info.get("icc_profile", b"")
+        if is_srgb(profile) or color_space(profile) != "GRAY":
+            return Graftable(layout, orientation, metadata)
+        meaning = convert_gray(np.arange(256, dtype=np.uint8), profile)
+        own = color_profile_of(profile)
+        if not own or not np.all(np.diff(meaning.astype(int)) >= 0):
+            return "its gray profile has no counterpart in color"
+        return Graftable(layout, orientation, replace(metadata, icc=own), meaning)
 
 
 def luma_of_jpeg(data: bytes) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ wrong inside a decoder is the file's fault and becomes an InputError.
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,10 @@ from PIL import Image
 from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, KoalaError, UnsupportedError
 from koalacli.io.metadata import Metadata, orientation_of, read_metadata
-from koalacli.io.profiles import SRGB as SRGB
 from koalacli.io.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
+from koalacli.io.sniff import FORMATS, check_support, is_deep, is_lossless, tiff_tag
 
 Pixels = NDArray[Any]  # uint8 or uint16
-FORMATS = {
-    "JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "TIFF": "tiff", "BMP": "bmp", "DIB": "bmp",
-    "GIF": "gif", "AVIF": "avif", "HEIF": "heic", "JPEG2000": "jp2",
-}  # fmt: skip
-HOLD_FRAMES = ("PNG", "GIF", "WEBP", "TIFF", "AVIF")
-MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
-
-Image.MAX_IMAGE_PIXELS = None  # `check_size` refuses by koala's own limit, in every frame
-with suppress(ImportError):  # an extra: HEIC needs a decoder of its own
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
 
 
 @dataclass(frozen=True)
@@ -121,7 +109,7 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
                 tuple(frames[1:]),
                 frames[0].milliseconds,
                 image.info.get("loop"),
-                _is_lossless(image, data),
+                is_lossless(image, data),
                 image.info.get("compression") != "raw",
                 remark,
             )
@@ -161,71 +149,9 @@ def decoder_errors(name: str) -> Iterator[None]:
         raise InputError(f"{name}: cannot be read as a picture ({reason})") from error
 
 
-def check_support(image: Image.Image, data: bytes, max_pixels: int) -> int:
-    """Refuse by name what cannot be carried through; returns the number of frames.
-
-    Raises:
-        UnsupportedError.
-    """
-    if image.format not in FORMATS:
-        raise UnsupportedError(f"{image.format} pictures are not supported")
-    count = getattr(image, "n_frames", 1) if image.format in HOLD_FRAMES else 1
-    pixels = 0
-    for number in range(count if image.format == "TIFF" else 1):  # only pages differ in size and mode
-        image.seek(number)
-        pixels += image.size[0] * image.size[1] * (1 if image.format == "TIFF" else count)
-        if pixels > max_pixels:
-            raise UnsupportedError(f"has {pixels} pixels, more than --max-pixels {max_pixels}")
-        _check_mode(image, data)
-    image.seek(0)
-    return count
-
-
-def _check_mode(image: Image.Image, data: bytes) -> None:
-    if image.format == "PNG" and data[24] == 16 and getattr(image, "n_frames", 1) > 1:
-        raise UnsupportedError("16-bit animated PNG is not supported")
-    if image.mode not in MODES and not _is_deep(image, data):
-        kind = {"F": "floating-point", "I": "32-bit", "LAB": "CIELAB"}.get(image.mode, image.mode)
-        raise UnsupportedError(f"{kind} {image.format} pictures are not supported; convert to 8 or 16 bits first")
-    if image.format == "AVIF" and (at := data.find(b"pixi")) >= 0:
-        depth = max(data[at + 9 : at + 9 + data[at + 8]], default=8)
-        if depth > 8:
-            raise UnsupportedError(f"AVIF of {depth} bits is not supported; it would lose depth")
-
-
-def _is_deep(image: Image.Image, data: bytes) -> bool:
-    """Whether the file holds 16 bits per channel, of which Pillow would drop half."""
-    if image.format == "PNG":
-        return data[24] == 16  # IHDR: signature 8, length 4, type 4, width 4, height 4, depth
-    if image.format == "TIFF":
-        bits = _tiff_tag(image, 258, (1,))
-        format = _tiff_tag(image, 339, (1,))
-        return set(bits) == {16} and set(format) == {1}
-    if image.format == "JPEG2000":
-        return _jp2_depth(data) > 8
-    return False
-
-
-def _tiff_tag(image: Image.Image, tag: int, default: tuple[int, ...]) -> tuple[int, ...]:
-    value = image.tag_v2.get(tag, default)  # type: ignore[attr-defined]
-    return value if isinstance(value, tuple) else (value,)
-
-
-def _jp2_depth(data: bytes) -> int:
-    """Bits per sample, from the SIZ segment of a JPEG 2000 codestream (ITU-T T.800, A.5.1)."""
-    at = data.find(b"\xff\x4f\xff\x51")
-    return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 8
-
-
-def _is_lossless(image: Image.Image, data: bytes) -> bool:
-    if image.format == "WEBP":
-        return b"VP8L" in data and b"VP8 " not in data  # the names of its two kinds of chunks
-    return image.format not in ("JPEG", "MPO", "AVIF", "HEIF", "JPEG2000")
-
-
 def _read_frames(image: Image.Image, data: bytes, count: int) -> tuple[list[Frame], str]:
     frames: list[Frame] = []
-    remarks: list[str] = []
+    remarks = ["MPO: only the first of its pictures is kept"] if image.format == "MPO" else []
     deep_pages = _deep_pages(image, data, count)
     for number in range(count):
         image.seek(number)
@@ -244,7 +170,7 @@ def _deep_pages(image: Image.Image, data: bytes, count: int) -> dict[int, Any]:
     numbers = []
     for number in range(count):
         image.seek(number)
-        if _is_deep(image, data):
+        if is_deep(image, data):
             numbers.append(number)
     image.seek(0)
     if not numbers:
@@ -263,7 +189,7 @@ def _decode_deep(image: Image.Image, pixels: Any) -> tuple[Pixels, Pixels | None
         raise InputError("the file is damaged or cut off")
     if pixels.dtype != np.uint16 or pixels.shape[:2] != (image.size[1], image.size[0]):
         raise UnsupportedError(f"a 16-bit {image.format} of a kind that is not supported")
-    if image.format == "TIFF" and _tiff_tag(image, 262, (1,)) == (0,):
+    if image.format == "TIFF" and tiff_tag(image, 262, (1,)) == (0,):
         pixels = ~pixels  # white is zero
     profile = image.info.get("icc_profile", b"")
     space = "" if is_srgb(profile) else color_space(profile)

@@ -15,7 +15,8 @@ from koalacli.errors import InputError
 SOI, EOI, SOS, DQT, DHT, DRI, DNL, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xDC, 0xFE
 APP0, APP1, APP2, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
-GRAFTED_FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
+PROGRESSIVE = 0xC2
+GRAFTED_FRAMES = {0xC0: "baseline", 0xC1: "extended", PROGRESSIVE: "progressive"}
 FRAME_NAMES = GRAFTED_FRAMES | {0xC3: "lossless", 0xC9: "arithmetic", 0xCA: "arithmetic progressive"}
 SAMPLING = {"420": 0x22, "444": 0x11}  # horizontal and vertical factor of Y
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # neither a stuffed byte, nor fill, nor a restart
@@ -119,7 +120,7 @@ def _take_scans(layout: Layout, data: bytes, start: int) -> None:
             return
         at = end
     layout.scans = data[start:at]
-    if layout.frame != 0xC2 and count != 1:
+    if layout.frame != PROGRESSIVE and count != 1:
         layout.regular = False  # a second scan of the only component: decoders disagree about it
 
 

@@ -76,6 +76,49 @@ def convert_gray(pixels: NDArray[Any], profile: bytes) -> NDArray[Any]:
     return converted
 
 
+def color_profile_of(profile: bytes) -> bytes:
+    """The rgb profile with sRGB's primaries and the curve of a gray profile.
+
+    Gray codes mean under it what they mean under the gray profile, so a file that gets color may
+    keep its luma. Nothing if there is no such profile: the curve is one of L* instead of light.
+    """
+    if profile[20:24] != b"XYZ ":
+        return b""
+    curve = _tag(profile, b"kTRC")
+    _curve(curve, np.zeros(1))  # raises if it is unusable
+    tags: list[tuple[tuple[bytes, ...], bytes]] = [
+        ((b"desc",), _text(profile, b"desc", "Gray's own curve, primaries of Rec. 709")),
+        ((b"cprt",), _text(profile, b"text", "No copyright, use freely")),
+        ((b"wtpt",), _xyz_tag(np.array([0.9642, 1.0, 0.8249]))),
+        *(((name,), _xyz_tag(XYZ_D50_FROM_SRGB[:, at])) for at, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))),
+        ((b"rTRC", b"gTRC", b"bTRC"), curve),
+    ]
+    start = 132 + 12 * sum(len(names) for names, _ in tags)
+    table, body = b"", b""
+    for names, content in tags:
+        for name in names:
+            table += struct.pack(">4sII", name, start + len(body), len(content))
+        body += content + b"\0" * (-len(content) % 4)
+    count = struct.pack(">I", sum(len(names) for names, _ in tags))
+    head = struct.pack(">I", start + len(body)) + profile[4:12] + b"mntrRGB XYZ " + profile[24:84]
+    return head.ljust(128, b"\0") + count + table + body
+
+
+def _text(profile: bytes, kind: bytes, text: str) -> bytes:
+    """A text tag in the way of the profile's version."""
+    if profile[8] >= 4:
+        wide = text.encode("utf-16-be")
+        return b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", len(wide), 28) + wide
+    plain = text.encode() + b"\0"
+    return b"text\0\0\0\0" + plain if kind == b"text" else (
+        b"desc\0\0\0\0" + struct.pack(">I", len(plain)) + plain + b"\0" * 78
+    )
+
+
+def _xyz_tag(xyz: NDArray[np.float64]) -> bytes:
+    return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(value * 65536) for value in xyz))
+
+
 def convert_16bit(pixels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint16]:
     """Rgb uint16 of a matrix profile as sRGB, clipped to its gamut.
 

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from koalacli.errors import InputError
-from koalacli.io.images import Picture, check_support
+from koalacli.io.images import Picture
 from koalacli.io.metadata import Metadata, orientation_of, read_metadata
 from koalacli.io.profiles import SRGB, color_space, convert_gray, is_srgb
+from koalacli.io.sniff import check_support
 
 XMP, IPTC, EXIF_FOLDER, GPS_FOLDER = 700, 33723, 0x8769, 0x8825
 STRIP_BYTES = 1 << 18

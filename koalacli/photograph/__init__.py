@@ -96,7 +96,7 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> Opened:
         graftable = open_graftable(data, config.max_pixels) if asked in (None, "jpeg") and config.lossless_luma else ""
         if isinstance(graftable, Graftable):
             metadata = _labeled(graftable.metadata, setup, remarks, graftable.orientation)
-            graft = Graft.open(data, graftable.layout, graftable.orientation, metadata, config, sight)
+            graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight)
             return Opened(graft, None, started, stamp, remarks)
     picture = read_picture(data, name, config.max_pixels)
     if config.colored != "recolor" and is_colored(picture):

@@ -20,9 +20,9 @@ from koalacli.color.strips import GuidedColor, colorize_pixels, merge_rows
 from koalacli.config import ColorizeConfig
 from koalacli.errors import OutputError
 from koalacli.io.codecs import CODECS, encode
-from koalacli.io.grafts import encode_chroma, half_luma, luma_of_jpeg
+from koalacli.io.grafts import Graftable, encode_chroma, half_luma, luma_of_jpeg
 from koalacli.io.images import Picture, Pixels, decoder_errors, read_picture, turn, turn_back
-from koalacli.io.jpeg import Layout, graft_chroma
+from koalacli.io.jpeg import PROGRESSIVE, graft_chroma
 from koalacli.io.metadata import Metadata, jpeg_segments
 from koalacli.io.profiles import SRGB
 from koalacli.io.tiff import Scan, rows_per_strip, write_scan
@@ -126,35 +126,33 @@ class Graft:
     """A gray JPEG that keeps its luma; the picture stays turned as the file has it, EXIF says how."""
 
     source: bytes
-    layout: Layout
+    graftable: Graftable
     luma: Pixels
     subsampling: str
-    orientation: int
-    metadata: Metadata
     config: ColorizeConfig
     guides: list[Array]
 
     @classmethod
-    def open(
-        cls, source: bytes, layout: Layout, orientation: int, metadata: Metadata, config: ColorizeConfig, sight: Sight
-    ) -> "Graft":
+    def open(cls, source: bytes, graftable: Graftable, config: ColorizeConfig, sight: Sight) -> "Graft":
         """Decode the luma at the size of the chroma, and take the guide from it."""
         subsampling = "420" if config.chroma_subsampling == "auto" else config.chroma_subsampling
-        luma = half_luma(source, layout) if subsampling == "420" else luma_of_jpeg(source)
-        guide = guide_of(turn(luma, orientation), sight)
-        return cls(source, layout, luma, subsampling, orientation, metadata, config, [guide])
+        luma = half_luma(source, graftable.layout) if subsampling == "420" else luma_of_jpeg(source)
+        seen = luma if graftable.meaning is None else graftable.meaning[luma]
+        guide = guide_of(turn(seen, graftable.orientation), sight)
+        return cls(source, graftable, luma, subsampling, config, [guide])
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.layout.height, self.layout.width
+        return self.graftable.layout.height, self.graftable.layout.width
 
     def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
-        guide = turn_back(self.guides[0], self.orientation)
-        blue, red = chroma_planes(self.luma, guide, turn_back(colors[0], self.orientation))
-        progressive = self.layout.frame == 0xC2
+        layout, turned = self.graftable.layout, self.graftable.orientation
+        guide, ab = turn_back(self.guides[0], turned), turn_back(colors[0], turned)
+        blue, red = chroma_planes(self.luma, guide, ab, self.graftable.meaning)
+        progressive = layout.frame == PROGRESSIVE
         cb, cr = (encode_chroma(plane, self.config.quality, progressive) for plane in (blue, red))
-        metadata = replace(self.metadata, icc=SRGB)
-        data = graft_chroma(self.layout, cb, cr, self.subsampling, jpeg_segments(metadata))
+        metadata = replace(self.graftable.metadata, icc=self.graftable.metadata.icc or SRGB)
+        data = graft_chroma(layout, cb, cr, self.subsampling, jpeg_segments(metadata))
         file.write(data)
         if not self.config.verify:
             return []

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 
 from koalacli.color.lab import lightness_of
 from koalacli.errors import InputError, UnsupportedError
+from koalacli.io.codecs import encode
 from koalacli.io.images import read_picture, turn, turn_back
 from koalacli.io.profiles import convert_16bit, convert_gray
 
@@ -168,3 +169,25 @@ def test_premultiplied_and_palette_alpha_are_read() -> None:
     alpha: NDArray[Any] | None = read_picture(data).alpha
     assert alpha is not None
     assert set(np.unique(alpha)) == {0, 255}
+
+
+def test_heic_is_read_and_written_with_the_extra() -> None:
+    """With pillow-heif, 8 bits are carried through, and 10 bits refused: they would become 8."""
+    pillow_heif = pytest.importorskip("pillow_heif", reason="the heic extra is not installed")
+    data = encoded(Image.fromarray(inputs.tinted()), "HEIF", quality=90, exif=inputs.exif())
+    picture = read_picture(data)
+    again = read_picture(encode(picture, "heic", 95)[0])
+    assert np.abs(again.pixels.astype(int) - picture.pixels).mean() < 1
+    assert inputs.DESCRIPTION.encode() in again.metadata.exif
+    size = (inputs.WIDTH, inputs.HEIGHT)
+    deep = pillow_heif.from_bytes(mode="RGB;16", size=size, data=inputs.tinted(16).tobytes())
+    buffer = io.BytesIO()
+    deep.save(buffer, quality=90)
+    with pytest.raises(UnsupportedError, match="10 bits"):
+        read_picture(buffer.getvalue())
+
+
+def test_only_one_of_several_pictures_in_a_jpeg_is_a_remark() -> None:
+    """Of a multi-picture file the first is kept, and the record says so."""
+    images = [Image.fromarray(inputs.tinted()), Image.fromarray(inputs.tinted())]
+    assert "only the first" in read_picture(encoded(images[0], "MPO", save_all=True, append_images=images[1:])).remark

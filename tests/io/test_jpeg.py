@@ -1,5 +1,6 @@
 """Lossless luma: what is put behind a gray JPEG's luma, and that the luma stays."""
 
+import importlib.util
 import io
 import shutil
 import subprocess
@@ -16,13 +17,28 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from koalacli.color.lab import lightness_of
 from koalacli.config import ColorizeConfig
 from koalacli.errors import InputError
 from koalacli.io.grafts import Graftable, luma_of_jpeg, open_graftable
+from koalacli.io.images import read_picture
 from koalacli.io.jpeg import read_layout, why_not_graftable
+from koalacli.io.profiles import convert_8bit, convert_gray
 from koalacli.photograph.canvas import Graft
 
 LIMIT = 10**8
+
+
+def _inputs() -> Any:
+    spec = importlib.util.spec_from_file_location("formats_inputs", Path(__file__).parents[1] / "formats_inputs.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+inputs = _inputs()
 
 
 class Sight:
@@ -48,7 +64,7 @@ def graft(data: bytes, seed: int = 0, **settings: Any) -> bytes:
     found = open_graftable(data, LIMIT)
     assert isinstance(found, Graftable), found
     config = ColorizeConfig(**settings)
-    canvas = Graft.open(data, found.layout, found.orientation, found.metadata, config, Sight())
+    canvas = Graft.open(data, found, config, Sight())
     ab = np.random.default_rng(seed).normal(0, 30, (8, 8, 2)).astype(np.float32)
     buffer = io.BytesIO()
     canvas.write(buffer, [ab], "test")
@@ -130,7 +146,7 @@ def test_orientation_is_carried_and_the_network_sees_it_upright() -> None:
     Image.fromarray(np.rot90(upright)).save(buffer, "JPEG", quality=95, exif=exif)
     found = open_graftable(buffer.getvalue(), LIMIT)
     assert isinstance(found, Graftable)
-    canvas = Graft.open(buffer.getvalue(), found.layout, 6, found.metadata, ColorizeConfig(), Sight())
+    canvas = Graft.open(buffer.getvalue(), found, ColorizeConfig(), Sight())
     assert np.abs(canvas.guides[0][..., 0] - cv2.resize(canvas.guides[0], (32, 32))).max() < 1
     assert canvas.guides[0][4, 4, 0] < canvas.guides[0][4, 28, 0]  # dark at the upper left, as upright
     ab = np.zeros((8, 8, 2), np.float32)
@@ -178,3 +194,21 @@ def test_arithmetic_coding_is_read_but_not_grafted() -> None:
     data = subprocess.run(command, input=gray_jpeg(40, 40, 90), capture_output=True, check=True).stdout
     assert open_graftable(data, LIMIT) == "arithmetic JPEG"
     assert luma_of_jpeg(data).shape == (40, 40)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 1.8, 2.2])
+def test_a_gray_profile_goes_along_as_one_of_color(gamma: float) -> None:
+    """Luma stays although the file's curve is its own: LittleCMS finds the same gray under the new profile."""
+    profile = inputs.gray_profile(gamma)
+    source = gray_jpeg(61, 83, 95, icc_profile=profile)
+    colored = graft(source, chroma_subsampling="444")
+    assert np.array_equal(luma_of_jpeg(source), luma_of_jpeg(colored))
+    made = read_picture(colored)
+    with Image.open(io.BytesIO(colored)) as image:
+        own = image.info["icc_profile"]
+    codes = np.arange(256, dtype=np.uint8)
+    neutral = np.asarray(convert_8bit(Image.fromarray(np.dstack([codes[None]] * 3)), own)).astype(int)
+    assert np.abs(neutral - convert_gray(codes, profile)[None, :, None]).max() <= 1
+    before, after = lightness_of(read_picture(source).pixels), lightness_of(made.pixels)
+    assert np.abs(before - after).mean() < 2
+    assert made.pixels.astype(int).std(axis=-1).mean() > 3

@@ -1,6 +1,9 @@
 """TIFF in strips: reading and writing large scans without ever holding them."""
 
 import io
+import random
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from PIL import Image
 from koalacli.config import ColorizeConfig
 from koalacli.errors import InputError, UnsupportedError
 from koalacli.io import tiff
-from koalacli.io.images import Picture, read_picture
+from koalacli.io.images import Picture, decoder_errors, read_picture
 from koalacli.io.metadata import Metadata
 from koalacli.photograph.canvas import Scroll, Still
 
@@ -155,3 +158,29 @@ def test_what_cannot_be_read_in_strips_is_read_whole(tmp_path: Path) -> None:
     for path in (pages, tmp_path / "lzw.tif"):
         assert tiff.open_scan(path, 10**8) is None
         assert read_picture(path).pixels.shape == (203, 151)
+
+
+@pytest.mark.parametrize("kind", ["plain", "strips", "predictor", "tiles"])
+def test_damaged_scans_are_refused_or_read_as_the_other_decoder_reads_them(tmp_path: Path, kind: str) -> None:
+    """Strips of a mutated file are never silently other pixels than the whole file decodes to."""
+    data = save(tmp_path / "scan.tif", scene("uint8"), **KINDS[kind]).read_bytes()
+    chance = random.Random(2)
+    read = 0
+    for number in range(60):
+        mutated = bytearray(data[: chance.randrange(len(data))] if number % 5 == 4 else data)
+        for _ in range(number % 5):  # none at times: an undamaged file must be read
+            mutated[chance.randrange(len(mutated))] ^= 1 << chance.randrange(8)
+        (tmp_path / "mutated.tif").write_bytes(mutated)
+        if (strips := read_in_strips(tmp_path / "mutated.tif")) is not None:
+            assert np.array_equal(strips, read_picture(tmp_path / "mutated.tif").pixels)
+            read += 1
+    assert 10 < read < 60
+
+
+def read_in_strips(path: Path) -> NDArray[Any] | None:
+    """All strips of a file, put together; None if it is refused."""
+    with suppress(InputError), decoder_errors(str(path)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scan = tiff.open_scan(path, 10**7)
+        return np.concatenate(list(scan.strips(16))) if scan else None
+    return None

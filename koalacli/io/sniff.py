@@ -1,0 +1,88 @@
+"""What kind of file this is, and whether koala can carry it through: asked before pixels are decoded."""
+
+from contextlib import suppress
+
+from PIL import Image
+
+from koalacli.errors import UnsupportedError
+
+FORMATS = {
+    "JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "TIFF": "tiff", "BMP": "bmp", "DIB": "bmp",
+    "GIF": "gif", "AVIF": "avif", "HEIF": "heic", "JPEG2000": "jp2",
+}  # fmt: skip
+HOLD_FRAMES = ("PNG", "GIF", "WEBP", "TIFF", "AVIF")
+MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
+
+Image.MAX_IMAGE_PIXELS = None  # `check_support` refuses by koala's own limit, in every frame
+with suppress(ImportError):  # an extra: HEIC needs a decoder of its own
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+
+def check_support(image: Image.Image, data: bytes, max_pixels: int) -> int:
+    """Refuse by name what cannot be carried through; returns the number of frames.
+
+    Raises:
+        UnsupportedError.
+    """
+    if image.format not in FORMATS:
+        raise UnsupportedError(f"{image.format} pictures are not supported")
+    count = getattr(image, "n_frames", 1) if image.format in HOLD_FRAMES else 1
+    pixels = 0
+    for number in range(count if image.format == "TIFF" else 1):  # only pages differ in size and mode
+        image.seek(number)
+        pixels += image.size[0] * image.size[1] * (1 if image.format == "TIFF" else count)
+        if pixels > max_pixels:
+            raise UnsupportedError(f"has {pixels} pixels, more than --max-pixels {max_pixels}")
+        _check_mode(image, data)
+    image.seek(0)
+    return count
+
+
+def _check_mode(image: Image.Image, data: bytes) -> None:
+    if image.format == "PNG" and data[24] == 16 and getattr(image, "n_frames", 1) > 1:
+        raise UnsupportedError("16-bit animated PNG is not supported")
+    if image.mode not in MODES and not is_deep(image, data):
+        kind = {"F": "floating-point", "I": "32-bit", "LAB": "CIELAB"}.get(image.mode, image.mode)
+        raise UnsupportedError(f"{kind} {image.format} pictures are not supported; convert to 8 or 16 bits first")
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        raise UnsupportedError(f"HEIC of {image.info['bit_depth']} bits is not supported; it would lose depth")
+    if image.format == "HEIF" and (count := getattr(image, "n_frames", 1)) > 1:
+        raise UnsupportedError(f"HEIC of {count} pictures is not supported; only one would be kept")
+    if image.format == "AVIF" and (at := data.find(b"pixi")) >= 0:
+        depth = max(data[at + 9 : at + 9 + data[at + 8]], default=8)
+        if depth > 8:
+            raise UnsupportedError(f"AVIF of {depth} bits is not supported; it would lose depth")
+
+
+def is_deep(image: Image.Image, data: bytes) -> bool:
+    """Whether the file holds 16 bits per channel, of which Pillow would drop half."""
+    if image.format == "PNG":
+        return data[24] == 16  # IHDR: signature 8, length 4, type 4, width 4, height 4, depth
+    if image.format == "TIFF":
+        bits = tiff_tag(image, 258, (1,))
+        format = tiff_tag(image, 339, (1,))
+        return set(bits) == {16} and set(format) == {1}
+    if image.format == "JPEG2000":
+        return _jp2_depth(data) > 8
+    return False
+
+
+def tiff_tag(image: Image.Image, tag: int, default: tuple[int, ...]) -> tuple[int, ...]:
+    """Values of a tag of the current page."""
+    value = image.tag_v2.get(tag, default)  # type: ignore[attr-defined]
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _jp2_depth(data: bytes) -> int:
+    """Bits per sample, from the SIZ segment of a JPEG 2000 codestream (ITU-T T.800, A.5.1)."""
+    at = data.find(b"\xff\x4f\xff\x51")
+    return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 8
+
+
+def is_lossless(image: Image.Image, data: bytes) -> bool:
+    """Whether the file holds its pixels bit for bit."""
+    if image.format == "WEBP":
+        return b"VP8L" in data and b"VP8 " not in data  # the names of its two kinds of chunks
+    return image.format not in ("JPEG", "MPO", "AVIF", "HEIF", "JPEG2000")
