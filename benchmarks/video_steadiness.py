@@ -36,12 +36,20 @@ WAYS = ("off", "fast", "best")
 APART = (1, 2, 4)
 
 
-def decode(path: Path, seconds: float) -> np.ndarray:
-    """Frames as rgb8 (N, h, w, 3), small."""
+def film_index(path: Path) -> int:
+    """Index of the stream that koala colorizes; the output keeps it."""
+    with av.open(str(path)) as container:
+        return int(container.streams.best("video").index)
+
+
+def decode(path: Path, index: int, seconds: float) -> np.ndarray:
+    """Frames of a stream as rgb8 (N, h, w, 3), small."""
     frames = []
     with av.open(str(path)) as container:
-        for frame in container.decode(container.streams.best("video")):
-            if frame.time - float(container.streams.best("video").start_time or 0) * frame.time_base >= seconds:
+        stream = container.streams[index]
+        start = (stream.start_time or 0) * stream.time_base
+        for frame in container.decode(stream):
+            if frame.pts * stream.time_base - start >= seconds:
                 break
             scale = SHORT_SIDE / min(frame.width, frame.height)
             size = (round(frame.width * scale), round(frame.height * scale))
@@ -104,7 +112,8 @@ def score(rgb: np.ndarray, flows: list[tuple[np.ndarray, np.ndarray]], truth: np
 
 def measure(clip: Path, colorizer: Colorizer, seconds: float, sheets: Path | None) -> dict[str, object]:
     """Figures of one clip, for every way, and their ratios to frame by frame."""
-    source = decode(clip, seconds)
+    index = film_index(clip)
+    source = decode(clip, index, seconds)
     luma = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source])
     flows = reliable_flow(luma)
     true_ab = np.stack([rgb_to_lab(frame.astype(np.float32) / 255)[..., 1:] for frame in source])
@@ -115,7 +124,7 @@ def measure(clip: Path, colorizer: Colorizer, seconds: float, sheets: Path | Non
             output = Path(folder) / f"{way}.mkv"
             config = VideoConfig(temporal=way, crf=4, preset="ultrafast", end=str(seconds))
             list(color_film(FilmJob(str(clip), str(output)), config, colorizer))
-            colored[way] = decode(output, seconds)
+            colored[way] = decode(output, index, seconds)
     figures = {way: score(rgb, flows, truth) for way, rgb in colored.items()}
     if sheets:
         write_sheet(sheets / f"{clip.stem}.png", [colored["off"], colored["fast"]])
