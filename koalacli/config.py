@@ -92,8 +92,9 @@ class ColorizeConfig:
     follow_links: bool = setting(
         False, "Follow links to folders, and links to files that lead out of the input folder.", shapes=False
     )
-    shard: str = setting("", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.",
-                         shapes=False)
+    shard: str = setting(
+        "", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.", shapes=False
+    )
     on_exist: str = setting(
         "skip",
         "What to do where the output exists; skip still redoes it if the input, the settings or the weights changed.",
@@ -150,3 +151,52 @@ class EvalConfig:
     size: int | None = same_setting(ColorizeConfig, "size")
     vividness: float | None = same_setting(ColorizeConfig, "vividness")
     saturation: float | None = same_setting(ColorizeConfig, "saturation")
+
+
+@dataclass(frozen=True)
+class VideoConfig:
+    """Settings of `koala video`."""
+
+    weights: str = same_setting(ColorizeConfig, "weights")
+    device: str = same_setting(ColorizeConfig, "device")
+    output: str = setting(
+        "", "A file, or a folder for several films; by default NAME.color beside each.", names=("-o", "--output")
+    )
+    temporal: str = setting(
+        "fast",
+        "Steadiness: off colors every frame by itself, fast looks at every sixth, best at every third.",
+        choices=("off", "fast", "best"),
+    )
+    size: int | None = same_setting(ColorizeConfig, "size")
+    vividness: float | None = same_setting(ColorizeConfig, "vividness")
+    saturation: float | None = same_setting(ColorizeConfig, "saturation")
+    colored: str = setting(
+        "recolor",
+        "Shots that are in color already: recolor them, copy their color, or skip films that begin with one.",
+        choices=("recolor", "skip", "copy"),
+    )
+    codec: str = setting("", "Video encoder, such as libx264, libx265, ffv1; by default the container's usual one.")
+    crf: int = setting(18, "Quality of the encoder: lower is better and larger; 0 is lossless with 8-bit x264.")
+    preset: str = setting("", "Speed of the encoder, such as veryfast or slow; by default the encoder's middle one.")
+    encoder_option: tuple[str, ...] = setting(
+        (), "KEY=VALUE for the encoder; may be repeated.", names=("-E", "--encoder-option"), repeat=True
+    )
+    pix_fmt: str = setting("", "Pixel format of the output, such as yuv444p; by default the source's.")
+    track: int = setting(0, "Which video stream to colorize, counted from 1; 0 takes the one that players show.")
+    no_audio: bool = setting(False, "Leave out sound.", names=("--no-audio",))
+    no_subtitles: bool = setting(False, "Leave out subtitles.", names=("--no-subtitles",))
+    subtitles: str = setting(
+        "auto",
+        "Subtitles that the container cannot hold: auto converts or drops them and says so, copy refuses the film, "
+        "drop leaves all subtitles out.",
+        choices=("auto", "copy", "drop"),
+    )
+    deinterlace: bool = setting(False, "Make whole pictures of interlaced ones.", names=("--deinterlace",))
+    start: str = setting("", "Begin here: seconds or h:mm:ss.")
+    end: str = setting("", "Stop before here: seconds or h:mm:ss.")
+    preview: float = setting(0.0, "Color only so many seconds, next to the source, into NAME.preview.")
+    preview_layout: str = setting(
+        "side", "Preview: whole pictures side by side, or one picture split in the middle.", choices=("side", "split")
+    )
+    fps: str = setting("25", "Frames per second where an image sequence (frames/%06d.png) becomes a GIF or WebP.")
+    on_exist: str = setting("skip", "What to do where the output exists.", choices=("skip", "overwrite", "error"))

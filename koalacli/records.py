@@ -52,3 +52,26 @@ class Started:
     def as_event(self) -> dict[str, Any]:
         """For --json: plain values only."""
         return {"event": "start", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a long input has come.
+
+    Attributes:
+        source: path as given.
+        done: frames finished, those of earlier runs included.
+        total: frames expected, 0 where unknown.
+        fresh: of the done ones, those of this run.
+        seconds: since the first frame of this run.
+    """
+
+    source: str
+    done: int
+    total: int
+    fresh: int
+    seconds: float
+
+    def as_event(self) -> dict[str, Any]:
+        """For --json: plain values only."""
+        return {"event": "progress", **asdict(self), "seconds": round(self.seconds, 3)}

@@ -1,0 +1,76 @@
+"""`koala video`."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress as Bar
+from rich.progress import TaskID
+
+from koalacli.cli.display import PLAIN_INTERVAL, Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
+from koalacli.cli.options import command
+from koalacli.config import VideoConfig
+from koalacli.records import Progress, Record, Started
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+
+    @command(app, VideoConfig)
+    def video(
+        config: VideoConfig,
+        source: Annotated[
+            str,
+            typer.Argument(metavar="FILM", help="A film, a folder of films, a GIF or WebP, or frames/%06d.png."),
+        ],
+        json: JsonFlag = False,
+        quiet: QuietFlag = False,
+        verbose: VerboseFlag = False,
+        report: ReportFlag = "",
+    ) -> None:
+        """Colorize films, steadily: same frames, same timing, every other stream copied.
+
+        The luma of every frame goes to the encoder untouched; only color is made. An interrupted
+        run goes on where it stopped when the same command is given again.
+        """
+        from koalacli.pipelines.video import color_video
+
+        display = FilmDisplay(as_json=json, quiet=quiet, verbose=verbose, report=report)
+        raise typer.Exit(display.show_films(color_video(source, config)))
+
+
+class FilmDisplay(Display):
+    """Counts films, and shows the frames of the film in work with the time that is left."""
+
+    def __init__(self, **flags: Any):
+        super().__init__(**flags, unit="films")
+
+    def show_films(self, records: Iterable[Started | Progress | Record]) -> int:
+        """As `show`, with Progress among the records."""
+        return self.show(records)  # type: ignore[arg-type]
+
+    def _take(self, record: Started | Progress | Record, progress: Bar | None, task: TaskID | None) -> None:
+        if not isinstance(record, Progress):
+            super()._take(record, progress, task)
+            return
+        if self.as_json:
+            sys.stdout.write(json.dumps(record.as_event(), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        elif progress and task is not None:
+            progress.update(task, description=frames_line(record))
+        elif not self.quiet and time.perf_counter() - self.last_line > PLAIN_INTERVAL:
+            self.last_line = time.perf_counter()
+            self._line(f"{record.source}: {frames_line(record)}")
+
+
+def frames_line(progress: Progress) -> str:
+    """Frames done, speed and the time that is left for the film."""
+    rate = progress.fresh / max(progress.seconds, 1e-9)
+    if progress.total <= progress.done:
+        return f"{progress.done} frames, {rate:.1f}/s"
+    left = timedelta(seconds=round((progress.total - progress.done) / max(rate, 1e-9)))
+    return f"{progress.done}/{progress.total} frames, {rate:.1f}/s, {left} left"

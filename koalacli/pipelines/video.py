@@ -1,0 +1,102 @@
+"""`koala video`: black-and-white films in, color films out, every other stream copied."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from koalacli.colorizer import Colorizer
+from koalacli.config import VideoConfig
+from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
+from koalacli.io.video_encode import CONTAINERS, OTHERWISE
+from koalacli.io.video_source import FILM_SUFFIXES
+from koalacli.pipelines.video_film import FilmJob, color_film
+from koalacli.pipelines.video_pictures import color_pictures, is_picture_source
+from koalacli.records import Outcome, Progress, Record, Started
+
+OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
+
+
+def color_video(source: str, config: VideoConfig) -> Iterator[Started | Progress | Record]:
+    """Colorize a film or a folder of films.
+
+    Args:
+        source: a film, a folder that is searched with its folders, an animation or a numbered sequence.
+        config: see VideoConfig.
+
+    Yields:
+        Started once; Progress while films are colored; one Record per film.
+
+    Raises:
+        KoalaError: the request itself cannot be met; nothing has been written then.
+        StorageFullError: in the middle; what is finished is kept for the next run.
+    """
+    pictures = is_picture_source(source)
+    jobs = [] if pictures else plan_jobs(source, config)
+    asked = {"size": config.size, "vividness": config.vividness, "saturation": config.saturation}
+    read_out: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
+    colorizer = Colorizer(config.weights, config.device, **read_out)
+    cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
+    yield Started(len(jobs) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
+    if pictures:
+        yield from color_pictures(source, config, colorizer)
+    for job in jobs:
+        try:
+            yield from color_film(job, config, colorizer)
+        except KoalaError as error:
+            if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and len(jobs) == 1):
+                raise  # the request itself is at fault, or nothing more can be written
+            yield Record(job.source, job.target, Outcome.FAILED, str(error))
+
+
+def plan_jobs(source: str, config: VideoConfig) -> list[FilmJob]:
+    """Find films and settle where their outputs go.
+
+    Raises:
+        NothingMatchedError: no film there.
+        UsageError: an output that is its own input, a container that koala does not write.
+    """
+    root = Path(source)
+    if root.is_dir():
+        films = sorted(path for path in root.rglob("*") if path.is_file() and _is_film(path))
+        if not films:
+            raise NothingMatchedError(f"{source}: no films found (looked for {', '.join(FILM_SUFFIXES)})")
+        jobs = [FilmJob(str(film), str(_target_in_tree(film, root, config))) for film in films]
+    elif root.is_file():
+        jobs = [FilmJob(source, str(_target_of_one(root, config)))]
+    else:
+        raise NothingMatchedError(f"{source}: no such file or folder")
+    for job in jobs:
+        if Path(job.target).suffix.lower() not in CONTAINERS:
+            raise UsageError(f"{job.target}: koala writes {', '.join(CONTAINERS)}")
+        if Path(job.target).resolve() == Path(job.source).resolve():
+            raise UsageError(f"{job.source}: the output would replace its input; choose another --output")
+    return jobs
+
+
+def _is_film(path: Path) -> bool:
+    """A film by its name, not hidden, and not one that koala made."""
+    return (
+        path.suffix.lower() in FILM_SUFFIXES
+        and not path.name.startswith(".")
+        and Path(path.stem).suffix not in OWN_MARKS
+    )
+
+
+def _name(film: Path, config: VideoConfig) -> str:
+    suffix = film.suffix if film.suffix.lower() in CONTAINERS else OTHERWISE
+    return f"{film.stem}{'.preview' if config.preview else '.color'}{suffix}"
+
+
+def _target_in_tree(film: Path, root: Path, config: VideoConfig) -> Path:
+    if not config.output:
+        return film.with_name(_name(film, config))
+    return Path(config.output) / film.relative_to(root).with_name(_name(film, config))
+
+
+def _target_of_one(film: Path, config: VideoConfig) -> Path:
+    output = Path(config.output) if config.output else None
+    if output is None:
+        return film.with_name(_name(film, config))
+    return output / _name(film, config) if output.is_dir() or not output.suffix else output

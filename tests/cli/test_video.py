@@ -1,0 +1,74 @@
+"""`koala video` as a user calls it."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from koalacli.cli.app import app
+from koalacli.cli.video import frames_line
+from koalacli.records import Progress
+
+run = CliRunner().invoke
+FLAGS = ["--size", "64", "--preset", "ultrafast"]
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """A gray film of one second."""
+    path = tmp_path / "film.mp4"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"}, width=64, height=48)
+        stream.codec_context.time_base = Fraction(1, 25)
+        for number in range(25):
+            gray = np.add.outer(np.arange(48), np.arange(64) + number).astype(np.uint8) * 2
+            frame = av.VideoFrame.from_ndarray(gray, "gray").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def test_a_film_lands_beside_its_source(film: Path) -> None:
+    """NAME.color with the source's container; nothing else is left; a rerun skips."""
+    done = run(app, ["video", str(film), *FLAGS])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in film.parent.iterdir()) == ["film.color.mp4", "film.mp4"]
+    again = run(app, ["video", str(film), *FLAGS, "-v"])
+    assert again.exit_code == 0
+    assert "output exists" in again.stderr
+
+
+def test_events_tell_frames_and_end(film: Path) -> None:
+    """--json: start, progress, one record, summary."""
+    done = run(app, ["video", str(film), *FLAGS, "--json"])
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[0]["event"] == "start"
+    assert events[-1]["event"] == "summary"
+    progress = [event for event in events if event["event"] == "progress"]
+    assert progress[-1]["done"] == 25
+    assert [event["outcome"] for event in events if event["event"] == "picture"] == ["done"]
+
+
+def test_exit_codes(film: Path, tmp_path: Path) -> None:
+    """3 where there is no film, 2 for a wrong request, 1 for a film that cannot be read."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.mkv").write_bytes(b"no film")
+    assert run(app, ["video", str(tmp_path / "nowhere.mp4")]).exit_code == 3
+    assert run(app, ["video", str(tmp_path / "empty")]).exit_code == 3
+    assert run(app, ["video", str(film), "-o", str(film)]).exit_code == 2
+    assert run(app, ["video", str(film), "-o", "x.txt"]).exit_code == 2
+    assert run(app, ["video", str(film), "--codec", "nonsense"]).exit_code == 2
+    failed = run(app, ["video", str(tmp_path / "bad.mkv")])
+    assert failed.exit_code == 1
+    assert "bad.mkv" in failed.stderr
+
+
+def test_the_time_left_is_for_the_whole_film() -> None:
+    """From the speed of this run, not counting frames of earlier ones."""
+    line = frames_line(Progress("film.mp4", done=1100, total=2100, fresh=100, seconds=10.0))
+    assert line == "1100/2100 frames, 10.0/s, 0:01:40 left"

@@ -1,0 +1,178 @@
+"""Steady color: cuts, flow, memory, newcomers, and going on from a saved state."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import pytest
+
+from koalacli.temporal import METHODS, Carried, Colored, Method, Tracker, color_each, color_spans, link_spans
+
+SIZE = (96, 64)  # width, height
+FAST = METHODS["fast"]
+
+
+@dataclass
+class Still:
+    """A frame for these tests; `flavor` is what the fake network sees."""
+
+    small: np.ndarray
+    number: int = 0
+
+
+def texture(seed: int, width: int = 200) -> np.ndarray:
+    """Soft noise, uint8 (H, width)."""
+    noise = np.random.default_rng(seed).integers(0, 256, (10, width // 8), dtype=np.uint8)
+    return cv2.resize(noise, (width, SIZE[1]), interpolation=cv2.INTER_CUBIC)
+
+
+def pan(count: int, seed: int = 0, step: int = 1, first: int = 0) -> list[Still]:
+    """A camera that moves over a texture."""
+    wide = texture(seed)
+    places = [np.ascontiguousarray(wide[:, (n * step) % 100 : (n * step) % 100 + SIZE[0]]) for n in range(count)]
+    return [Still(small, first + number) for number, small in enumerate(places)]
+
+
+class Network:
+    """Opinions that waver: a mean color and noise that differs from call to call."""
+
+    def __init__(self, noise: float = 0.0, color: tuple[float, float] = (20.0, -10.0)):
+        self.rng, self.noise, self.color = np.random.default_rng(5), noise, color
+        self.asked = 0
+
+    def __call__(self, smalls: list[np.ndarray]) -> list[np.ndarray]:
+        self.asked += len(smalls)
+        shape = (SIZE[1] // 4, SIZE[0] // 4, 2)
+        waver = [self.rng.normal(0, self.noise, (1, 1, 2)) for _ in smalls]
+        return [(np.full(shape, self.color) + one).astype(np.float32) for one in waver]
+
+
+def colored(
+    shots: list[Still], network: Network, method: Method = FAST, carried: Carried | None = None
+) -> list[Colored]:
+    """All at once."""
+    return list(color_spans(link_spans(shots, method), network, method, carried))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 13, 14, 25])
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_every_frame_comes_out_once_in_order(count: int, method: Method) -> None:
+    """For any length, also one that ends within a span."""
+    found = colored(pan(count), Network(), method)
+    assert [one.shot.number for one in found] == list(range(count))
+    assert found[0].scene_start
+    assert found[-1].carried is not None
+
+
+def test_the_network_is_asked_rarely() -> None:
+    """Once per span, not once per frame."""
+    network = Network()
+    colored(pan(61), network)
+    assert network.asked == 11
+
+
+def test_wavering_opinions_become_steady() -> None:
+    """Frame to frame, color changes by less than a fifth of what the network's does."""
+    shots = pan(60)
+    alone = np.stack([one.ab.mean((0, 1)) for one in color_each(shots, Network(noise=5))])
+    steady = np.stack([one.ab.mean((0, 1)) for one in colored(shots, Network(noise=5))])
+    assert np.abs(np.diff(steady, axis=0)).mean() < 0.2 * np.abs(np.diff(alone, axis=0)).mean()
+
+
+def test_nothing_of_the_old_scene_is_left_after_a_cut() -> None:
+    """The first frame of a new scene, and all after it, have the new color alone."""
+
+    def by_brightness(smalls: list[np.ndarray]) -> list[np.ndarray]:
+        return [np.full((16, 24, 2), 30.0 if small.mean() > 128 else -30.0, np.float32) for small in smalls]
+
+    dark = [Still((one.small // 3).astype(np.uint8), one.number) for one in pan(10, seed=1)]
+    bright = [Still((255 - one.small // 3).astype(np.uint8), one.number) for one in pan(10, seed=2, first=10)]
+    found = list(color_spans(link_spans(dark + bright, FAST), by_brightness, FAST))
+    assert [one.shot.number for one in found if one.scene_start] == [0, 10]
+    assert all(np.allclose(one.ab, -30) for one in found[:10])
+    assert all(np.allclose(one.ab, 30) for one in found[10:])
+
+
+@pytest.mark.parametrize("step", [0, 1, 3])
+def test_motion_is_no_cut(step: int) -> None:
+    """A moving camera and grain stay within one scene."""
+    rng = np.random.default_rng(3)
+    shots = [
+        Still(np.clip(one.small + rng.normal(0, 6, one.small.shape), 0, 255).astype(np.uint8))
+        for one in pan(30, step=step)
+    ]
+    assert sum(one.scene_start for one in colored(shots, Network())) == 1
+
+
+def test_a_newcomer_takes_the_networks_color() -> None:
+    """What appears in a scene is not painted with what was there before."""
+    wall = texture(4)[:, : SIZE[0]]
+    shots = [Still(wall.copy(), number) for number in range(24)]
+    thing = texture(9)[20:44, 30:60]
+    for shot in shots[12:]:
+        shot.small[20:44, 30:60] = 255 - thing // 2
+
+    def sees(smalls: list[np.ndarray]) -> list[np.ndarray]:
+        found = []
+        for small in smalls:
+            ab = np.full((16, 24, 2), 10.0, np.float32)
+            if not np.array_equal(small, wall):
+                ab[5:11, 8:15] = -40.0
+            found.append(ab)
+        return found
+
+    found = list(color_spans(link_spans(shots, FAST), sees, FAST))
+    inside = np.s_[13:19, 18:27]  # the middle of the thing, at the size of the carried color
+    assert found[11].ab[inside].mean() > 3
+    assert found[18].ab[inside].mean() < -33
+
+
+def test_color_follows_what_moves() -> None:
+    """In a pan, a colored stripe of the texture keeps its color wherever it goes."""
+    wide = texture(6)
+    stripes = np.where((np.arange(200) // 25) % 2, 30.0, -30.0).astype(np.float32)
+    shots, places = [], list(range(0, 60))
+    for place in places:
+        shots.append(Still(np.ascontiguousarray(wide[:, place : place + SIZE[0]]), place))
+
+    def sees(smalls: list[np.ndarray]) -> list[np.ndarray]:
+        starts = [next(one.number for one in shots if one.small is small) for small in smalls]
+        rows = [
+            cv2.resize(stripes[None, start : start + SIZE[0]], (24, 16), interpolation=cv2.INTER_AREA)
+            for start in starts
+        ]
+        return [np.stack([row, row], -1) for row in rows]
+
+    found = list(color_spans(link_spans(shots, FAST), sees, FAST))
+    errors = []
+    for one in found:
+        wanted = cv2.resize(
+            stripes[None, one.shot.number : one.shot.number + SIZE[0]], (48, 32), interpolation=cv2.INTER_AREA
+        )
+        errors.append(np.abs(one.ab[..., 0] - wanted)[:, 4:-4].mean())
+    assert max(errors[20:]) < 12, "against 30 for color that stays where it was"
+
+
+def test_a_run_goes_on_from_any_key_frame() -> None:
+    """The state of a key frame leads to the very same colors as an unbroken run."""
+
+    def sees(smalls: list[np.ndarray]) -> list[np.ndarray]:
+        return [np.dstack([cv2.resize(small, (24, 16)).astype(np.float32) / 4] * 2) for small in smalls]
+
+    shots = pan(40)
+    whole = list(color_spans(link_spans(shots, FAST), sees, FAST))
+    for place in [number for number, one in enumerate(whole) if one.carried is not None]:
+        rest = list(color_spans(link_spans(shots[place:], FAST), sees, FAST, whole[place].carried))
+        assert [one.shot.number for one in rest] == list(range(place, 40))
+        assert all(np.array_equal(one.ab, other.ab) for one, other in zip(whole[place:], rest, strict=True))
+
+
+def test_links_trust_what_agrees() -> None:
+    """Unchanged pictures are trusted fully; a patch of other luma is not."""
+    before = texture(7)[:, : SIZE[0]].copy()
+    now = before.copy()
+    now[20:40, 40:70] = 255 - now[20:40, 40:70]
+    link = Tracker(FAST.flow_preset).link(before, now)
+    assert link is not None
+    assert link.back_trust[:, :10].min() > 0.9
+    assert link.back_trust[12:18, 23:32].mean() < 0.4
