@@ -11,6 +11,7 @@ import koalacli
 from koalacli import errors
 from koalacli.cli import colorize as colorize_command
 from koalacli.cli import evaluate as evaluate_command
+from koalacli.cli import train as train_command
 
 # 0 all good; 130 interrupted. First match wins: more special errors stand first.
 EXIT_CODES: dict[type[errors.KoalaError], int] = {
@@ -73,6 +74,7 @@ def _koala(
 
 colorize_command.register(app)
 evaluate_command.register(app)
+train_command.register(app)
 
 
 def main() -> None:

@@ -124,10 +124,10 @@ def fuse_add(features: Features, embedding: Any, config: NetworkConfig, folded: 
     embedding computed once instead of at every cell.
     """
     deepest = features[max(features)]
-    pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)
-    own = convolve(pooled, config.embedding_size, "embed", kernel=1)
     x = layers.Conv2D(config.embedding_size, 1, use_bias=False, name="l32")(deepest)
-    x = layers.Add(name="fusion_add")([x, own])
+    if config.extractor != "none":
+        pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)
+        x = layers.Add(name="fusion_add")([x, convolve(pooled, config.embedding_size, "embed", kernel=1)])
     x = layers.BatchNormalization(epsilon=1e-3, name="fusion_bn")(x)
     return layers.Activation("relu", name="fusion_relu")(x)
 
