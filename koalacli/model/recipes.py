@@ -25,6 +25,8 @@ def complete(config: TrainConfig) -> TrainConfig:
         own["cut"] = next(iter(EXTRACTORS[config.extractor].embedding_size), own["cut"])
     if config.steps or config.minutes:
         own["epochs"] = None  # one end is enough
+    if config.overfit:  # nothing that is there for the good of other pictures
+        own.update(schedule="constant", ema=0.0, weight_decay=0.0, early_stopping=0, augment="none", trunk_warmup=0)
     filled = replace(config, **{key: value for key, value in own.items() if getattr(config, key) is None})
     _check(filled)
     return filled

@@ -12,7 +12,7 @@ from koalacli.color.lab import Array
 from koalacli.config import TrainConfig
 from koalacli.data.loader import Batch, Loader
 from koalacli.errors import UsageError
-from koalacli.io.codecs import write_file
+from koalacli.io.files import write_file
 from koalacli.model.backend_devices import place
 from koalacli.model.recipes import complete
 from koalacli.model.weights import encode_weights, load_weights

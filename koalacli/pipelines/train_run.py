@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from koalacli.config import TrainConfig
 from koalacli.errors import DataError, UsageError
-from koalacli.io.codecs import write_file
+from koalacli.io.files import write_file
 
 ARGS, HISTORY, CHECKPOINT, SKIPPED, EXTRACTOR = (
     "args.toml",

@@ -26,7 +26,8 @@ from koalacli.pipelines.train_check import default_read_out, read_ab
 from koalacli.pipelines.train_embed import Embedder
 from koalacli.pipelines.train_run import Arrays
 
-WARMUP_STEPS = 100  # of the cosine schedule; Adam's first steps are as long as its later ones, and blind
+# Rise of the cosine schedule, whichever is shorter: Adam's first steps are as long as its later ones, and blind.
+WARMUP_STEPS, WARMUP_SHARE = 100, 0.05
 Tables = dict[str, Array]  # gamut_bins, bin_prior
 
 
@@ -173,7 +174,8 @@ def learning_rate(config: TrainConfig, step: int, share: float, rate_factor: flo
     """The learning rate of a step, `share` of the way through the run."""
     rate = config.lr or 0.0
     if config.schedule == "cosine":
-        return rate * min(1.0, (step + 1) / WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+        rise = min(1.0, max((step + 1) / WARMUP_STEPS, share / WARMUP_SHARE))
+        return rate * rise * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
     return rate * rate_factor if config.schedule == "plateau" else rate
 
 

@@ -4,13 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import cv2
+import keras
 import numpy as np
 import pytest
 
+from koalacli.config import TrainConfig
+from koalacli.model import network
+from koalacli.model.weights import load_weights
+from koalacli.pipelines.train import train
 from koalacli.pipelines.train_run import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,44 +69,38 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def start(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights that all runs start from: backends draw different random values."""
-    runs = tmp_path_factory.mktemp("start")
-    finish(begin(pictures, runs, "start", steps=1))
-    return runs / "start" / "last.safetensors"
+@pytest.fixture(scope="module", autouse=True)
+def tiny_network() -> Iterator[None]:
+    """The 2017 network with few filters per layer, as in the script."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network, "KOALARIZATION_ENCODER", tuple((8, s) for _, s in network.KOALARIZATION_ENCODER))
+        patch.setitem(network.PLAIN_DECODERS, "koalarization", (16, "up", 16, 16, "up", 16))
+        yield
 
 
-def begin(
-    pictures: Path,
-    runs: Path,
-    name: str,
-    backend: str = "tensorflow",
-    virtual: int = 0,
-    outputs: str = "",
-    **settings: object,
-) -> "subprocess.Popen[str]":
-    """Start a training in a process of its own."""
-    config = {
+def settings(pictures: Path, runs: Path, name: str, **changes: Any) -> dict[str, Any]:
+    """Three steps of a small network."""
+    return {
         **{"data": [str(pictures)], "val_data": [str(pictures)], "preset": "deep-koalarization", "extractor": "none"},
         **{"image_size": 32, "batch_size": 4, "steps": 3, "runs": str(runs), "name": name, "workers": 1, "ema": 0.9},
-        **settings,
+        **changes,
     }
-    task = {"backend": backend, "virtual": virtual, "outputs": outputs, "config": config}
-    flags = f"--xla_force_host_platform_device_count={virtual or 1}"
-    variables = {"KERAS_BACKEND": backend, "XLA_FLAGS": flags, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, json.dumps(task)],
-        env={**os.environ, **variables},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
-def finish(process: "subprocess.Popen[str]") -> None:
-    """Wait for a training to end well."""
-    _, errors = process.communicate(timeout=200)
-    assert process.returncode == 0, errors[-3000:]
+@pytest.fixture(scope="module")
+def start(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Weights that all runs start from: backends draw different random values."""
+    runs = tmp_path_factory.mktemp("start")
+    list(train(TrainConfig(**settings(pictures, runs, "start", steps=1))))
+    return str(runs / "start" / "last.safetensors")
+
+
+@pytest.fixture(scope="module")
+def alone(pictures: Path, start: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """Figures of the run on one device under TensorFlow."""
+    runs = tmp_path_factory.mktemp("alone")
+    list(train(TrainConfig(**settings(pictures, runs, "alone", start=start))))
+    return last_row(runs, "alone")
 
 
 def last_row(runs: Path, name: str) -> dict[str, float]:
@@ -107,12 +108,20 @@ def last_row(runs: Path, name: str) -> dict[str, float]:
     return RunFolder(runs / name).read_history()[-1]
 
 
-@pytest.fixture(scope="module")
-def alone(pictures: Path, start: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
-    """Figures of the run on one device under TensorFlow."""
-    runs = tmp_path_factory.mktemp("alone")
-    finish(begin(pictures, runs, "alone", start=str(start)))
-    return last_row(runs, "alone")
+def run_apart(config: dict[str, Any], backend: str = "tensorflow", virtual: int = 0, outputs: str = "") -> None:
+    """A training in a process of its own, to its end."""
+    task = {"backend": backend, "virtual": virtual, "outputs": outputs, "config": config}
+    flags = f"--xla_force_host_platform_device_count={virtual or 1}"
+    variables = {"KERAS_BACKEND": backend, "XLA_FLAGS": flags, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(task)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def same(row: dict[str, float], expected: dict[str, float]) -> None:
@@ -121,21 +130,19 @@ def same(row: dict[str, float], expected: dict[str, float]) -> None:
         assert row[figure] == pytest.approx(expected[figure], rel=1e-3), figure
 
 
-def test_two_devices_share_each_batch(pictures: Path, start: Path, alone: dict[str, float], tmp_path: Path) -> None:
+def test_two_devices_share_each_batch(pictures: Path, start: str, alone: dict[str, float], tmp_path: Path) -> None:
     """Two virtual devices under tf.distribute learn what one learns."""
-    finish(begin(pictures, tmp_path, "two", virtual=2, devices=2, start=str(start)))
+    run_apart(settings(pictures, tmp_path, "two", devices=2, start=start), virtual=2)
     same(last_row(tmp_path, "two"), alone)
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed; pip install jax runs this test")
-def test_jax_trains_without_tensorflow(pictures: Path, start: Path, alone: dict[str, float], tmp_path: Path) -> None:
-    """With TensorFlow blocked and two virtual devices, JAX learns the same, and both read its weights alike."""
-    finish(
-        begin(
-            pictures, tmp_path, "jax", "jax", virtual=2, devices=2, start=str(start), outputs=str(tmp_path / "jax.npy")
-        )
-    )
+def test_jax_trains_without_tensorflow(pictures: Path, start: str, alone: dict[str, float], tmp_path: Path) -> None:
+    """With TensorFlow blocked and two virtual devices, JAX learns the same; TensorFlow reads its weights alike."""
+    outputs = tmp_path / "jax.npy"
+    run_apart(settings(pictures, tmp_path, "jax", devices=2, start=start), "jax", virtual=2, outputs=str(outputs))
     same(last_row(tmp_path, "jax"), alone)
-    weights = str(tmp_path / "jax" / "best.safetensors")
-    finish(begin(pictures, tmp_path, "tf", start=weights, lr=1e-12, steps=1, outputs=str(tmp_path / "tf.npy")))
-    np.testing.assert_allclose(np.load(tmp_path / "tf.npy"), np.load(tmp_path / "jax.npy"), atol=1e-4)
+    loaded = load_weights(tmp_path / "jax" / "best.safetensors").network
+    lightness = np.linspace(0, 100, 32 * 64, dtype=np.float32).reshape(1, 32, 64, 1)
+    again = keras.ops.convert_to_numpy(loaded.model(lightness, training=False))
+    np.testing.assert_allclose(again, np.load(outputs), atol=1e-4)
