@@ -16,10 +16,10 @@ import time
 
 import keras
 import numpy as np
-from koalacli.model.backend_devices import place
 
 from koalacli.color.gamut import gamut_bins
 from koalacli.config import TrainConfig
+from koalacli.model.backend_devices import place
 from koalacli.model.recipes import complete
 from koalacli.pipelines.train_data import gather
 from koalacli.pipelines.train_session import Session

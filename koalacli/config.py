@@ -92,8 +92,9 @@ class ColorizeConfig:
     follow_links: bool = setting(
         False, "Follow links to folders, and links to files that lead out of the input folder.", shapes=False
     )
-    shard: str = setting("", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.",
-                         shapes=False)
+    shard: str = setting(
+        "", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.", shapes=False
+    )
     on_exist: str = setting(
         "skip",
         "What to do where the output exists; skip still redoes it if the input, the settings or the weights changed.",
