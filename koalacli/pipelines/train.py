@@ -195,8 +195,13 @@ class _Run:
         return False
 
     def _score(self, row: dict[str, float]) -> float:
-        """Higher is better. Regression fades on purpose, so it is judged by what it minimizes."""
-        return row["score"] if self.session.network.config.head == "bins" else -row["val_loss"]
+        """Higher is better. Regression fades on purpose, so it is judged by what it minimizes.
+
+        So is whatever is worse than one constant color: random values can be colorful too.
+        """
+        if self.session.network.config.head != "bins":
+            return -row["val_loss"]
+        return row["score"] if row["val_loss"] < self.baseline["val_loss"] else WORTHLESS - row["val_loss"]
 
     def _predict(self) -> tuple[float, Array]:
         """Validation loss, and read-out predictions (N, s, s, 2)."""
@@ -263,5 +268,6 @@ class _Run:
         return row["ab_error"] ** 2 < LEARNED * self.baseline["ab_error"] ** 2
 
 
+WORTHLESS = -1000.0  # below any score
 PLATEAU_PATIENCE, PLATEAU_FACTOR = 5, 0.1  # of the KTH system
 OVERFIT_CHECK_STEPS = 25
