@@ -17,7 +17,14 @@ from keras import layers
 from koalacli.config import NetworkConfig
 from koalacli.model.extractors import EXTRACTORS
 from koalacli.model.heads import HEADS
-from koalacli.model.layers import RepeatOverCells, ScaleLightness, convolve, convolve_normalized
+from koalacli.model.layers import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    RepeatOverCells,
+    ScaleLightness,
+    convolve,
+    convolve_normalized,
+)
 
 Features = dict[int, Any]  # stride -> tensor (B, H/stride, W/stride, C)
 
@@ -128,7 +135,7 @@ def fuse_add(features: Features, embedding: Any, config: NetworkConfig, folded: 
     if config.extractor != "none":
         pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)
         x = layers.Add(name="fusion_add")([x, convolve(pooled, config.embedding_size, "embed", kernel=1)])
-    x = layers.BatchNormalization(epsilon=1e-3, name="fusion_bn")(x)
+    x = layers.BatchNormalization(-1, BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON, name="fusion_bn")(x)
     return layers.Activation("relu", name="fusion_relu")(x)
 
 
