@@ -200,3 +200,72 @@ class VideoConfig:
     )
     fps: str = setting("25", "Frames per second where an image sequence (frames/%06d.png) becomes a GIF or WebP.")
     on_exist: str = setting("skip", "What to do where the output exists.", choices=("skip", "overwrite", "error"))
+
+
+OWN = "by default the preset's own"
+PRESET_NAMES = ("koala", "deep-koalarization", "kth-2019", "photos-xception")
+AUGMENTATION_NAMES = ("none", "crop", "warp", "film")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of `koala train`; None takes the preset's own value from `model.recipes.RECIPES`."""
+
+    data: tuple[str, ...] = setting(
+        (), "Folder of pictures, tar shards, or a pattern of them; local or s3://-style. May be repeated.", repeat=True
+    )
+    val_data: tuple[str, ...] = setting((), "Pictures to validate on, as --data; by default a part of it.", repeat=True)
+    val_split: float = setting(0.05, "Share of the pictures kept for validation, drawn by name; without --val-data.")
+    val_limit: int = setting(1000, "Most pictures to validate on; 0 takes all.")
+    limit: int = setting(0, "Most pictures to train on, drawn by name; 0 takes all.")
+    preset: str = setting("koala", "Network to train.", choices=PRESET_NAMES)
+    start: str = setting("", "Weights to go on from: a shipped name or a file.", names=("--from",))
+    name: str = setting("", "Name of the run's folder; by default the preset and a number.")
+    runs: str = setting("runs/train", "Folder of all runs.")
+    resume: bool = setting(False, "Go on with the run of --name, or with the newest one, exactly where it was.")
+    extractor: str | None = setting(
+        None, f"Source of the embedding; {OWN}.", choices=("trunk", "none", "inception-resnet-v2", "xception")
+    )
+    cut: str | None = setting(
+        None, f"What is taken from the extractor; {OWN}.", choices=("logits", "softmax", "pooled")
+    )
+    extractor_weights: str | None = setting(
+        None,
+        "Values of the extractor or trunk: a file, imagenet (Keras fetches them), shipped (the trunk of the shipped "
+        f"weights), or random; {OWN}.",
+    )
+    cache_embeddings: str = setting("", "File in which embeddings are kept, so that each picture is embedded once.")
+    head: str | None = setting(None, f"Kind of output; {OWN}.", choices=("ab", "bins"))
+    loss: str | None = setting(None, f"What is made small; {OWN}.", choices=("mse", "huber", "rebalanced"))
+    rebalance_strength: float = setting(0.6, "How much rare colors count more: 0 not at all, 1 as in Zhang et al.")
+    regression_weight: float = setting(0.02, "Weight of the expected color's distance; only for the rebalanced loss.")
+    edge_weight: float = setting(0.0, "Weight of errors in color edges, against bleeding; only for rebalanced.")
+    chroma_weight: float = setting(0.0, "Weight of errors in a picture's mean chroma, against fading; as above.")
+    chroma_gain: float = setting(1.05, "Factor on the target's chroma; only for the rebalanced loss.")
+    augment: str | None = setting(None, f"What is done to training pictures; {OWN}.", choices=AUGMENTATION_NAMES)
+    image_size: int | None = setting(None, f"Side of the square that the network sees, pixels; {OWN}.")
+    batch_size: int | None = setting(None, f"Pictures per step; {OWN}.")
+    optimizer: str | None = setting(None, f"Optimizer; {OWN}.", choices=("adam", "adamw", "sgd", "rmsprop"))
+    lr: float | None = setting(None, f"Learning rate; {OWN}.")
+    weight_decay: float | None = setting(None, f"Decay of kernels per step, times the learning rate; {OWN}.")
+    clip: float | None = setting(None, f"Largest global norm of the gradient, 0 for no limit; {OWN}.")
+    trunk_rate: float | None = setting(None, f"The pretrained trunk's share of the learning rate; {OWN}.")
+    trunk_warmup: int | None = setting(None, f"Steps over which the trunk's rate rises from zero; {OWN}.")
+    schedule: str | None = setting(
+        None, f"Course of the learning rate over the run; {OWN}.", choices=("cosine", "plateau", "constant")
+    )
+    ema: float | None = setting(None, f"Momentum of the moving average of the weights, 0 for none; {OWN}.")
+    early_stopping: int | None = setting(None, f"End after this many checks without a better one, 0 never; {OWN}.")
+    epochs: int | None = setting(None, f"End after this many passes over the pictures; {OWN}.")
+    steps: int | None = setting(None, "End after this many steps instead.")
+    minutes: float | None = setting(None, "End after this many minutes of training instead.")
+    precision: str = setting(
+        "float32", "Arithmetic of the network.", choices=("float32", "mixed_bfloat16", "mixed_float16")
+    )
+    checkpoint_minutes: float = setting(5.0, "Most minutes between checks; a check validates and writes a checkpoint.")
+    overfit: int = setting(0, "Learn this many pictures by heart, as a check of the whole chain; exit code 1 if not.")
+    seed: int = setting(0, "Fixes split, order and augmentation.")
+    workers: int | None = setting(None, "Threads that prepare pictures; by default one per core.")
+    device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.")
+    devices: int = setting(1, "Devices that share each batch; 0 takes all there are.")
+    data_terms: str = setting("", "Terms of the pictures, for the model card.")

@@ -9,7 +9,8 @@
     │   └── UnsupportedError  it can be read, but not carried through without loss
     ├── OutputError       one output cannot be written; the batch goes on
     │   └── StorageFullError  nothing more can be written; the run stops
-    └── DataError         training or evaluation data is missing or unusable
+    ├── DataError         training or evaluation data is missing or unusable
+    └── TrainingError     the training itself cannot go on
 
 A message names the thing, the cause and the way out, in one line. Anything that is
 not a KoalaError is a bug and keeps its traceback.
@@ -54,3 +55,7 @@ class StorageFullError(OutputError):
 
 class DataError(KoalaError):
     """Training or evaluation data is missing or unusable."""
+
+
+class TrainingError(KoalaError):
+    """The training itself cannot go on."""

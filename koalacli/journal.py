@@ -79,9 +79,7 @@ class Journal:
         """
         if self.folder is None:
             return
-        entry = Entry(
-            self._key(target), *stamp, self.settings, self.weights, str(outcome), round(seconds, 4), reason
-        )
+        entry = Entry(self._key(target), *stamp, self.settings, self.weights, str(outcome), round(seconds, 4), reason)
         line = json.dumps(asdict(entry)) + "\n"
         try:
             with self._lock:

@@ -1,8 +1,8 @@
 """Runs koala with a network that costs nothing, in a process that may be killed; see test_faults.py.
 
-    python tests/faults_driver.py run ARGUMENTS...            the command line
-    python tests/faults_driver.py kill INPUT FOLDER COUNT     kill -9 at random moments, then rerun
-    python tests/faults_driver.py share INPUT FOLDER          two processes, one output folder
+python tests/faults_driver.py run ARGUMENTS...            the command line
+python tests/faults_driver.py kill INPUT FOLDER COUNT     kill -9 at random moments, then rerun
+python tests/faults_driver.py share INPUT FOLDER          two processes, one output folder
 """
 
 import json

@@ -143,9 +143,7 @@ def test_a_fallback_is_told(tmp_path: Path) -> None:
     assert run(tmp_path / "in", tmp_path / "out")["a.jpg"].reason == "luma is encoded anew: arithmetic JPEG"
 
 
-def test_verification_notices_a_wrong_output(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verification_notices_a_wrong_output(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An output whose luma is not the input's fails, and no file is left."""
     from koalacli.photograph import canvas
 

@@ -11,6 +11,7 @@ import koalacli
 from koalacli import errors
 from koalacli.cli import colorize as colorize_command
 from koalacli.cli import evaluate as evaluate_command
+from koalacli.cli import train as train_command
 from koalacli.cli import video as video_command
 
 # 0 all good; 130 interrupted. First match wins: more special errors stand first.
@@ -75,6 +76,7 @@ def _koala(
 colorize_command.register(app)
 evaluate_command.register(app)
 video_command.register(app)
+train_command.register(app)
 
 
 def main() -> None:

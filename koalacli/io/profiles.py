@@ -110,8 +110,10 @@ def _text(profile: bytes, kind: bytes, text: str) -> bytes:
         wide = text.encode("utf-16-be")
         return b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", len(wide), 28) + wide
     plain = text.encode() + b"\0"
-    return b"text\0\0\0\0" + plain if kind == b"text" else (
-        b"desc\0\0\0\0" + struct.pack(">I", len(plain)) + plain + b"\0" * 78
+    return (
+        b"text\0\0\0\0" + plain
+        if kind == b"text"
+        else (b"desc\0\0\0\0" + struct.pack(">I", len(plain)) + plain + b"\0" * 78)
     )
 
 

@@ -93,3 +93,19 @@ def _grow_memory_on_demand() -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:  # already initialized by whoever imported TensorFlow before us
             return
+
+
+def compiles_steps() -> bool:
+    """Whether a training step is compiled by XLA: always under JAX, for GPUs under TensorFlow, never under PyTorch."""
+    backend = keras.backend.backend()
+    return backend == "jax" or (backend == "tensorflow" and list_devices() != ["cpu"])
+
+
+def prediction(model: Any) -> Callable[[Any], Any]:
+    """A compiled forward pass in inference mode that sees the model's values as they change."""
+    if keras.backend.backend() == "tensorflow":
+        # Not predict_on_batch: that runs on every device of a strategy and joins their outputs.
+        import tensorflow as tf
+
+        return tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+    return lambda inputs: model.predict_on_batch(inputs)

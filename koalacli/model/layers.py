@@ -6,6 +6,9 @@ import keras
 from keras import layers, ops
 
 BATCH_NORM_EPSILON = 1e-3
+# Keras' 0.99 remembers the initial variance for hundreds of steps, and the error of every layer multiplies: a short
+# training is perfect in training mode and gray at inference.
+BATCH_NORM_MOMENTUM = 0.97
 
 
 @keras.saving.register_keras_serializable("koala")
@@ -89,5 +92,5 @@ def convolve_normalized(
     layer = layers.DepthwiseConv2D(kernel, **options) if filters is None else layers.Conv2D(filters, kernel, **options)
     x = layer(x)
     if not folded:
-        x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
+        x = layers.BatchNormalization(-1, BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON, name=f"{name}_bn")(x)
     return layers.Activation(activation, name=f"{name}_{activation}")(x)

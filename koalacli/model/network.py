@@ -17,7 +17,14 @@ from keras import layers
 from koalacli.config import NetworkConfig
 from koalacli.model.extractors import EXTRACTORS
 from koalacli.model.heads import HEADS
-from koalacli.model.layers import RepeatOverCells, ScaleLightness, convolve, convolve_normalized
+from koalacli.model.layers import (
+    BATCH_NORM_EPSILON,
+    BATCH_NORM_MOMENTUM,
+    RepeatOverCells,
+    ScaleLightness,
+    convolve,
+    convolve_normalized,
+)
 
 Features = dict[int, Any]  # stride -> tensor (B, H/stride, W/stride, C)
 
@@ -124,11 +131,11 @@ def fuse_add(features: Features, embedding: Any, config: NetworkConfig, folded: 
     embedding computed once instead of at every cell.
     """
     deepest = features[max(features)]
-    pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)
-    own = convolve(pooled, config.embedding_size, "embed", kernel=1)
     x = layers.Conv2D(config.embedding_size, 1, use_bias=False, name="l32")(deepest)
-    x = layers.Add(name="fusion_add")([x, own])
-    x = layers.BatchNormalization(epsilon=1e-3, name="fusion_bn")(x)
+    if config.extractor != "none":
+        pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)
+        x = layers.Add(name="fusion_add")([x, convolve(pooled, config.embedding_size, "embed", kernel=1)])
+    x = layers.BatchNormalization(-1, BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON, name="fusion_bn")(x)
     return layers.Activation("relu", name="fusion_relu")(x)
 
 

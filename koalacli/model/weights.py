@@ -58,9 +58,9 @@ def shipped_weights() -> dict[str, Path]:
     return {path.stem: path for path in sorted(weights_folder().glob(f"*{SUFFIX}"))}
 
 
-def save_weights(path: Path, network: Network, read_out: ReadOut, record: dict[str, Any]) -> str:
-    """Write a weights file, float16 on disk, by a temporary name; returns its digest."""
-    from safetensors.numpy import save_file
+def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) -> tuple[bytes, str]:
+    """The bytes of a weights file, float16 on disk, and its digest."""
+    from safetensors.numpy import save
 
     tensors = {name: _to_disk(name, array) for name, array in network_tensors(network).items()}
     header = {
@@ -70,9 +70,16 @@ def save_weights(path: Path, network: Network, read_out: ReadOut, record: dict[s
         "record": record,
     }
     digest = _digest(header, tensors)
+    return save(tensors, metadata={"koala": json.dumps({**header, "digest": digest})}), digest
+
+
+def save_weights(path: Path, network: Network, read_out: ReadOut, record: dict[str, Any]) -> str:
+    """Write a weights file by a temporary name; returns its digest."""
+    content, digest = encode_weights(network, read_out, record)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    save_file(tensors, part, metadata={"koala": json.dumps({**header, "digest": digest})})
-    with part.open("rb+") as file:
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
         os.fsync(file.fileno())
     part.replace(path)
     return digest
@@ -153,6 +160,12 @@ def _to_disk(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """float16, except where its range or precision is too small: BatchNorm variances and tables."""
     wide = name in TABLES or name.endswith("moving_variance")
     return np.ascontiguousarray(array.astype(np.float32 if wide else np.float16))
+
+
+def round_to_disk(model: Any) -> None:
+    """Round a model's values to what a weights file keeps of them."""
+    for variable in model.weights:
+        variable.assign(_to_disk(variable.name, variable.numpy()).astype(np.float32))
 
 
 def _digest(header: dict[str, Any], tensors: Tensors) -> str:

@@ -1,0 +1,36 @@
+"""`koala train`."""
+
+import typer
+
+from koalacli.cli.display import JsonFlag
+from koalacli.cli.options import command
+from koalacli.cli.train_display import QuietFlag, TrainDisplay
+from koalacli.config import TrainConfig
+from koalacli.model.presets import RECIPES
+
+HELP = """Train a network on photographs: any folder or tar shards, no labels needed.
+
+A run lives in runs/train/NAME: settings, history, sample grids, best and last weights, and a
+checkpoint that --resume goes on from.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+
+    def train(config: TrainConfig, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+        from koalacli.pipelines.train import train as run
+
+        raise typer.Exit(TrainDisplay(as_json=json, quiet=quiet).show(run(config)))
+
+    train.__doc__ = f"{HELP}\n{recipe_table()}"
+    command(app, TrainConfig)(train)
+
+
+def recipe_table() -> str:
+    """Every preset's own defaults, as paragraphs that help prints as they are."""
+    paragraphs = []
+    for preset, recipe in RECIPES.items():
+        flags = [f"--{key.replace('_', '-')} {value}" for key, value in recipe.items()]
+        paragraphs.append(f"Preset {preset} trains with {' '.join(flags)}.")
+    return "\n\n".join(paragraphs)

@@ -1,0 +1,169 @@
+"""LOSSES: what a training step makes small.
+
+Targets are ab in CIELAB units, (B, h, w, 2), whatever the head; a loss knows how the head's
+outputs relate to them. Everything runs on the device, on any Keras backend.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from koalacli.color.gamut import BIN_STEP, rebalance_weights
+from koalacli.color.lab import Array
+from koalacli.config import NetworkConfig
+
+UNIFORM_SHARE = 0.5  # of the uniform distribution in the smoothed prior (Zhang et al. 2016, lambda)
+GRID_EDGE = 14  # the bin table covers -GRID_EDGE..GRID_EDGE steps on each axis: more than sRGB can show
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Knobs of the losses; see `TrainConfig` for their meaning and units."""
+
+    rebalance_strength: float
+    regression_weight: float
+    edge_weight: float
+    chroma_weight: float
+    chroma_gain: float
+
+
+# (ab, outputs) -> (B,): one number per picture, so that Keras can weigh the parts of a shared batch.
+Loss = Callable[[Any, Any], Any]
+PICTURE = (1, 2, 3)  # axes of (B, h, w, C) that belong to one picture
+
+
+@dataclass(frozen=True)
+class LossKind:
+    """One kind of loss.
+
+    Attributes:
+        build: (config, tables, settings) -> Loss.
+        head: the head it reads.
+        help: one line for documentation.
+    """
+
+    build: Callable[[NetworkConfig, dict[str, Any], LossSettings], Loss]
+    head: str
+    help: str
+
+
+def build_mse(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
+    """Mean squared distance in network units (ab / ab_scale)."""
+
+    def mse(ab: Any, outputs: Any) -> Any:
+        return ops.mean(ops.square(ops.cast(outputs, "float32") - ab / config.ab_scale), axis=PICTURE)
+
+    return mse
+
+
+def build_huber(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
+    """Smooth L1 with its knee at 10 CIELAB units, in network units."""
+    knee = 10.0 / config.ab_scale
+
+    def huber(ab: Any, outputs: Any) -> Any:
+        return (
+            ops.mean(_smooth_l1((ops.cast(outputs, "float32") - ab / config.ab_scale) / knee), axis=PICTURE) * knee**2
+        )
+
+    return huber
+
+
+def build_rebalanced(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
+    """Cross-entropy against softly encoded bins, rare colors counting more (Zhang et al. 2016, eq. 2 to 4).
+
+    Optional further terms on the expected ab: its distance to the target, the distance of its
+    spatial gradients (against bleeding), and of each picture's mean chroma (against fading).
+    """
+    bins = np.asarray(tables["gamut_bins"], np.float32)
+    bin_weights = rebalance_weights(
+        np.asarray(tables["bin_prior"], np.float32), settings.rebalance_strength, UNIFORM_SHARE
+    )
+    numbers = bin_table(bins)
+
+    def rebalanced(ab: Any, outputs: Any) -> Any:
+        ab = ab * settings.chroma_gain
+        logits = ops.reshape(ops.cast(outputs, "float32"), (-1, len(bins)))
+        index, share = encode_on_device(ops.reshape(ab, (-1, 2)), numbers)
+        log_probs = ops.take_along_axis(logits, index, axis=1) - ops.logsumexp(logits, axis=1, keepdims=True)
+        pixel_weight = ops.sum(share * ops.take(ops.convert_to_tensor(bin_weights), index), axis=1)
+        cross_entropy = -pixel_weight * ops.sum(share * log_probs, axis=1)
+        loss = ops.mean(ops.reshape(cross_entropy, ops.shape(ab)[:3]), axis=(1, 2))
+        if not (settings.regression_weight or settings.edge_weight or settings.chroma_weight):
+            return loss
+        expected = ops.matmul(ops.softmax(logits, axis=1), ops.convert_to_tensor(bins))
+        return loss + _regression(ops.reshape(expected, ops.shape(ab)), ab, settings)
+
+    return rebalanced
+
+
+LOSSES: dict[str, LossKind] = {
+    "mse": LossKind(build_mse, "ab", "mean squared distance, as in 2017"),
+    "huber": LossKind(build_huber, "ab", "smooth L1 distance, less afraid of rare strong colors"),
+    "rebalanced": LossKind(build_rebalanced, "bins", "cross-entropy over bins, rare colors count more"),
+}
+
+
+def bin_table(bins: Array) -> Any:
+    """int32 table of bin numbers over the 10-unit grid, the nearest bin where there is none."""
+    axis = np.arange(-GRID_EDGE, GRID_EDGE + 1, dtype=np.float32) * BIN_STEP
+    points = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1)
+    distance = np.sum((points[:, :, None] - bins) ** 2, axis=-1)
+    return distance.argmin(-1).astype(np.int32)
+
+
+def encode_on_device(ab: Any, numbers: Any) -> tuple[Any, Any]:
+    """`color.gamut.soft_encode` with backend operations.
+
+    Args:
+        ab: float32 (N, 2), CIELAB units.
+        numbers: see `bin_table`.
+
+    Returns:
+        int32 (N, 4) bin numbers and float32 (N, 4) weights that sum to 1. Inside the gamut
+        they are those of `soft_encode`; outside, a missing corner's weight goes to its nearest bin.
+    """
+    side = numbers.shape[0]
+    scaled = ops.clip(ab / BIN_STEP + GRID_EDGE, 0.0, side - 1.001)
+    low = ops.floor(scaled)
+    high_share = scaled - low
+    low_share = 1.0 - high_share
+    cell = ops.cast(low, "int32")
+    first = cell[:, 0] * side + cell[:, 1]
+    index = ops.take(
+        ops.convert_to_tensor(numbers.ravel()), ops.stack([first, first + 1, first + side, first + side + 1], axis=1)
+    )
+    share = ops.stack(
+        [
+            low_share[:, 0] * low_share[:, 1],
+            low_share[:, 0] * high_share[:, 1],
+            high_share[:, 0] * low_share[:, 1],
+            high_share[:, 0] * high_share[:, 1],
+        ],
+        axis=1,
+    )
+    return index, share
+
+
+def _regression(expected: Any, ab: Any, settings: LossSettings) -> Any:
+    loss = settings.regression_weight * ops.mean(ops.sum(_smooth_l1(expected - ab), axis=-1), axis=(1, 2))
+    if settings.edge_weight:
+        difference = expected - ab
+        down = ops.mean(ops.abs(difference[:, 1:] - difference[:, :-1]), axis=PICTURE)
+        right = ops.mean(ops.abs(difference[:, :, 1:] - difference[:, :, :-1]), axis=PICTURE)
+        loss = loss + settings.edge_weight * (down + right)
+    if settings.chroma_weight:
+        gap = ops.mean(_chroma(expected), axis=(1, 2)) - ops.mean(_chroma(ab), axis=(1, 2))
+        loss = loss + settings.chroma_weight * ops.abs(gap)
+    return loss
+
+
+def _chroma(ab: Any) -> Any:
+    return ops.sqrt(ops.sum(ops.square(ab), axis=-1) + 1e-3)  # not zero: its slope there has no bound
+
+
+def _smooth_l1(difference: Any) -> Any:
+    size = ops.abs(difference)
+    return ops.where(size < 1.0, 0.5 * ops.square(size), size - 0.5)

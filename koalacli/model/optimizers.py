@@ -1,0 +1,79 @@
+"""OPTIMIZERS: Keras' own, with a slower, later trunk and averaged weights.
+
+One learning rate for all destroys what a pretrained trunk knows before the decoder has learned
+to use it; so the trunk gets a share of the rate, and that only after a warm-up.
+The exponential moving average lives beside the optimizer's other variables: it is computed in
+the same compiled step on every backend, and is saved and restored with them.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from koalacli.model.extractors import TRUNK_PREFIXES
+
+MATRIX_AXES = 2  # variables with fewer axes are biases and scales: not decayed
+
+
+class _Recipe:
+    """Mixed in before a Keras optimizer."""
+
+    def prepare(self, trunk_rate: float, trunk_warmup: int, average: float, decay: float) -> "_Recipe":
+        """Set the recipe; call once, before the first step.
+
+        Args:
+            trunk_rate: the trunk's share of the learning rate.
+            trunk_warmup: steps over which the trunk's rate rises from zero.
+            average: momentum of the moving average; 0 for none.
+            decay: weight decay per step, times the learning rate, on kernels.
+        """
+        self.trunk_rate, self.trunk_warmup = trunk_rate, trunk_warmup
+        self.average, self.decay = average, decay
+        self.averages: list[Any] = []
+        return self
+
+    def build(self, variables: Any) -> None:
+        """Create the averages beside the optimizer's own variables."""
+        if self.built:  # type: ignore[attr-defined]
+            return
+        super().build(variables)  # type: ignore[misc]
+        self._in_trunk = [variable.path.split("/")[-2].startswith(TRUNK_PREFIXES) for variable in variables]
+        if self.average:
+            self.averages = [
+                self.add_variable_from_reference(variable, name="average")  # type: ignore[attr-defined]
+                for variable in variables
+            ]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One variable's step."""
+        number = self._get_variable_index(variable)  # type: ignore[attr-defined]
+        iterations = ops.cast(self.iterations, "float32")  # type: ignore[attr-defined]
+        if self._in_trunk[number]:
+            rise = ops.minimum(1.0, iterations / max(self.trunk_warmup, 1)) if self.trunk_warmup else 1.0
+            learning_rate = learning_rate * ops.cast(self.trunk_rate * rise, learning_rate.dtype)
+        if self.decay and len(variable.shape) > MATRIX_AXES - 1:
+            shrunk = variable * ops.cast(1.0 - self.decay * ops.cast(learning_rate, "float32"), variable.dtype)
+            self.assign(variable, shrunk)  # type: ignore[attr-defined]
+        super().update_step(gradient, variable, learning_rate)  # type: ignore[misc]
+        if self.average:
+            # The first steps are averaged over a shorter time, so that the start is forgotten soon.
+            momentum = ops.minimum(self.average, iterations / (10.0 + iterations))
+            average = self.averages[number]
+            value = ops.cast(variable, average.dtype)
+            self.assign(average, average + (value - average) * ops.cast(1.0 - momentum, average.dtype))  # type: ignore[attr-defined]
+
+
+class Adam(_Recipe, keras.optimizers.Adam):
+    """Adam; with weight decay set it is AdamW."""
+
+
+class Sgd(_Recipe, keras.optimizers.SGD):
+    """Plain gradient descent."""
+
+
+class RmsProp(_Recipe, keras.optimizers.RMSprop):
+    """RMSprop."""
+
+
+OPTIMIZERS: dict[str, type[Any]] = {"adam": Adam, "adamw": Adam, "sgd": Sgd, "rmsprop": RmsProp}

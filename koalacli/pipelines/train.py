@@ -1,0 +1,273 @@
+"""`koala train`: photographs in, weights out."""
+
+import time
+from collections.abc import Iterator
+
+import cv2
+import keras
+import numpy as np
+
+from koalacli.color.gamut import gamut_bins
+from koalacli.color.lab import Array
+from koalacli.config import TrainConfig
+from koalacli.data.loader import Batch, Loader
+from koalacli.errors import UsageError
+from koalacli.io.files import write_file
+from koalacli.model.backend_devices import place
+from koalacli.model.recipes import complete
+from koalacli.model.weights import encode_weights, load_weights
+from koalacli.pipelines import train_check as check
+from koalacli.pipelines.train_card import model_card, training_record
+from koalacli.pipelines.train_data import Pictures, gather
+from koalacli.pipelines.train_events import Checked, Progressed, TrainEnded, TrainEvent, TrainStarted, Warned
+from koalacli.pipelines.train_run import Progress, RunFolder, open_run
+from koalacli.pipelines.train_session import Session, learning_rate
+
+PROGRESS_SECONDS = 0.5  # between two events of progress
+LEARNED = 0.3  # squared color error left, as a share of the constant color's, for pictures known by heart
+
+
+def train(config: TrainConfig) -> Iterator[TrainEvent]:
+    """Train a network.
+
+    Args:
+        config: see TrainConfig; open settings are filled from the preset's recipe.
+
+    Yields:
+        TrainStarted; Progressed, Checked and Warned as they come; TrainEnded.
+
+    Raises:
+        KoalaError: the run cannot begin, or cannot go on; the last checkpoint is whole then.
+    """
+    placement = place(config.device, config.devices)
+    folder, config, resumed = open_run(config)
+    config = complete(config)
+    if (config.batch_size or 0) % placement.replicas:
+        raise UsageError(f"--batch-size {config.batch_size} cannot be shared by {placement.replicas} devices")
+    origin = folder.file("last.safetensors") if resumed else config.start
+    start = load_weights(origin) if origin else None
+    bins = start.network.tables.get("gamut_bins", gamut_bins()) if start else gamut_bins()
+    pictures = gather(config, bins)
+    tables = {"gamut_bins": bins, "bin_prior": pictures.bin_prior}
+    session = Session(config, tables, start, placement)
+    run = _Run(folder, config, session, pictures)
+    if resumed:
+        run.restore()
+    else:
+        folder.write_args(config)
+    yield TrainStarted(
+        run=str(folder.path),
+        preset=config.preset,
+        pictures=len(pictures.loader.samples),
+        validation_pictures=len(pictures.validation),
+        parameters=session.parameters,
+        device=placement.name,
+        backend=keras.backend.backend(),
+        step=run.progress.step,
+        baseline=run.baseline,
+        skipped=pictures.skipped,
+    )
+    yield from run.go()
+
+
+class _Run:
+    """One run: the loop, its clock and its checks."""
+
+    def __init__(self, folder: RunFolder, config: TrainConfig, session: Session, pictures: Pictures):
+        self.folder, self.config, self.session, self.pictures = folder, config, session, pictures
+        self.loader: Loader = pictures.loader
+        self.progress = Progress()
+        self.losses: list[float] = []
+        self.best_row: dict[str, float] = {}
+        self.baseline = self._baseline()
+        self.clock = self.last_check = self.last_event = time.monotonic()
+
+    def restore(self) -> None:
+        """Go back to the last checkpoint."""
+        arrays, self.progress = self.folder.read_checkpoint()
+        self.session.restore(arrays)
+        rows = [row for row in self.folder.read_history() if row["step"] <= self.progress.step]
+        self.folder.write_history(rows)
+        self.best_row = next((row for row in rows if self._score(row) >= self.progress.best), {})
+
+    def go(self) -> Iterator[TrainEvent]:
+        """Train to the end."""
+        self.clock = time.monotonic() - self.progress.seconds
+        self.last_check = self.last_event = time.monotonic()
+        if not self.progress.checks:
+            yield from self._check()
+        reason = self._end()
+        batches = self.loader.batches(self.progress.step)
+        try:
+            while not reason:
+                self._step(next(batches))
+                if self._check_is_due():
+                    yield from self._check()
+                elif time.monotonic() - self.last_event > PROGRESS_SECONDS:
+                    yield self._progressed()
+                reason = self._end()
+            if self.losses:
+                yield from self._check()
+        except (KeyboardInterrupt, GeneratorExit):
+            self._store()  # what was learned since the last check is kept
+            raise
+        finally:
+            batches.close()
+        yield self._ended(reason)
+
+    def _step(self, batch: Batch) -> None:
+        rate = learning_rate(self.config, self.progress.step, self._share(), self.progress.rate_factor)
+        self.losses.append(self.session.step(batch, rate))
+        self.progress.step += 1
+        self.progress.seconds = time.monotonic() - self.clock
+
+    def _share(self) -> float:
+        """How much of the run is done, 0..1, by whichever end comes first."""
+        config, progress = self.config, self.progress
+        shares = [0.0]
+        if config.steps:
+            shares.append(progress.step / config.steps)
+        if config.minutes:
+            shares.append(progress.seconds / (60 * config.minutes))
+        if config.epochs:
+            shares.append(progress.step / (config.epochs * self.loader.steps_per_epoch))
+        return max(shares)
+
+    def _end(self) -> str:
+        """Why the run is at its end, or nothing."""
+        config = self.config
+        if self._share() >= 1:
+            return "all done"
+        if config.early_stopping and self.progress.stale >= config.early_stopping:
+            return f"no better weights in {self.progress.stale} checks"
+        if config.overfit and self.best_row and self._known_by_heart(self.best_row):
+            return "learned by heart"
+        return ""
+
+    def _check_is_due(self) -> bool:
+        end_of_epoch = self.progress.step % self._steps_per_check() == 0
+        return end_of_epoch or time.monotonic() - self.last_check > 60 * self.config.checkpoint_minutes
+
+    def _steps_per_check(self) -> int:
+        return OVERFIT_CHECK_STEPS if self.config.overfit else self.loader.steps_per_epoch
+
+    def _check(self) -> Iterator[TrainEvent]:
+        """Validate, store weights, history, samples and checkpoint, in an order that a crash cannot hurt."""
+        session, progress = self.session, self.progress
+        steps_since = len(self.losses)
+        seconds_since = time.monotonic() - self.last_check
+        with session.averaged():
+            val_loss, predicted = self._predict()
+            row = {
+                "step": float(progress.step),
+                "epoch": progress.step / self.loader.steps_per_epoch,
+                "seconds": progress.seconds,
+                "lr": learning_rate(self.config, progress.step, self._share(), progress.rate_factor),
+                "loss": float(np.mean(self.losses)) if self.losses else float("nan"),
+                "val_loss": val_loss,
+                **check.figures(self.pictures.validation, predicted),
+                "pictures_per_second": steps_since * self.loader.batch_size / seconds_since,
+            }
+            best = self._judge(row)
+            self._write_weights(("last", "best") if best else ("last",), row)
+        self._write_grid(predicted)
+        self.folder.append_history(row)
+        self.losses.clear()
+        self._store()
+        yield Checked(row, best)
+        if progress.checks > 2 and row["spread"] < check.COLLAPSED:
+            yield Warned(
+                f"predictions collapse toward one color: their spread is {row['spread']:.0%} of the references'; "
+                "a lower --lr, --loss rebalanced or more varied pictures may help"
+            )
+        self.last_check = self.last_event = time.monotonic()
+
+    def _judge(self, row: dict[str, float]) -> bool:
+        """Whether these are the best weights so far; moves the plateau schedule."""
+        progress, score = self.progress, self._score(row)
+        progress.checks += 1
+        if score > progress.best:
+            progress.best, progress.stale, self.best_row = score, 0, row
+            return True
+        progress.stale += 1
+        if self.config.schedule == "plateau" and progress.stale % PLATEAU_PATIENCE == 0:
+            progress.rate_factor *= PLATEAU_FACTOR
+        return False
+
+    def _score(self, row: dict[str, float]) -> float:
+        """Higher is better. Regression fades on purpose, so it is judged by what it minimizes.
+
+        So is whatever is worse than one constant color: random values can be colorful too.
+        """
+        if self.session.network.config.head != "bins":
+            return -row["val_loss"]
+        return row["score"] if row["val_loss"] < self.baseline["val_loss"] else WORTHLESS - row["val_loss"]
+
+    def _predict(self) -> tuple[float, Array]:
+        """Validation loss, and read-out predictions (N, s, s, 2)."""
+        validation, size = self.pictures.validation, self.loader.batch_size
+        losses, predicted = [], []
+        for first in range(0, len(validation), size):
+            part = slice(first, min(first + size, len(validation)))
+            outputs = self.session.predict(*validation.batch(part, size))[: part.stop - first]
+            losses.append(self.session.loss_of(validation.ab[part], outputs) * len(outputs))
+            predicted.append(self.session.read(outputs))
+        return sum(losses) / len(validation), np.concatenate(predicted)
+
+    def _baseline(self) -> dict[str, float]:
+        validation, session = self.pictures.validation, self.session
+        config = session.network.config
+        if config.head == "bins":
+            pixel = np.log(self.pictures.bin_prior + 1e-8)
+        else:
+            pixel = self.pictures.mean_ab / config.ab_scale
+        outputs = np.broadcast_to(pixel.astype(np.float32), (1, *validation.ab.shape[1:3], len(pixel)))
+        losses = [session.loss_of(ab[None], outputs) for ab in validation.ab]
+        constant = check.constant_color(validation, self.pictures.mean_ab)
+        return {"val_loss": float(np.mean(losses)), **check.figures(validation, constant)}
+
+    def _write_weights(self, names: tuple[str, ...], row: dict[str, float]) -> None:
+        session = self.session
+        record = training_record(self.config, session, self.pictures, row, self.baseline, self.loader.skipped)
+        content, digest = encode_weights(session.network, session.read_out, record)
+        for name in names:
+            write_file(self.folder.file(f"{name}.safetensors"), content)
+            card = model_card(self.folder.name, session.network.config, record, digest)
+            write_file(self.folder.file(f"{name}.md"), card.encode())
+
+    def _write_grid(self, predicted: Array) -> None:
+        sheet = check.sample_grid(self.pictures.validation, predicted)
+        _, content = cv2.imencode(".jpg", sheet[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))
+        write_file(self.folder.file(f"samples/{self.progress.step:06d}.jpg"), content.tobytes())
+
+    def _store(self) -> None:
+        self.folder.write_checkpoint(self.session.arrays(), self.progress)
+        if self.loader.skipped:
+            self.folder.write_skipped({sample.name: reason for sample, reason in self.loader.skipped.items()})
+
+    def _progressed(self) -> Progressed:
+        self.last_event = time.monotonic()
+        share = self._share()
+        rate = len(self.losses) * self.loader.batch_size / (self.last_event - self.last_check)
+        eta = self.progress.seconds * (1 - share) / share if share else float("nan")
+        return Progressed(self.progress.step, share, float(np.mean(self.losses[-20:])), rate, eta)
+
+    def _ended(self, reason: str) -> TrainEnded:
+        return TrainEnded(
+            run=str(self.folder.path),
+            reason=reason,
+            weights=str(self.folder.file("best.safetensors")),
+            steps=self.progress.step,
+            seconds=self.progress.seconds,
+            skipped=self.loader.summary(),
+            success=not self.config.overfit or self._known_by_heart(self.best_row),
+            figures=self.best_row,
+        )
+
+    def _known_by_heart(self, row: dict[str, float]) -> bool:
+        return row["ab_error"] ** 2 < LEARNED * self.baseline["ab_error"] ** 2
+
+
+WORTHLESS = -1000.0  # below any score
+PLATEAU_PATIENCE, PLATEAU_FACTOR = 5, 0.1  # of the KTH system
+OVERFIT_CHECK_STEPS = 25

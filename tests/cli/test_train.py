@@ -1,0 +1,119 @@
+"""`koala train` at the command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from koalacli.cli.app import app
+from koalacli.model import network
+from koalacli.model.presets import PRESETS, RECIPES
+from koalacli.pipelines.train_run import RunFolder
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A small run on six pictures of two colors each."""
+    monkeypatch.setattr(network, "KOALARIZATION_ENCODER", tuple((8, s) for _, s in network.KOALARIZATION_ENCODER))
+    monkeypatch.setitem(network.PLAIN_DECODERS, "koalarization", (16, "up", 16, 16, "up", 16))
+    for number in range(6):
+        noise = np.random.default_rng(number).integers(0, 255, (4, 4, 3), np.uint8)
+        picture = cv2.resize(noise, (64, 64), interpolation=cv2.INTER_CUBIC)
+        (tmp_path / f"{number}.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    flags = {
+        **{"--data": tmp_path, "--val-data": tmp_path, "--preset": "deep-koalarization", "--extractor": "none"},
+        **{"--image-size": 32, "--batch-size": 3, "--steps": 2, "--runs": tmp_path / "runs", "--name": "a"},
+    }
+    return ["train", *(str(word) for pair in flags.items() for word in pair)]
+
+
+def test_json_is_one_event_per_line(arguments: list[str]) -> None:
+    """Start, checks and end, with plain values only, and nothing else on standard output."""
+    done = CliRunner().invoke(app, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "start"
+    assert kinds[-1] == "end"
+    assert kinds.count("check") == 2
+    assert events[-1]["weights"].endswith("best.safetensors")
+
+
+def test_people_see_figures_beside_the_constant_color(arguments: list[str]) -> None:
+    """Checks, the baseline and where the weights are."""
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    for words in ("one constant color", "validation loss", "best weights"):
+        assert words in done.stderr
+    assert done.stdout == ""
+
+
+def test_failing_to_overfit_is_exit_code_1(arguments: list[str]) -> None:
+    """One step learns nothing by heart."""
+    done = CliRunner().invoke(app, [*arguments, "--overfit", "3", "--steps", "1"])
+    assert done.exit_code == 1
+    assert "NOT learned" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        (["train"], 2),
+        (["train", "--data", "/nowhere"], 1),
+        (["train", "--preset", "unknown", "--data", "."], 2),
+        (["train", "--resume", "--runs", "/nowhere"], 1),
+        (["train", "--data", ".", "--device", "gpu:9"], 5),
+    ],
+)
+def test_errors_have_their_exit_codes(flags: list[str], code: int) -> None:
+    """Usage, data and device errors are told apart."""
+    assert CliRunner().invoke(app, flags).exit_code == code
+
+
+def test_help_states_every_default_of_every_preset() -> None:
+    """What a preset trains with can be read without running it."""
+    text = " ".join(CliRunner().invoke(app, ["train", "--help"]).output.split())
+    for preset in PRESETS:
+        assert f"Preset {preset} trains with" in text
+        for key, value in RECIPES[preset].items():
+            assert f"--{key.replace('_', '-')} {value}" in text
+
+
+def test_kill_and_resume(arguments: list[str], tmp_path: Path) -> None:
+    """SIGKILL at any moment leaves a run that goes on from its last checkpoint."""
+    words = [*arguments, "--steps", "100000", "--checkpoint-minutes", "0.0005"]
+    words[words.index("--steps") + 1] = "100000"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    script = (
+        "import sys; from koalacli.model import network as n;"
+        "n.KOALARIZATION_ENCODER = tuple((8, s) for _, s in n.KOALARIZATION_ENCODER);"
+        "n.PLAIN_DECODERS['koalarization'] = (16, 'up', 16, 16, 'up', 16);"
+        "from koalacli.cli.app import main; main()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, *words], env=environment, stderr=subprocess.DEVNULL)
+    folder = RunFolder(tmp_path / "runs" / "a")
+    end = time.monotonic() + 150
+    while time.monotonic() < end and len(folder.read_history()) < 4:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    step = folder.read_checkpoint()[1].step
+    assert step >= 2
+    resume = ["train", "--resume", "--runs", str(tmp_path / "runs"), "--name", "a", "--steps", str(step + 2), "--json"]
+    done = CliRunner().invoke(app, [*resume, "--checkpoint-minutes", "5"])
+    assert done.exit_code == 0, done.output
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert events[0]["step"] == step
+    assert events[-1]["steps"] == step + 2
+    steps = [row["step"] for row in folder.read_history()]
+    assert steps == sorted(set(steps))

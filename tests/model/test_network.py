@@ -1,0 +1,131 @@
+"""Every preset: its size, its shapes, its files."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from koalacli.color.gamut import gamut_bins
+from koalacli.config import NetworkConfig, ReadOut
+from koalacli.errors import WeightsError
+from koalacli.model.extractors import EXTRACTORS, fill_extractor, fill_trunk
+from koalacli.model.network import build_network
+from koalacli.model.presets import PRESETS
+from koalacli.model.weights import load_weights, save_weights
+
+BINS = gamut_bins()
+
+
+def small(preset: str) -> NetworkConfig:
+    """A preset as trained, but without the external extractor's own network."""
+    config = PRESETS[preset]
+    return replace(config, bins=len(BINS)) if config.head == "bins" else replace(config, extractor="none")
+
+
+def count(model: keras.Model) -> int:
+    """Trained values."""
+    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
+
+
+@pytest.fixture
+def without_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the 55 million values of an extractor by a small model of the same signature."""
+
+    def build_model(cut: str) -> keras.Model:
+        lightness = keras.Input((None, None, 1))
+        pooled = keras.layers.GlobalAveragePooling2D()(lightness)
+        return keras.Model(lightness, keras.layers.Dense(1000, trainable=False)(pooled), name="extractor")
+
+    for name in ("inception-resnet-v2", "xception"):
+        monkeypatch.setitem(EXTRACTORS, name, replace(EXTRACTORS[name], build_model=build_model))
+
+
+@pytest.mark.parametrize(
+    ("preset", "parameters"),
+    [("deep-koalarization", 6_573_794), ("kth-2019", 6_541_202), ("photos-xception", 7_163_874)],
+)
+def test_the_2017_family_has_its_published_size(without_extractors: None, preset: str, parameters: int) -> None:
+    """Trained values of the originals, with an embedding of 1000."""
+    assert count(build_network(PRESETS[preset]).model) == parameters
+
+
+def test_koala_has_its_published_size() -> None:
+    """4.39 million values with those of BatchNorm that are not trained."""
+    network = build_network(replace(small("koala"), bins=305), {"gamut_bins": BINS})
+    assert network.model.count_params() == 4_389_105
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_any_multiple_of_the_stride_fits(preset: str) -> None:
+    """Height and width are free; the output is smaller by the output stride."""
+    network = build_network(small(preset), {"gamut_bins": BINS})
+    stride = network.config.output_stride
+    for height, width in ((32, 64), (64, 32)):
+        outputs = network.model(np.zeros((1, height, width, 1), np.float32), training=False)
+        assert outputs.shape[1:3] == (height // stride, width // stride)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_saved_and_loaded_folded_or_not_is_the_same_network(tmp_path: Path, preset: str) -> None:
+    """Values survive to float16, tables exactly; folding changes rounding only."""
+    network = build_network(
+        small(preset),
+        {"gamut_bins": BINS, "bin_prior": np.full(len(BINS), 1 / len(BINS), np.float32)}
+        if PRESETS[preset].head == "bins"
+        else {},
+    )
+    chance = np.random.default_rng(0)
+    for variable in network.core.weights:
+        if "moving" in variable.path or "gamma" in variable.path:
+            variable.assign(chance.uniform(0.5, 1.5, variable.shape).astype(np.float32))
+    save_weights(tmp_path / "w.safetensors", network, ReadOut(), {"summary": "test"})
+    lightness = chance.uniform(0, 100, (2, 32, 64, 1)).astype(np.float32)
+    outputs = keras.ops.convert_to_numpy(network.model(lightness, training=False))
+    for folded in (False, True):
+        loaded = load_weights(tmp_path / "w.safetensors", folded=folded)
+        again = keras.ops.convert_to_numpy(loaded.network.model(lightness, training=False))
+        assert np.abs(again - outputs).max() < 0.01 * max(1, np.abs(outputs).max())
+
+
+@pytest.mark.parametrize("name", ["inception-resnet-v2", "xception"])
+def test_missing_extractor_weights_name_the_file_and_its_source(name: str) -> None:
+    """What to fetch, and from where, stands in the message."""
+    file = EXTRACTORS[name].weights_file
+    model = keras.Sequential([keras.Input((4,)), keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])])
+    with pytest.raises(WeightsError, match=rf"nowhere\.h5.*{file}.*https://") as caught:
+        fill_extractor(model, name, "logits", "nowhere.h5")
+    assert "random" in str(caught.value)
+
+
+def test_a_failed_download_names_the_file_and_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a network the same message comes from the attempt to fetch."""
+
+    def fail(**_options: object) -> None:
+        raise Exception("URL fetch failure")
+
+    entry = replace(EXTRACTORS["xception"], application=fail)
+    monkeypatch.setitem(EXTRACTORS, "xception", entry)
+    model = keras.Sequential([keras.Input((4,)), keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])])
+    with pytest.raises(WeightsError, match=r"cannot be fetched.*notop.*https://"):
+        fill_extractor(model, "xception", "pooled", "imagenet")
+
+
+def test_a_trunk_is_filled_from_an_archive(tmp_path: Path) -> None:
+    """Arrays by their published names; what the archive lacks stays as it was."""
+    core = build_network(small("koala"), {"gamut_bins": BINS}).core
+    depthwise = np.full((3, 3, 32, 1), 0.25, np.float16)
+    np.savez(tmp_path / "trunk.npz", **{"conv_dw_1/depthwise_kernel": depthwise})
+    before = core.get_layer("conv_pw_1").get_weights()[0]
+    fill_trunk(core, str(tmp_path / "trunk.npz"), lambda: None)
+    np.testing.assert_array_equal(core.get_layer("conv_dw_1").get_weights()[0], depthwise)
+    np.testing.assert_array_equal(core.get_layer("conv_pw_1").get_weights()[0], before)
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
+    """A file without a single value of the trunk is named."""
+    np.savez(tmp_path / "other.npz", noise=np.zeros(3))
+    core = build_network(small("koala"), {"gamut_bins": BINS}).core
+    with pytest.raises(WeightsError, match=r"other\.npz"):
+        fill_trunk(core, str(tmp_path / "other.npz"), lambda: None)

@@ -1,0 +1,326 @@
+"""A run from beginning to end: it learns, goes on exactly, and survives what happens to runs."""
+
+import errno
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from koalacli.config import TrainConfig
+from koalacli.errors import DataError, DeviceError, StorageFullError, TrainingError, UsageError, WeightsError
+from koalacli.model import network
+from koalacli.model.extractors import EXTRACTORS
+from koalacli.model.weights import load_weights
+from koalacli.pipelines.train import train
+from koalacli.pipelines.train_events import Checked, Progressed, TrainEnded, TrainStarted, Warned
+from koalacli.pipelines.train_run import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The 2017 networks with few filters per layer."""
+    plan = tuple((8, stride) for _, stride in network.KOALARIZATION_ENCODER)
+    monkeypatch.setattr(network, "KOALARIZATION_ENCODER", plan)
+    for name in ("koalarization", "photos"):
+        monkeypatch.setitem(network.PLAIN_DECODERS, name, (16, "up", 16, 16, "up", 16))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve pictures whose color follows from their lightness: blue above, orange below."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(12):
+        chance = np.random.default_rng(number)
+        split = chance.integers(20, 44)
+        picture = np.empty((64, 64, 3), np.uint8)
+        picture[:split] = (120, 170, 235)
+        picture[split:] = (150, 70, 20)
+        noisy = np.clip(picture + chance.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
+        (folder / f"{number}.png").write_bytes(cv2.imencode(".png", noisy[..., ::-1])[1].tobytes())
+    return folder
+
+
+@pytest.fixture
+def config(pictures: Path, tmp_path: Path) -> TrainConfig:
+    """Six steps of a small network."""
+    return TrainConfig(
+        data=(str(pictures),),
+        preset="deep-koalarization",
+        extractor="none",
+        image_size=32,
+        batch_size=4,
+        steps=6,
+        runs=str(tmp_path / "runs"),
+        name="run",
+        val_split=0.3,
+        workers=2,
+        seed=3,
+        ema=0.9,
+    )
+
+
+def rows_of(events: list[Any]) -> list[dict[str, float]]:
+    """The checks of a run."""
+    return [event.row for event in events if isinstance(event, Checked)]
+
+
+def test_a_run_leaves_everything_behind(config: TrainConfig) -> None:
+    """Settings, history, samples, weights with cards, checkpoint; and weights that load."""
+    events = list(train(config))
+    folder = Path(config.runs) / "run"
+    files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    expected = {"args.toml", "history.csv", "checkpoint.safetensors", "samples/000000.jpg", "samples/000006.jpg"}
+    expected |= {f"{name}.{suffix}" for name in ("best", "last") for suffix in ("safetensors", "md")}
+    assert expected <= files
+    assert isinstance(events[0], TrainStarted)
+    assert isinstance(events[-1], TrainEnded)
+    assert events[-1].success
+    assert RunFolder(folder).read_args().lr == 1e-3
+    weights = load_weights(folder / "last.safetensors")
+    assert weights.record["recipe"]["steps"] == 6
+    assert weights.record["figures"]["step"] == 6
+    card = (folder / "last.md").read_text()
+    assert weights.digest in card
+    assert "not stated" in card
+
+
+def test_resuming_is_as_if_nothing_had_happened(config: TrainConfig, tmp_path: Path) -> None:
+    """A run stopped in the middle and resumed ends with the values, averages and history of an unbroken one."""
+    unbroken = list(train(config))
+    broken = replace(config, runs=str(tmp_path / "broken"))
+    run = train(replace(broken, checkpoint_minutes=1e-6))
+    next(event for event in run if isinstance(event, Checked) and event.row["step"] == 3)
+    run.close()
+    resumed = list(train(TrainConfig(runs=broken.runs, name="run", resume=True, checkpoint_minutes=5.0)))
+    assert resumed[0].step == 3
+    values = [RunFolder(Path(runs) / "run").read_checkpoint()[0] for runs in (config.runs, broken.runs)]
+    assert values[0].keys() == values[1].keys()
+    for name, value in values[0].items():
+        np.testing.assert_allclose(values[1][name], value, rtol=1e-4, atol=1e-6, err_msg=name)
+    last = [rows_of(events)[-1] for events in (unbroken, resumed)]
+    for figure in ("step", "epoch", "lr", "val_loss", "ab_error", "score"):
+        assert last[1][figure] == pytest.approx(last[0][figure], rel=1e-4)
+
+
+def test_a_killed_run_loses_what_came_after_its_checkpoint_and_no_more(config: TrainConfig) -> None:
+    """A history row and a half-written file beyond the checkpoint do not confuse the run that goes on."""
+    run = train(replace(config, steps=None, epochs=50))
+    next(event for event in run if isinstance(event, Checked) and event.row["step"] > 0)
+    folder = RunFolder(Path(config.runs) / "run")
+    checkpoint = folder.file("checkpoint.safetensors").read_bytes()
+    next(event for event in run if isinstance(event, Checked))
+    folder.file("checkpoint.safetensors").write_bytes(checkpoint)  # as if killed before it was replaced
+    folder.file(".checkpoint.safetensors.1.part").write_bytes(checkpoint[:1000])
+    history = folder.read_history()
+    events = list(train(TrainConfig(runs=config.runs, name="run", resume=True, steps=int(history[-1]["step"]))))
+    assert events[0].step == history[-2]["step"]
+    again = folder.read_history()
+    assert [row["step"] for row in again] == [row["step"] for row in history]
+    assert again[-1]["val_loss"] == pytest.approx(history[-1]["val_loss"], rel=1e-3)
+
+
+def test_training_beats_the_constant_color(config: TrainConfig) -> None:
+    """Where color follows from lightness, a few steps learn it."""
+    events = list(train(replace(config, steps=60, ema=0.0, schedule="constant", lr=3e-3)))
+    assert rows_of(events)[-1]["val_loss"] < 0.7 * events[0].baseline["val_loss"]
+    assert any(event.best for event in events if isinstance(event, Checked))
+    assert isinstance(events[-1], TrainEnded)
+    assert events[-1].figures["val_loss"] == min(row["val_loss"] for row in rows_of(events))
+
+
+def test_overfit_ends_when_pictures_are_known_by_heart(config: TrainConfig) -> None:
+    """Pictures are learned by heart with enough steps; the command's test has too few."""
+    enough = list(train(replace(config, overfit=3, steps=200, lr=3e-3, name="enough")))
+    assert enough[-1].success
+    assert enough[-1].reason == "learned by heart"
+
+
+def test_embeddings_are_made_once_and_never_mispaired(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With a cache the extractor sees each picture once, in two runs; the weights carry the whole model."""
+    seen: list[int] = []
+
+    def build_model(cut: str) -> keras.Model:
+        lightness = keras.Input((None, None, 1))
+        flat = keras.layers.GlobalAveragePooling2D()(lightness)
+        inner = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1000)], name="inner")
+        model = keras.Model(lightness, inner(flat), name="extractor")
+        predict = model.predict_on_batch
+        model.predict_on_batch = lambda batch: seen.append(len(batch)) or predict(batch)
+        return model
+
+    entry = replace(EXTRACTORS["xception"], build_model=build_model)
+    monkeypatch.setitem(EXTRACTORS, "xception", entry)
+    cached = replace(
+        config, extractor="xception", extractor_weights="random", cache_embeddings=str(tmp_path / "e.sqlite")
+    )
+    list(train(cached))
+    assert sum(seen) <= 24  # twelve pictures, in chunks that are filled up to eight
+    seen.clear()
+    events = list(train(replace(cached, name="again")))
+    assert seen == []
+    weights = load_weights(events[-1].weights)
+    outputs = weights.network.model(np.full((1, 32, 32, 1), 50, np.float32), training=False)
+    assert outputs.shape == (1, 16, 16, 2)
+
+
+def test_missing_extractor_weights_end_the_run_before_it_begins(config: TrainConfig) -> None:
+    """The message names the file and where it comes from; no run folder is left."""
+    with pytest.raises(WeightsError, match=r"nowhere\.h5.*xception_weights.*https://"):
+        next(train(replace(config, preset="photos-xception", extractor=None, extractor_weights="nowhere.h5")))
+    assert not Path(config.runs, "run").exists()
+
+
+def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says so; the checkpoint before it can be resumed."""
+    run = train(replace(config, checkpoint_minutes=1e-6))
+    next(event for event in run if isinstance(event, Checked) and event.row["step"] == 2)
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", refuse)
+        with pytest.raises(StorageFullError, match="no space left"):
+            list(run)
+    assert not list(Path(config.runs, "run").glob(".*.part"))
+    assert next(train(TrainConfig(runs=config.runs, name="run", resume=True))).step == 2
+
+
+def test_a_dead_source_ends_the_run_and_keeps_the_last_checkpoint(config: TrainConfig, tmp_path: Path) -> None:
+    """The pictures vanish while training: a clear error, and the checkpoint is whole."""
+    folder = tmp_path / "usb"
+    folder.mkdir()
+    for path in Path(config.data[0]).iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    run = train(replace(config, data=(str(folder),), steps=500))
+    next(event for event in run if isinstance(event, Checked))
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    with pytest.raises(DataError, match=r"usb.*gone"):
+        list(run)
+    assert RunFolder(Path(config.runs, "run")).read_checkpoint()[1].checks >= 1
+
+
+def test_a_folder_of_gray_pictures_is_an_error(config: TrainConfig, tmp_path: Path) -> None:
+    """Nothing is left to train on, and the message counts why."""
+    for number in range(6):
+        gray = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
+        (tmp_path / f"{number}.png").write_bytes(cv2.imencode(".png", gray)[1].tobytes())
+    with pytest.raises(DataError, match="usable"):
+        next(train(replace(config, data=(str(tmp_path),))))
+
+
+def test_a_diverging_run_is_stopped(config: TrainConfig) -> None:
+    """A loss that is no number ends the run with a hint."""
+    with pytest.raises(TrainingError, match="--lr"):
+        list(train(replace(config, optimizer="sgd", lr=1e30)))
+
+
+def test_collapse_raises_the_alarm(config: TrainConfig) -> None:
+    """Predictions that stay one color are pointed out while the run goes on."""
+    events = list(train(replace(config, lr=1e-12, steps=10, checkpoint_minutes=1e-6)))
+    assert any("collapse" in event.message for event in events if isinstance(event, Warned))
+
+
+def test_plateau_lowers_the_rate_and_early_stopping_ends(config: TrainConfig) -> None:
+    """Without any progress the rate falls after five checks and the run ends after seven."""
+    stuck = replace(config, lr=1e-12, schedule="plateau", early_stopping=7, steps=40, checkpoint_minutes=1e-6, ema=0.0)
+    events = list(train(stuck))
+    assert "no better weights" in events[-1].reason
+    rates = [row["lr"] for row in rows_of(events)]
+    assert min(rates) == pytest.approx(rates[0] * 0.1)
+
+
+def test_fine_tuning_starts_from_given_weights(config: TrainConfig) -> None:
+    """--from a file begins with that file's figures, and records what it came from."""
+    first = list(train(replace(config, steps=30, lr=3e-3, ema=0.0)))
+    start = str(Path(config.runs, "run", "last.safetensors"))
+    second = list(train(replace(config, start=start, name="tuned", steps=1)))
+    assert rows_of(second)[0]["val_loss"] == pytest.approx(rows_of(first)[-1]["val_loss"], rel=0.02)
+    tuned = load_weights(Path(config.runs, "tuned", "last.safetensors"))
+    assert tuned.record["started_from"] == load_weights(start).digest
+
+
+def test_weights_of_another_network_are_refused(config: TrainConfig) -> None:
+    """Fine-tuning another head or preset is a usage error that says what differs."""
+    with pytest.raises(UsageError, match="another network"):
+        next(train(replace(config, start="koala")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": "mse", "head": "bins"}, "reads the head"),
+        ({"preset": "koala", "extractor": "xception"}, "its own extractor"),
+        ({"extractor": "trunk"}, "no trunk"),
+        ({"image_size": 50}, "multiple of 32"),
+        ({"batch_size": 0}, "above 0"),
+        ({"data": ()}, "nothing to train on"),
+    ],
+)
+def test_contradictions_are_refused(config: TrainConfig, changes: dict[str, Any], message: str) -> None:
+    """Settings that cannot be meant are refused before anything is written."""
+    with pytest.raises(UsageError, match=message):
+        next(train(replace(config, **changes)))
+    assert not Path(config.runs, "run").exists()
+
+
+def test_a_run_is_never_overwritten(config: TrainConfig) -> None:
+    """A taken name is refused; without a name the next free number is taken."""
+    next(train(config))
+    with pytest.raises(UsageError, match="exists"):
+        next(train(config))
+    names = [Path(next(train(replace(config, name=""))).run).name for _ in range(2)]
+    assert names == ["deep-koalarization-1", "deep-koalarization-2"]
+
+
+def test_what_makes_a_run_cannot_change_when_it_goes_on(config: TrainConfig) -> None:
+    """Another batch size would be another run."""
+    next(iter(train(config)))
+    with pytest.raises(UsageError, match="--batch-size cannot change"):
+        next(train(TrainConfig(runs=config.runs, name="run", resume=True, batch_size=2)))
+
+
+def test_the_classification_head_fits_any_preset(config: TrainConfig) -> None:
+    """Bins on the 2017 network: prior measured on the pictures at hand and stored with the weights."""
+    events = list(train(replace(config, head="bins", steps=2)))
+    weights = load_weights(events[-1].weights)
+    assert weights.network.config.head == "bins"
+    prior, bins = weights.network.tables["bin_prior"], weights.network.tables["gamut_bins"]
+    assert prior.sum() == pytest.approx(1, abs=1e-4)
+    blue, orange = prior[bins[:, 1] < -10].sum(), prior[bins[:, 1] > 10].sum()
+    assert min(blue, orange) > 0.2
+
+
+def test_progress_is_told_between_checks(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Share, rate and remaining time move in the right direction."""
+    monkeypatch.setattr("koalacli.pipelines.train.PROGRESS_SECONDS", 0.0)
+    told = [event for event in train(replace(config, val_split=0.1)) if isinstance(event, Progressed)]
+    assert [event.step for event in told] == sorted(event.step for event in told)
+    assert all(0 < event.share <= 1 and event.rate > 0 for event in told)
+
+
+@pytest.mark.parametrize(
+    ("variable", "changes", "message"),
+    [
+        ("TF_CONFIG", {}, "one"),
+        ("UNUSED", {"device": "gpu:7"}, "not available"),
+        ("UNUSED", {"devices": 7}, "were asked for"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch, variable: str, changes: dict[str, Any], message: str
+) -> None:
+    """No silent fallback to fewer devices or machines than were asked for."""
+    monkeypatch.setenv(variable, "{}")
+    with pytest.raises(DeviceError, match=message):
+        next(train(replace(config, **changes)))
