@@ -15,7 +15,7 @@ ROWS = [
     ["engines", "report"],
     ["photograph", "colorizer", "metrics", "data", "temporal"],
     ["stream", "model", "io"],
-    ["color", "journal"],
+    ["color", "journal", "presets"],
     ["config", "errors", "records"],
 ]
 FENCES = {  # third party -> the only rooms that may import it

@@ -12,8 +12,8 @@ import numpy as np
 
 from koalacli.config import ReadOut
 from koalacli.model.network import build_network
-from koalacli.model.presets import PRESETS
 from koalacli.model.weights import fill_network, save_weights
+from koalacli.presets import PRESETS
 
 RECORD = {
     "summary": "conversion of the recipe's prototype: 75 minutes on two CPU cores, 281,000 crops of 128 px",

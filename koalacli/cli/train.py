@@ -6,7 +6,7 @@ from koalacli.cli.display import JsonFlag
 from koalacli.cli.options import command
 from koalacli.cli.train_display import QuietFlag, TrainDisplay
 from koalacli.config import TrainConfig
-from koalacli.model.presets import RECIPES
+from koalacli.presets import RECIPES
 
 HELP = """Train a network on photographs: any folder or tar shards, no labels needed.
 

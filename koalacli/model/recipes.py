@@ -6,7 +6,7 @@ from koalacli.config import NetworkConfig, TrainConfig
 from koalacli.errors import UsageError
 from koalacli.model.extractors import EXTRACTORS
 from koalacli.model.losses import LOSSES
-from koalacli.model.presets import PRESETS, RECIPES
+from koalacli.presets import PRESETS, RECIPES
 
 
 def complete(config: TrainConfig) -> TrainConfig:

@@ -20,7 +20,7 @@ from koalacli.config import NetworkConfig, ReadOut
 from koalacli.errors import WeightsError
 from koalacli.model.fold import Tensors, fold_tensors
 from koalacli.model.network import Network, build_network
-from koalacli.model.presets import PRESETS
+from koalacli.presets import PRESETS
 
 FORMAT = 1
 SUFFIX = ".safetensors"

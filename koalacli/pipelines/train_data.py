@@ -9,8 +9,8 @@ from koalacli.data.loader import Example, Loader, View
 from koalacli.data.pictures import AUGMENTATIONS
 from koalacli.data.sources import Sample, find_samples, limit_samples, split_samples
 from koalacli.errors import DataError
-from koalacli.model.presets import PRESETS
 from koalacli.pipelines.train_check import Validation, hold, measure_bin_prior
+from koalacli.presets import PRESETS
 
 MEASURED_PICTURES = 2000  # on which the frequency of colors is measured; enough for 305 bins
 

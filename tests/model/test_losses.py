@@ -8,7 +8,7 @@ from koalacli.color.gamut import gamut_bins, rebalance_weights, soft_encode
 from koalacli.color.lab import rgb_to_lab
 from koalacli.config import NetworkConfig, TrainConfig
 from koalacli.model.losses import LOSSES, UNIFORM_SHARE, LossSettings, bin_table, encode_on_device
-from koalacli.model.presets import PRESETS
+from koalacli.presets import PRESETS
 
 BINS = gamut_bins()
 PRIOR = np.random.default_rng(1).dirichlet(np.ones(len(BINS))).astype(np.float32)

@@ -12,8 +12,8 @@ from koalacli.config import NetworkConfig, ReadOut
 from koalacli.errors import WeightsError
 from koalacli.model.extractors import EXTRACTORS, fill_extractor, fill_trunk
 from koalacli.model.network import build_network
-from koalacli.model.presets import PRESETS
 from koalacli.model.weights import load_weights, save_weights
+from koalacli.presets import PRESETS
 
 BINS = gamut_bins()
 
