@@ -28,7 +28,8 @@ TAIL_TOLERANCE = Fraction(1)  # seconds by which a container may overstate its l
 TOP_FIELD_FIRST = 2  # by FFmpeg's count, and the usual order where none is stated
 DISPLAY_MATRIX = SideDataType.DISPLAYMATRIX
 
-av.logging.set_level(av.logging.PANIC)  # what goes wrong is raised, and said once
+# PyAV ignores FFmpeg's log unless a level is set, and so it must stay: with one, FFmpeg's threads ask
+# for Python's lock to log an error, while closing a decoder holds it and waits for them.
 
 
 @dataclass(frozen=True)
