@@ -26,7 +26,7 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 # Long sides that the network may see, as multiples of its short side. Few shapes mean full
 # batches; the picture is stretched to the nearest, by at most 6% up to a ratio of 4.
 ASPECT_RATIOS = (1.0, 1.125, 1.25, 1.334, 1.5, 1.667, 1.834, 2.0, 2.25, 2.5, 2.834, 3.167, 3.5, 4.0)
-AUTO_BATCH = {"cpu": 4, "gpu": 64}  # on a CPU larger batches only leave its caches
+AUTO_BATCH = {"cpu": 8, "gpu": 64}  # on a CPU larger batches gain nothing and hold more pictures
 SMALLEST_BATCH = 2  # single-picture batches take other kernels, whose sums round differently
 
 
@@ -62,6 +62,7 @@ class Colorizer:
         self._predict = backend.compile_function(self._forward, (None, None, None, 1))
         self._is_out_of_memory = backend.is_out_of_memory
         self._scope = backend.on_device
+        self.predict_ab(np.zeros((1, STRIDE, STRIDE, 1), np.float32))  # trace now: the first picture waits for nothing
 
     def network_shape(self, height: int, width: int) -> tuple[int, int]:
         """Height and width at which the network sees a picture of the given size."""
