@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import os
 import platform
+import shutil
 import statistics
 import tempfile
 import time
@@ -96,7 +97,7 @@ def colorize_copies(folder: Path, count: int, queue: "multiprocessing.Queue[floa
         inputs.mkdir()
         for number in range(count):
             source = sources[number % len(sources)].resolve()
-            (inputs / f"{number:05d}{source.suffix}").symlink_to(source)
+            shutil.copyfile(source, inputs / f"{number:05d}{source.suffix}")
         for _ in colorize(str(inputs), str(Path(name) / "out"), ColorizeConfig()):
             pass
     # Not ru_maxrss: a child inherits its parent's there.
