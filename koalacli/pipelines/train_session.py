@@ -28,6 +28,8 @@ from koalacli.pipelines.train_run import Arrays
 
 # Rise of the cosine schedule, whichever is shorter: Adam's first steps are as long as its later ones, and blind.
 WARMUP_STEPS, WARMUP_SHARE = 100, 0.05
+# Where a few pictures are learned by heart every batch is the whole: its statistics may follow at once.
+OVERFIT_MOMENTUM = 0.8
 Tables = dict[str, Array]  # gamut_bins, bin_prior
 
 
@@ -62,6 +64,10 @@ class Session:
         self.network: Network = build_network(network, tables if network.head == "bins" else {})
         self.read_out: ReadOut = default_read_out(network)
         self.origin = ""
+        if config.overfit:
+            for layer in self.network.core.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.momentum = OVERFIT_MOMENTUM
         if start:
             self._start_from(start)
         elif self.network.extractor is not None:

@@ -1,0 +1,59 @@
+"""Every preset learns real photographs by heart: the whole chain works, from picture to color."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import keras
+import pytest
+from skimage import data
+
+from koalacli.config import TrainConfig
+from koalacli.model import extractors
+from koalacli.pipelines.train import train
+from koalacli.pipelines.train_events import TrainEnded, TrainStarted
+from koalacli.presets import PRESETS
+
+SMALLEST_INPUT = 75  # pixels; what the networks of keras.applications accept
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four color photographs."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for photograph in (data.astronaut, data.chelsea, data.coffee, data.rocket):
+        content = cv2.imencode(".png", photograph()[..., ::-1])[1].tobytes()
+        (folder / f"{photograph.__name__}.png").write_bytes(content)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def small_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The external extractors, whole, looking at small pictures."""
+    for name, entry in extractors.EXTRACTORS.items():
+        if entry.application:
+            small = extractors._application(entry.application, SMALLEST_INPUT)
+            monkeypatch.setitem(extractors.EXTRACTORS, name, replace(entry, build_model=small))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_four_photographs_are_learned_by_heart(preset: str, photographs: Path, tmp_path: Path) -> None:
+    """With the preset's own network and recipe, at a small size, with a random extractor, in a few steps."""
+    weights = None if preset == "koala" else "random"
+    started, *_, ended = train(
+        TrainConfig(
+            data=(str(photographs),),
+            preset=preset,
+            extractor_weights=weights,
+            overfit=4,
+            steps=150,
+            image_size=32,
+            runs=str(tmp_path),
+        )
+    )
+    keras.utils.clear_session(free_memory=True)
+    assert isinstance(started, TrainStarted)
+    assert isinstance(ended, TrainEnded)
+    assert ended.success
+    assert ended.reason == "learned by heart"
+    assert ended.figures["ab_error"] < 0.55 * started.baseline["ab_error"]
