@@ -174,7 +174,12 @@ INPUTS: dict[str, tuple[str, Maker]] = {
     "jpeg-gray-restarts.jpg": ("gray, restarts", lambda: jpeg(Image.fromarray(scene()), restart_marker_blocks=3)),
     "jpeg-gray-turned.jpg": ("gray, EXIF turned", lambda: jpeg(Image.fromarray(scene()), exif=turned_exif(6))),
     "jpeg-gray-gamma.jpg": ("gray, gamma 1.8", lambda: jpeg(Image.fromarray(scene()), icc_profile=gray_profile(1.8))),
-    "jpeg-color.jpg": ("YCbCr", lambda: jpeg(Image.fromarray(tinted()))),
+    "jpeg-gray-planes.jpg": ("gray as YCbCr", lambda: jpeg(Image.fromarray(scene()).convert("RGB"))),
+    "jpeg-gray-planes-progressive.jpg": (
+        "gray as YCbCr, progressive",
+        lambda: jpeg(Image.fromarray(scene()).convert("RGB"), progressive=True, subsampling="4:4:4"),
+    ),
+    "jpeg-toned.jpg": ("YCbCr, toned", lambda: jpeg(Image.fromarray(tinted()))),
     "jpeg-cmyk.jpg": ("CMYK", lambda: jpeg(Image.fromarray(tinted()).convert("CMYK"))),
     "png-1bit.png": ("1 bit", lambda: png(Image.fromarray(scene()).convert("1"))),
     "png-gray.png": ("gray", lambda: png(Image.fromarray(scene()))),

@@ -3,12 +3,14 @@
 import io
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from koalacli.errors import InputError
 from koalacli.io.jpeg import Layout, read_layout, why_not_graftable
+from koalacli.io.luma import split_luma
 from koalacli.io.metadata import Metadata, orientation_of, read_metadata
 from koalacli.io.profiles import color_profile_of, color_space, convert_gray, is_srgb
 from koalacli.io.sniff import check_support
@@ -18,12 +20,17 @@ CHROMA_TABLE = np.full((8, 8), 99)
 CHROMA_TABLE[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
 
 
+# Distance of Cb and Cr from neutral, of 255, up to which a photograph with color planes counts as gray: the
+# cast that scanners and encoders leave. Toning is stronger.
+CAST, STRAY = 4.0, 16  # on average; anywhere
+
+
 @dataclass(frozen=True)
 class Graftable:
     """A gray JPEG whose luma can be kept.
 
     Attributes:
-        layout: its parts.
+        layout: its parts; of a file with color planes, those of its luma alone.
         orientation: EXIF's, 1..8; it is carried over, not applied.
         metadata: with that orientation in it, and the profile under which its luma keeps its meaning.
         meaning: uint8 (256,), the sRGB code of each code of the file; None where they are the same.
@@ -40,22 +47,69 @@ def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
     if data[:3] != b"\xff\xd8\xff":
         return ""
     with Image.open(io.BytesIO(data)) as image:
-        if image.format != "JPEG" or image.mode != "L":
+        if image.format != "JPEG" or image.mode not in ("L", "RGB"):
             return ""
         check_support(image, data, max_pixels)
+        if image.mode == "RGB" and not is_neutral(data):
+            return ""
         layout = read_layout(data)
         if reason := why_not_graftable(layout):
             return reason
-        orientation = orientation_of(image.getexif())
-        metadata = read_metadata(image, data, image.size, orientation)
-        profile = image.info.get("icc_profile", b"")
-        if is_srgb(profile) or color_space(profile) != "GRAY":
-            return Graftable(layout, orientation, metadata)
+        if image.mode == "RGB":
+            try:
+                layout = _split(data, layout)
+            except InputError as error:
+                return f"JPEG with {error}"
+        return _with_meaning(layout, image, data)
+
+
+def _with_meaning(layout: Layout, image: Image.Image, data: bytes) -> Graftable | str:
+    orientation = orientation_of(image.getexif())
+    metadata = read_metadata(image, data, image.size, orientation)
+    profile = image.info.get("icc_profile", b"")
+    if is_srgb(profile) or color_space(profile) not in ("GRAY", image.mode):
+        return Graftable(layout, orientation, metadata)
+    try:
         meaning = convert_gray(np.arange(256, dtype=np.uint8), profile)
         own = color_profile_of(profile)
-        if not own or not np.all(np.diff(meaning.astype(int)) >= 0):
-            return "its gray profile has no counterpart in color"
-        return Graftable(layout, orientation, replace(metadata, icc=own), meaning)
+    except InputError:
+        own = b""
+    if not own or not np.all(np.diff(meaning.astype(int)) >= 0):
+        return "its color profile cannot stay with it"
+    return Graftable(layout, orientation, replace(metadata, icc=own), meaning)
+
+
+def is_neutral(data: bytes) -> bool:
+    """Whether the chroma of a JPEG with color planes is that of a gray picture; never of one that holds RGB."""
+    with Image.open(io.BytesIO(data)) as image:
+        if "jfif" not in image.info and (image.info.get("adobe_transform") == 0 or _names(image) == b"RGB"):
+            return False  # a decoder could make luma of R, G and B, but it is not in the file
+        size = image.size
+    # A reduced decode is quick, and enough to tell most pictures in color.
+    return all(_is_neutral(data, small) for small in ((max(1, size[0] // 8), max(1, size[1] // 8)), size))
+
+
+def _names(image: Image.Image) -> bytes:
+    return bytes(layer[0] for layer in image.layer)  # type: ignore[attr-defined]
+
+
+def _is_neutral(data: bytes, size: tuple[int, int]) -> bool:
+    with Image.open(io.BytesIO(data)) as image:
+        image.draft("YCbCr", size)
+        off = [cv2.absdiff(np.asarray(image.getchannel(name)), 128.0) for name in ("Cb", "Cr")]
+    return all(plane.mean() <= CAST and plane.max() <= STRAY for plane in off)
+
+
+def _split(data: bytes, layout: Layout) -> Layout:
+    """The layout of the luma alone.
+
+    Raises:
+        InputError: it cannot be taken out, or decoders would not find the same picture in it.
+    """
+    gray = split_luma(layout)
+    if not np.array_equal(luma_of_jpeg(gray), luma_of_jpeg(data)):
+        raise InputError("scans that are damaged")
+    return read_layout(gray)
 
 
 def luma_of_jpeg(data: bytes) -> NDArray[np.uint8]:
@@ -66,7 +120,7 @@ def luma_of_jpeg(data: bytes) -> NDArray[np.uint8]:
 
 
 def half_luma(data: bytes, layout: Layout) -> NDArray[np.uint8]:
-    """Y' of a gray JPEG at half its size, rounded up: made while decoding, from half of the coefficients."""
+    """Y' of a JPEG at half its size, rounded up: made while decoding, from half of the coefficients."""
     size = (-(-layout.width // 2), -(-layout.height // 2))
     with Image.open(io.BytesIO(data)) as image:
         image.draft("L", size)

@@ -8,7 +8,10 @@ coefficients, quantization table, restart markers and progressive refinement sta
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from koalacli.errors import InputError
 
@@ -120,7 +123,7 @@ def _take_scans(layout: Layout, data: bytes, start: int) -> None:
             return
         at = end
     layout.scans = data[start:at]
-    if layout.frame != PROGRESSIVE and count != 1:
+    if layout.frame != PROGRESSIVE and len(layout.components) == 1 and count != 1:
         layout.regular = False  # a second scan of the only component: decoders disagree about it
 
 
@@ -136,12 +139,13 @@ def why_not_graftable(layout: Layout) -> str:
         return f"{FRAME_NAMES.get(layout.frame, 'unusual')} JPEG"
     if layout.precision != 8:
         return f"JPEG of {layout.precision} bits"
-    if len(layout.components) != 1:
-        return "JPEG with color planes"
     if not layout.regular:
         return "JPEG with irregular scans"
     if not layout.height or not layout.width:
         return "JPEG without a size"
+    factors = np.array([(sampling >> 4, sampling & 15) for _, sampling, _ in layout.components])
+    if len(factors) > 1 and (np.any(factors[0] != factors.max(0)) or factors.min() < 1 or factors.max() > 4):
+        return "JPEG of unusual sampling"
     return ""
 
 
@@ -149,7 +153,7 @@ def graft_chroma(source: Layout, blue: bytes, red: bytes, subsampling: str, meta
     """A color JPEG whose luma is the source's.
 
     Args:
-        source: a gray JPEG for which `why_not_graftable` has nothing to say.
+        source: a JPEG of one component for which `why_not_graftable` has nothing to say.
         blue, red: Cb and Cr as gray JPEG files of one quantization table and of the source's kind
             (progressive or not), at the source's size for 444, at half of it, rounded up, for 420.
         subsampling: 420 or 444.
@@ -157,7 +161,10 @@ def graft_chroma(source: Layout, blue: bytes, red: bytes, subsampling: str, meta
     """
     luma_table = source.components[0][2]
     chroma_table = 0 if luma_table else 1
-    tables = {luma_table: _tables(source).get(luma_table, b""), chroma_table: _renumbered(blue, chroma_table)}
+    tables = {
+        luma_table: quantization_tables(source.header).get(luma_table, b""),
+        chroma_table: _renumbered(blue, chroma_table),
+    }
     frame = struct.pack(">BHHB", 8, source.height, source.width, 3)
     frame += bytes([1, SAMPLING[subsampling], luma_table, 2, 0x11, chroma_table, 3, 0x11, chroma_table])
     parts = [b"\xff\xd8", *(segment(*item) for item in metadata)]
@@ -180,10 +187,10 @@ def segment(marker: int, payload: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
-def _tables(layout: Layout) -> dict[int, bytes]:
-    """Quantization tables before the first scan by number, each with its leading byte."""
+def quantization_tables(segments: list[Segment]) -> dict[int, bytes]:
+    """Quantization tables by number, each with its leading byte; of two with one number the last."""
     found: dict[int, bytes] = {}
-    for payload in (payload for marker, payload in layout.header if marker == DQT):
+    for payload in (payload for marker, payload in segments if marker == DQT):
         at = 0
         while at < len(payload):
             size = 1 + 64 * (2 if payload[at] >> 4 else 1)
@@ -195,22 +202,30 @@ def _tables(layout: Layout) -> dict[int, bytes]:
 def _renumbered(file: bytes, number: int) -> bytes:
     """The table of a gray file under another number."""
     layout = read_layout(file)
-    table = _tables(layout)[layout.components[0][2]]
+    table = quantization_tables(layout.header)[layout.components[0][2]]
     return bytes([table[0] & 0xF0 | number]) + table[1:]
 
 
 def _retargeted(scans: bytes, identifier: int) -> bytes:
     """The scans of a gray file with another component identifier in their headers."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    for before, header, data in iterate_scans(scans):
+        parts += [segment(marker, payload) for marker, payload in before]
+        parts += [segment(SOS, bytes([1, identifier]) + header[2:]), data]
+    return b"".join(parts)
+
+
+def iterate_scans(scans: bytes) -> Iterator[tuple[list[Segment], bytes, bytes]]:
+    """(tables before it, payload of its SOS marker, entropy-coded data) of each scan."""
+    at = 0
+    before: list[Segment] = []
     while at < len(scans):
         marker, begin, end = _segment(scans, at)
         if marker == SOS:
-            stop = _end_of_scan(scans, end)
-            header = scans[begin:end]
-            parts += [segment(SOS, bytes([1, identifier]) + header[2:]), scans[end:stop]]
-            at = stop
-        else:
-            if marker in (DHT, DQT, DRI):
-                parts.append(segment(marker, scans[begin:end]))
-            at = end
-    return b"".join(parts)
+            at = _end_of_scan(scans, end)
+            yield before, scans[begin:end], scans[end:at]
+            before = []
+            continue
+        if marker in (DHT, DQT, DRI):
+            before.append((marker, scans[begin:end]))
+        at = end

@@ -65,10 +65,14 @@ def convert_8bit(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def convert_gray(pixels: NDArray[Any], profile: bytes) -> NDArray[Any]:
-    """Gray pixels of a gray profile as sRGB codes of the same dtype."""
+    """Gray pixels of a profile, gray or rgb with one curve for all, as sRGB codes of the same dtype.
+
+    Raises:
+        InputError: it has no such curve.
+    """
     top = np.iinfo(pixels.dtype).max
     codes = np.arange(top + 1) / top
-    linear = _curve(_tag(profile, b"kTRC"), codes).astype(np.float32)
+    linear = _curve(_tone(profile), codes).astype(np.float32)
     if profile[20:24] == b"Lab ":
         linear = lightness_to_luminance(linear * 100)
     table = np.rint(np.clip(linear_to_srgb(linear), 0, 1) * top).astype(pixels.dtype)
@@ -77,14 +81,14 @@ def convert_gray(pixels: NDArray[Any], profile: bytes) -> NDArray[Any]:
 
 
 def color_profile_of(profile: bytes) -> bytes:
-    """The rgb profile with sRGB's primaries and the curve of a gray profile.
+    """The rgb profile with sRGB's primaries and the curve of another profile.
 
-    Gray codes mean under it what they mean under the gray profile, so a file that gets color may
+    Gray codes mean under it what they mean under the other one, so a file that gets color may
     keep its luma. Nothing if there is no such profile: the curve is one of L* instead of light.
     """
     if profile[20:24] != b"XYZ ":
         return b""
-    curve = _tag(profile, b"kTRC")
+    curve = _tone(profile)
     _curve(curve, np.zeros(1))  # raises if it is unusable
     tags: list[tuple[tuple[bytes, ...], bytes]] = [
         ((b"desc",), _text(profile, b"desc", "Gray's own curve, primaries of Rec. 709")),
@@ -102,6 +106,16 @@ def color_profile_of(profile: bytes) -> bytes:
     count = struct.pack(">I", sum(len(names) for names, _ in tags))
     head = struct.pack(">I", start + len(body)) + profile[4:12] + b"mntrRGB XYZ " + profile[24:84]
     return head.ljust(128, b"\0") + count + table + body
+
+
+def _tone(profile: bytes) -> bytes:
+    """The tag with the curve of gray."""
+    if color_space(profile) == "GRAY":
+        return _tag(profile, b"kTRC")
+    curves = {_tag(profile, name) for name in (b"rTRC", b"gTRC", b"bTRC")}
+    if len(curves) > 1:
+        raise InputError("its color profile has a curve for each channel")
+    return curves.pop()
 
 
 def _text(profile: bytes, kind: bytes, text: str) -> bytes:

@@ -51,11 +51,14 @@ class Sight:
         return cv2.resize(lightness, (32, 32), interpolation=cv2.INTER_AREA)[..., None]
 
 
-def gray_jpeg(height: int, width: int, quality: int, seed: int = 0, **options: Any) -> bytes:
-    """A gray JPEG of blurred noise."""
+def gray_jpeg(height: int, width: int, quality: int, seed: int = 0, planes: str = "", **options: Any) -> bytes:
+    """A gray JPEG of blurred noise; `planes` is the sampling of neutral chroma in it, if there shall be any."""
     noise = np.random.default_rng(seed).integers(0, 256, (height // 3 + 1, width // 3 + 1), dtype=np.uint8)
+    image = Image.fromarray(cv2.resize(noise, (width, height)))
+    if planes:
+        image, options = image.convert("RGB"), {**options, "subsampling": planes}
     buffer = io.BytesIO()
-    Image.fromarray(cv2.resize(noise, (width, height))).save(buffer, "JPEG", quality=quality, **options)
+    image.save(buffer, "JPEG", quality=quality, **options)
     return buffer.getvalue()
 
 
@@ -79,8 +82,9 @@ def jpegtran(data: bytes) -> NDArray[Any]:
 
 
 @pytest.mark.skipif(not shutil.which("jpegtran"), reason="jpegtran (libjpeg-turbo-progs) is not installed")
-@settings(max_examples=200)
+@settings(max_examples=300)
 @given(
+    planes=st.sampled_from(["", "4:4:4", "4:2:2", "4:2:0"]),
     height=st.integers(1, 90),
     width=st.integers(1, 90),
     quality=st.integers(1, 100),
@@ -89,26 +93,27 @@ def jpegtran(data: bytes) -> NDArray[Any]:
     restarts=st.sampled_from([0, 1, 7]),
 )
 def test_jpegtran_finds_the_same_gray_picture(
-    height: int, width: int, quality: int, subsampling: str, progressive: bool, restarts: int
+    planes: str, height: int, width: int, quality: int, subsampling: str, progressive: bool, restarts: int
 ) -> None:
     """libjpeg's own tool, made to drop color, gives identical pixels for input and output."""
     options = {"restart_marker_blocks": restarts} if restarts else {}
-    source = gray_jpeg(height, width, quality, height * width, progressive=progressive, **options)
+    source = gray_jpeg(height, width, quality, height * width, planes, progressive=progressive, **options)
     colored = graft(source, quality, chroma_subsampling=subsampling)
     assert np.array_equal(jpegtran(source), jpegtran(colored))
 
 
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("subsampling", ["420", "444"])
+@pytest.mark.parametrize("planes", ["", "4:2:0", "4:4:4"])
 def test_coefficients_and_table_are_bit_for_bit_the_sources(
-    tmp_path: Path, progressive: bool, subsampling: str
+    tmp_path: Path, progressive: bool, subsampling: str, planes: str
 ) -> None:
     """jpeglib reads the same luma coefficients and the same quantization table from both files."""
-    (tmp_path / "source.jpg").write_bytes(gray_jpeg(61, 83, 71, progressive=progressive))
+    (tmp_path / "source.jpg").write_bytes(gray_jpeg(61, 83, 71, planes=planes, progressive=progressive))
     colored = graft((tmp_path / "source.jpg").read_bytes(), chroma_subsampling=subsampling)
     (tmp_path / "colored.jpg").write_bytes(colored)
     source, result = (jpeglib.read_dct(str(tmp_path / f"{name}.jpg")) for name in ("source", "colored"))
-    assert np.array_equal(source.Y, result.Y)
+    assert np.array_equal(source.Y[: result.Y.shape[0], : result.Y.shape[1]], result.Y)  # without what pads an MCU
     assert np.array_equal(source.get_component_qt(0), result.get_component_qt(0))
     assert np.abs(result.Cb).max() > 0
     assert result.Cb.shape[:2] == ((4, 6) if subsampling == "420" else (8, 11))
