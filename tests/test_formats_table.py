@@ -17,8 +17,8 @@ from koalacli.color.lab import lightness_of
 from koalacli.config import ColorizeConfig
 from koalacli.io.grafts import luma_of_jpeg
 from koalacli.io.images import read_picture
-from koalacli.io.metadata import DIGITAL_SOURCE
 from koalacli.io.profiles import is_srgb
+from koalacli.io.xmp import DIGITAL_SOURCE
 from koalacli.pipelines.colorize import colorize
 from koalacli.records import Outcome, Record
 
@@ -116,6 +116,8 @@ def metadata_of(path: Path) -> dict[str, Any]:
         exif, info = image.getexif(), image.info
         xmp = info.get("xmp", b"")
         xmp = xmp if isinstance(xmp, bytes) else xmp.encode()
+        if image.format in ("GIF", "JPEG2000"):  # Pillow does not look for it
+            xmp = path.read_bytes()
         tags = getattr(image, "tag_v2", {})
         dpi = info.get("dpi")
         return {

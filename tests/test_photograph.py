@@ -18,7 +18,7 @@ from koalacli.config import ColorizeConfig
 from koalacli.engines import local
 from koalacli.errors import StorageFullError, UsageError
 from koalacli.io.images import read_picture
-from koalacli.io.metadata import DIGITAL_SOURCE
+from koalacli.io.xmp import DIGITAL_SOURCE
 from koalacli.pipelines.colorize import colorize
 from koalacli.records import Outcome, Record
 

@@ -14,8 +14,8 @@ from koalacli.color.lab import Array
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.errors import KoalaError, StorageFullError, UsageError
-from koalacli.io.metadata import Provenance
 from koalacli.io.paths import Job
+from koalacli.io.xmp import Provenance
 from koalacli.journal import Journal, digest_settings
 from koalacli.photograph import Opened, Setup, close_photograph, open_photograph
 from koalacli.records import Outcome, Record, Started

@@ -17,10 +17,11 @@ from koalacli.errors import KoalaError, OutputError, UnsupportedError
 from koalacli.io.files import write_file as write_file
 from koalacli.io.images import Frame, Picture
 from koalacli.io.jpeg import segment
-from koalacli.io.metadata import Metadata, jpeg_segments
+from koalacli.io.metadata import Metadata, jpeg_segments, too_long_for_jpeg, without_place
 from koalacli.io.pngs import encode_png
 from koalacli.io.profiles import SRGB
 from koalacli.io.tiff import encode_tiff
+from koalacli.io.xmp import gif_with_xmp, jp2_with_xmp
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Codec:
         alpha: whether transparency can be kept.
         deep: whether 16 bits per channel can be kept.
         frames: whether it can hold more than one.
+        holds: kinds of metadata that it has a place for, besides the color profile.
     """
 
     suffixes: tuple[str, ...]
@@ -42,6 +44,7 @@ class Codec:
     alpha: bool = False
     deep: bool = False
     frames: bool = False
+    holds: tuple[str, ...] = ("EXIF", "XMP")
 
 
 def encode(
@@ -73,6 +76,10 @@ def encode(
         remarks.append(f"{format} has no transparency; it is dropped")
     if picture.pixels.dtype == np.uint16 and not codec.deep:
         remarks.append(f"{format} has 8 bits per channel; 16 were read")
+    if missing := without_place(picture.metadata, codec.holds):
+        remarks.append(f"{format} has no place for {', '.join(missing)}")
+    if format == "jpeg":
+        remarks += too_long_for_jpeg(picture.metadata)
     first = frames[0]
     fitted = replace(picture, pixels=first.pixels, alpha=first.alpha, format=format, more=tuple(frames[1:]))
     try:
@@ -147,9 +154,9 @@ def _encode_heic(picture: Picture, quality: int, subsampling: str) -> bytes:
 
 
 def _encode_gif(picture: Picture, quality: int, subsampling: str) -> bytes:
-    comment = dict(picture.metadata.text).get("Comment")
-    options = {"comment": comment} if comment else {}
-    return _save(picture, "GIF", disposal=2 if picture.alpha is not None else 1, **options)
+    options = {"comment": picture.metadata.comment} if picture.metadata.comment else {}
+    data = _save(picture, "GIF", disposal=2 if picture.alpha is not None else 1, **options)
+    return gif_with_xmp(data, picture.metadata.xmp)
 
 
 def _encode_bmp(picture: Picture, quality: int, subsampling: str) -> bytes:
@@ -159,12 +166,12 @@ def _encode_bmp(picture: Picture, quality: int, subsampling: str) -> bytes:
 
 def _encode_jp2(picture: Picture, quality: int, subsampling: str) -> bytes:
     if picture.pixels.dtype == np.uint8:
-        return _save(picture, "JPEG2000", irreversible=False)
+        return jp2_with_xmp(_save(picture, "JPEG2000", irreversible=False), picture.metadata.xmp)
     planes = [picture.pixels[..., ::-1], *([] if picture.alpha is None else [picture.alpha])]
     done, data = cv2.imencode(".jp2", np.dstack(planes), [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
     if not done:
         raise OutputError("cannot be encoded as 16-bit JPEG 2000")
-    return data.tobytes()
+    return jp2_with_xmp(data.tobytes(), picture.metadata.xmp)
 
 
 def _png(picture: Picture, quality: int, subsampling: str) -> bytes:
@@ -175,14 +182,15 @@ def _tiff(picture: Picture, quality: int, subsampling: str) -> bytes:
     return encode_tiff(picture)
 
 
+_ALL = ("EXIF", "XMP", "IPTC", "resolution", "comment", "texts")
 CODECS: dict[str, Codec] = {
-    "jpeg": Codec((".jpg", ".jpeg", ".jpe", ".jfif"), _encode_jpeg),
-    "png": Codec((".png", ".apng"), _png, lossless=True, alpha=True, deep=True, frames=True),
+    "jpeg": Codec((".jpg", ".jpeg", ".jpe", ".jfif"), _encode_jpeg, holds=_ALL[:-1]),
+    "png": Codec((".png", ".apng"), _png, lossless=True, alpha=True, deep=True, frames=True, holds=_ALL),
     "webp": Codec((".webp",), _encode_webp, alpha=True, frames=True),
-    "tiff": Codec((".tif", ".tiff"), _tiff, lossless=True, alpha=True, deep=True, frames=True),
-    "bmp": Codec((".bmp", ".dib"), _encode_bmp, lossless=True),
-    "gif": Codec((".gif",), _encode_gif, alpha=True, frames=True),
-    "jp2": Codec((".jp2",), _encode_jp2, lossless=True, alpha=True, deep=True),
+    "tiff": Codec((".tif", ".tiff"), _tiff, lossless=True, alpha=True, deep=True, frames=True, holds=_ALL[:-2]),
+    "bmp": Codec((".bmp", ".dib"), _encode_bmp, lossless=True, holds=("resolution",)),
+    "gif": Codec((".gif",), _encode_gif, alpha=True, frames=True, holds=("XMP", "comment")),
+    "jp2": Codec((".jp2",), _encode_jp2, lossless=True, alpha=True, deep=True, holds=("XMP",)),
 }
 if features.check("avif"):
     CODECS["avif"] = Codec((".avif",), _encode_avif, alpha=True, frames=True)

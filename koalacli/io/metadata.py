@@ -1,20 +1,20 @@
 """What a file says about its picture, carried from input to output and kept true on the way.
 
 EXIF loses its thumbnail (it would show the gray picture) and tells the size and color space of
-the output; XMP tells that the color is a guess, and whose.
+the output; what XMP tells of the color is in `io.xmp`.
 """
 
 import math
-import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 from PIL import Image
 
+from koalacli.errors import InputError
 from koalacli.io.jpeg import APP1, APP13, Segment, read_layout
+from koalacli.io.xmp import is_packet, join_extension, without_extension, xmp_of_gif, xmp_of_jp2, xmp_payloads
 
 ORIENTATION = 0x0112  # EXIF tag
 _EXIF_FOLDER, _WIDTH, _HEIGHT, _COLOR_SPACE = 0x8769, 0xA002, 0xA003, 0xA001
@@ -40,7 +40,7 @@ class Metadata:
         icc: profile of the pixels as held here; empty means sRGB.
         dpi: horizontal and vertical.
         text: PNG's key and value pairs; a JPEG or GIF comment is the value of `Comment`.
-        damaged: what could not be read and therefore is not carried over.
+        lost: what could not be read and is not carried over, in words.
     """
 
     exif: bytes = b""
@@ -49,16 +49,12 @@ class Metadata:
     icc: bytes = b""
     dpi: tuple[float, float] | None = None
     text: tuple[tuple[str, str], ...] = ()
-    damaged: str = ""
+    lost: str = ""
 
-
-@dataclass(frozen=True)
-class Provenance:
-    """Who made the color: tool with version, name and digest of the weights."""
-
-    tool: str
-    weights: str
-    digest: str
+    @property
+    def comment(self) -> bytes:
+        """A JPEG or GIF comment, UTF-8, or nothing."""
+        return dict(self.text).get("Comment", "").encode()
 
 
 def orientation_of(exif: Image.Exif) -> int:
@@ -85,20 +81,34 @@ def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orient
         size: width and height of the output, for the tags that state it.
         orientation: what the EXIF tag shall say; 1 where it was applied to the pixels.
     """
-    damaged: list[str] = []
-    info = image.info
-    xmp = info.get("xmp", b"")
+    lost: list[str] = []
     return Metadata(
-        exif=_exif(image, size, orientation, damaged),
-        xmp=xmp.encode() if isinstance(xmp, str) else bytes(xmp or b""),
+        exif=_exif(image, size, orientation, lost),
+        xmp=_xmp(image, data, lost),
         iptc=_iptc(image, data),
-        dpi=_dpi(info.get("dpi")),
-        text=tuple(_texts(image)),
-        damaged=", ".join(damaged),
+        dpi=_dpi(image.info.get("dpi")),
+        text=tuple(_texts(image, lost)),
+        lost="; ".join(lost),
     )
 
 
-def _exif(image: Image.Image, size: tuple[int, int], orientation: int, damaged: list[str]) -> bytes:
+def _xmp(image: Image.Image, data: bytes, lost: list[str]) -> bytes:
+    reader = {"GIF": xmp_of_gif, "JPEG2000": xmp_of_jp2}.get(str(image.format))
+    found = reader(data) if reader else image.info.get("xmp", b"")
+    xmp = found.encode() if isinstance(found, str) else bytes(found or b"")
+    if xmp and not is_packet(xmp):
+        lost.append("XMP is damaged and left out")
+        return b""
+    if image.format not in ("JPEG", "MPO"):
+        return xmp
+    try:
+        return join_extension(xmp, [payload for marker, payload in read_layout(data).header if marker == APP1])
+    except InputError:
+        lost.append("the extension of XMP is damaged and left out")
+        return without_extension(xmp)
+
+
+def _exif(image: Image.Image, size: tuple[int, int], orientation: int, lost: list[str]) -> bytes:
     try:
         exif = image.getexif()
         folder = exif.get_ifd(_EXIF_FOLDER) if _EXIF_FOLDER in exif else {}
@@ -113,7 +123,7 @@ def _exif(image: Image.Image, size: tuple[int, int], orientation: int, damaged: 
         written = exif.tobytes() if len(exif) else b""
     # Pillow raises whatever it meets in a damaged block: struct.error, KeyError, SyntaxError, ...
     except Exception:
-        damaged.append("EXIF")
+        lost.append("EXIF is damaged and left out")
         return b""
     return written.removeprefix(b"Exif\0\0")
 
@@ -155,84 +165,64 @@ def _dpi(value: Any) -> tuple[float, float] | None:
     return (across, down) if usable else None
 
 
-def _texts(image: Image.Image) -> Iterable[tuple[str, str]]:
-    for key, value in getattr(image, "text", {}).items():
-        if key not in _PNG_STRUCTURE and len(value) <= LONGEST_TEXT:
-            yield key, str(value)
+def _texts(image: Image.Image, lost: list[str]) -> Iterable[tuple[str, str]]:
+    texts = {key: str(value) for key, value in getattr(image, "text", {}).items() if key not in _PNG_STRUCTURE}
     comment = image.info.get("comment", b"")
     text = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
-    if text and not getattr(image, "text", {}) and len(text) <= LONGEST_TEXT:
-        yield "Comment", text
+    if text and not texts:
+        texts = {"Comment": text}
+    for key, value in texts.items():
+        if len(value) <= LONGEST_TEXT:
+            yield key, value
+        else:
+            lost.append(f"the text {key} of {len(value)} characters is too long and left out")
 
 
-# ---- provenance ----------------------------------------------------------------------------
+# ---- writing ------------------------------------------------------------------------------
 
-DIGITAL_SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
-_PACKET = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">\n{}</rdf:RDF></x:xmpmeta>\n<?xpacket end="w"?>'
-)
-_DESCRIPTION = (
-    '<rdf:Description rdf:about="" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
-    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:koala="urn:koala:colorization#"'
-    " Iptc4xmpExt:DigitalSourceType={source} koala:Tool={tool} koala:Weights={weights}"
-    " koala:WeightsDigest={digest}/>\n"
-)
-_OURS = re.compile(r'<rdf:Description [^<>]*xmlns:koala="urn:koala:colorization#"[^<>]*/>\n?')
-_SOURCE_TYPE = re.compile(
-    r"""\s[\w.-]+:DigitalSourceType\s*=\s*("[^"]*"|'[^']*')|<([\w.-]+:DigitalSourceType)\b[^>]*(/>|>.*?</\2\s*>)""",
-    re.DOTALL,
-)
-_END_OF_RDF = re.compile(r"</[\w.-]+:RDF\s*>")
-
-
-def with_provenance(xmp: bytes, provenance: Provenance) -> bytes:
-    """An XMP packet that says the color is a guess, and whose; all else in it stays.
-
-    A packet that is no XMP is replaced.
-    """
-    description = _DESCRIPTION.format(
-        source=quoteattr(DIGITAL_SOURCE),
-        tool=quoteattr(provenance.tool),
-        weights=quoteattr(provenance.weights),
-        digest=quoteattr(provenance.digest),
-    )
-    try:
-        text = xmp.decode("utf-8").rstrip("\0")
-    except UnicodeDecodeError:
-        text = ""
-    text = _SOURCE_TYPE.sub("", _OURS.sub("", text))
-    ends = [match.start() for match in _END_OF_RDF.finditer(text)]
-    if not ends:
-        return _PACKET.format(description).encode()
-    return (text[: ends[-1]] + description + text[ends[-1] :]).encode()
+LONGEST_SEGMENT = 65000  # bytes of one piece of metadata in a JPEG segment, its own header not counted
 
 
 def jpeg_segments(metadata: Metadata) -> list[Segment]:
-    """APPn and COM segments that carry metadata in a JPEG file, JFIF's first."""
+    """APPn and COM segments that carry metadata in a JPEG file, JFIF's first; see `too_long_for_jpeg`."""
     across, down = metadata.dpi or (0, 0)
     density = (1, round(across), round(down)) if metadata.dpi else (0, 1, 1)
     segments: list[Segment] = [(0xE0, b"JFIF\0" + struct.pack(">BBBHHBB", 1, 2, *density, 0, 0))]
-    if metadata.exif and len(metadata.exif) < 65500:
+    if metadata.exif and len(metadata.exif) <= LONGEST_SEGMENT:
         segments.append((APP1, b"Exif\0\0" + metadata.exif))
-    if xmp := _fitting(metadata.xmp):
-        segments.append((APP1, b"http://ns.adobe.com/xap/1.0/\0" + xmp))
-    chunks = [metadata.icc[at : at + 65000] for at in range(0, len(metadata.icc), 65000)]
+    segments += [(APP1, payload) for payload in xmp_payloads(metadata.xmp)]
+    chunks = [metadata.icc[at : at + LONGEST_SEGMENT] for at in range(0, len(metadata.icc), LONGEST_SEGMENT)]
     segments += [
         (0xE2, b"ICC_PROFILE\0" + bytes([number, len(chunks)]) + chunk) for number, chunk in enumerate(chunks, 1)
     ]
-    if metadata.iptc and len(metadata.iptc) < 65000:
+    if metadata.iptc and len(metadata.iptc) <= LONGEST_SEGMENT:
         padding = b"\0" * (len(metadata.iptc) % 2)
         resource = struct.pack(">4sHHI", b"8BIM", _IPTC_RESOURCE, 0, len(metadata.iptc))
         segments.append((APP13, b"Photoshop 3.0\0" + resource + metadata.iptc + padding))
-    comment = dict(metadata.text).get("Comment", "").encode()
-    if comment:
-        segments.append((0xFE, comment[:65000]))
+    comment = metadata.comment
+    if comment and len(comment) <= LONGEST_SEGMENT:
+        segments.append((0xFE, comment))
     return segments
 
 
-def _fitting(xmp: bytes) -> bytes:
-    """A packet that one segment can hold; padding goes first, and what is still too long goes whole."""
-    if len(xmp) > 65000:
-        xmp = re.sub(rb"\s{64,}(?=<\?xpacket end)", b"\n", xmp)
-    return xmp if len(xmp) <= 65000 else b""
+def too_long_for_jpeg(metadata: Metadata) -> list[str]:
+    """What `jpeg_segments` leaves out, in words."""
+    found = {"EXIF": metadata.exif, "IPTC": metadata.iptc, "comment": metadata.comment}
+    return [
+        f"{name} of {len(content)} bytes does not fit into a JPEG and is left out"
+        for name, content in found.items()
+        if len(content) > LONGEST_SEGMENT
+    ]
+
+
+def without_place(metadata: Metadata, holds: Iterable[str]) -> list[str]:
+    """Kinds of metadata that are there and that a format, which holds the named ones, cannot take."""
+    found = {
+        "EXIF": metadata.exif,
+        "XMP": metadata.xmp,
+        "IPTC": metadata.iptc,
+        "resolution": metadata.dpi,
+        "comment": metadata.comment,
+        "texts": [key for key, _ in metadata.text if key != "Comment"],
+    }
+    return [name for name, content in found.items() if content and name not in holds]

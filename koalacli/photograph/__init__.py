@@ -18,9 +18,10 @@ from koalacli.io.codecs import codec_of
 from koalacli.io.files import copy_file, new_file
 from koalacli.io.grafts import Graftable, open_graftable
 from koalacli.io.images import Picture, decoder_errors, read_bytes, read_picture
-from koalacli.io.metadata import Metadata, Provenance, only_orientation, with_provenance
+from koalacli.io.metadata import Metadata, only_orientation
 from koalacli.io.paths import STREAM, Job
 from koalacli.io.tiff import open_scan
+from koalacli.io.xmp import Provenance, with_provenance
 from koalacli.journal import Journal, Stamp, stamp_of
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
 from koalacli.records import Outcome, Record
@@ -114,8 +115,7 @@ def source_name(job: Job) -> str:
 
 def _labeled(metadata: Metadata, setup: Setup, remarks: list[str], orientation: int = 1) -> Metadata:
     """Metadata as it will be written: stripped if asked for, and with provenance."""
-    if metadata.damaged:
-        remarks.append(f"{metadata.damaged} is damaged and left out")
+    remarks += [metadata.lost] if metadata.lost else []
     if setup.config.strip_metadata:
         metadata = Metadata(icc=metadata.icc, dpi=metadata.dpi, exif=only_orientation(orientation))
     if setup.config.provenance:

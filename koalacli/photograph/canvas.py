@@ -23,7 +23,7 @@ from koalacli.io.codecs import CODECS, encode
 from koalacli.io.grafts import Graftable, encode_chroma, half_luma, luma_of_jpeg
 from koalacli.io.images import Picture, Pixels, decoder_errors, read_picture, turn, turn_back
 from koalacli.io.jpeg import PROGRESSIVE, graft_chroma
-from koalacli.io.metadata import Metadata, jpeg_segments
+from koalacli.io.metadata import Metadata, jpeg_segments, too_long_for_jpeg
 from koalacli.io.profiles import SRGB
 from koalacli.io.tiff import Scan, rows_per_strip, write_scan
 
@@ -154,11 +154,12 @@ class Graft:
         metadata = replace(self.graftable.metadata, icc=self.graftable.metadata.icc or SRGB)
         data = graft_chroma(layout, cb, cr, self.subsampling, jpeg_segments(metadata))
         file.write(data)
+        remarks = too_long_for_jpeg(metadata)
         if not self.config.verify:
-            return []
+            return remarks
         if not np.array_equal(luma_of_jpeg(data), luma_of_jpeg(self.source)):
             raise OutputError(f"{name}: verification failed: the luma of input and output differ")
-        return ["verified: luma is identical"]
+        return [*remarks, "verified: luma is identical"]
 
 
 @dataclass

@@ -1,7 +1,12 @@
 """Metadata: kept, made true, and never the reason for a failure."""
 
 import io
+import json
+import shutil
 import struct
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,8 +16,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from koalacli.io.codecs import encode
-from koalacli.io.images import Picture, read_picture
-from koalacli.io.metadata import DIGITAL_SOURCE, Metadata, Provenance, jpeg_segments, with_provenance
+from koalacli.io.images import Frame, Picture, read_picture
+from koalacli.io.jpeg import read_layout
+from koalacli.io.metadata import Metadata, jpeg_segments, too_long_for_jpeg
+from koalacli.io.xmp import DIGITAL_SOURCE, Provenance, with_provenance
 
 PROVENANCE = Provenance('koala 1.0 <"&>', "koala", "sha256:00")
 FOREIGN = (
@@ -129,12 +136,99 @@ def test_damaged_exif_does_not_cost_the_picture() -> None:
     assert picture.pixels.shape == (20, 40, 3)
 
 
-def test_long_metadata_does_not_break_a_jpeg() -> None:
-    """A profile of many segments is split; an XMP packet too long for one is left out."""
-    metadata = Metadata(xmp=b"x" * 70_000, icc=b"p" * 150_000)
-    sizes = [len(payload) for _, payload in jpeg_segments(metadata)]
-    assert max(sizes) < 65_534
-    assert sum(payload.startswith(b"ICC_PROFILE") for _, payload in jpeg_segments(metadata)) == 3
+def test_long_metadata_goes_into_many_segments_or_is_named() -> None:
+    """A profile and an XMP packet are split; EXIF, IPTC and comments that no JPEG can hold are told by name."""
+    long = b"x" * 70_000
+    metadata = Metadata(exif=long, iptc=long, xmp=long_packet(), icc=long * 2, text=(("Comment", "y" * 70_000),))
+    segments = jpeg_segments(metadata)
+    assert max(len(payload) for _, payload in segments) < 65_534
+    assert sum(payload.startswith(b"ICC_PROFILE") for _, payload in segments) == 3
+    assert [remark.split(" of ")[0] for remark in too_long_for_jpeg(metadata)] == ["EXIF", "IPTC", "comment"]
+    assert len(too_long_for_jpeg(metadata)) == 3
+    _, remarks = encode(Picture(np.zeros((4, 4, 3), np.uint8), metadata=metadata), "jpeg", 90)
+    assert sum("does not fit" in remark for remark in remarks) == 3
+
+
+def long_packet() -> bytes:
+    """An XMP packet of 150 kB."""
+    history = b'<rdf:Description rdf:about="" xmlns:h="urn:h"><h:History>' + b"turned; " * 19_000 + b"</h:History>"
+    return FOREIGN.replace(b"</rdf:RDF>", history + b"</rdf:Description></rdf:RDF>")
+
+
+def test_a_long_packet_is_read_back_whole_and_tells_of_the_color_in_its_first_segment() -> None:
+    """150 kB of XMP survive JPEG after JPEG, in the extension that the standard has for it."""
+    packet = with_provenance(long_packet(), PROVENANCE)
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 30, 3), dtype=np.uint8)
+    for _ in range(2):
+        data, _ = encode(Picture(pixels, metadata=Metadata(xmp=packet)), "jpeg", 90)
+        first = next(
+            payload for _, payload in read_layout(data).header if payload.startswith(b"http://ns.adobe.com/xap")
+        )
+        assert DIGITAL_SOURCE.encode() in first
+        packet = read_picture(data).metadata.xmp
+        assert packet.count(b"turned; ") == 19_000
+        assert b"HasExtendedXMP" not in packet
+        said = properties(packet)
+        assert (said["City"], said["Tool"]) == ("Tulare", PROVENANCE.tool)
+
+
+@pytest.mark.skipif(not shutil.which("exiftool"), reason="exiftool is not installed")
+def test_exiftool_finds_the_extension(tmp_path: Path) -> None:
+    """Another program reads what koala has split."""
+    packet = with_provenance(long_packet(), PROVENANCE)
+    data, _ = encode(Picture(np.zeros((4, 4, 3), np.uint8), metadata=Metadata(xmp=packet)), "jpeg", 90)
+    (tmp_path / "long.jpg").write_bytes(data)
+    command = ["exiftool", "-j", "-api", "RequestAll=3", "-XMP:all", "-Warning", str(tmp_path / "long.jpg")]
+    (found,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert found["City"] == "Tulare"
+    assert found["DigitalSourceType"]
+    assert "152000 bytes" in found["History"]
+    assert "Warning" not in found
+
+
+@pytest.mark.parametrize("harm", [b"", b"\0" * 40])
+def test_a_torn_extension_costs_only_itself(harm: bytes) -> None:
+    """Of an extension that is not there as a whole the picture and the packet are kept, and it is told."""
+    packet = with_provenance(long_packet(), PROVENANCE)
+    data, _ = encode(Picture(np.zeros((4, 4, 3), np.uint8), metadata=Metadata(xmp=packet)), "jpeg", 90)
+    segments = [
+        payload for _, payload in read_layout(data).header if payload.startswith(b"http://ns.adobe.com/xmp/ext")
+    ]
+    torn = data.replace(segments[1], harm[: len(segments[1])].ljust(len(segments[1]), b"?"))
+    found = read_picture(torn).metadata
+    assert found.lost == "the extension of XMP is damaged and left out"
+    assert properties(found.xmp)["Tool"] == PROVENANCE.tool
+
+
+@pytest.mark.parametrize("format", ["gif", "jp2"])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_gif_and_jpeg_2000_tell_of_the_color_too(format: str, frames: int, tmp_path: Path) -> None:
+    """They hold XMP where other programs look for it, and stay files that decoders read."""
+    if format == "jp2" and frames > 1:
+        pytest.skip("JPEG 2000 holds one frame")
+    levels = [Frame(np.full((9, 11, 3), 60 * number, np.uint8), None, 100.0) for number in range(frames)]
+    packet = with_provenance(FOREIGN, PROVENANCE)
+    picture = Picture(levels[0].pixels, metadata=Metadata(xmp=packet), more=tuple(levels[1:]), milliseconds=100.0)
+    data, remarks = encode(picture, format, 90)
+    assert remarks == []
+    found = read_picture(data)
+    assert len(found.frames) == frames
+    assert found.metadata.xmp == packet
+    if shutil.which("exiftool"):
+        (tmp_path / f"a.{format}").write_bytes(data)
+        command = ["exiftool", "-j", "-XMP:all", "-Warning", str(tmp_path / f"a.{format}")]
+        (said,) = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        assert (said["City"], said.get("Warning")) == ("Tulare", None)
+
+
+def test_what_a_format_has_no_place_for_is_told() -> None:
+    """Another --format may lose metadata, never without a word."""
+    metadata = Metadata(exif=b"x", xmp=FOREIGN, iptc=b"x", dpi=(300, 300), text=(("Title", "a"),))
+    picture = Picture(np.zeros((4, 4, 3), np.uint8), metadata=metadata)
+    assert encode(picture, "bmp", 90)[1] == ["bmp has no place for EXIF, XMP, IPTC, texts"]
+    assert encode(replace(picture, metadata=replace(metadata, exif=b"")), "webp", 90)[1] == [
+        "webp has no place for IPTC, resolution, texts"
+    ]
 
 
 def test_text_of_a_png_is_kept() -> None:
