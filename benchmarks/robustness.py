@@ -1,0 +1,112 @@
+"""How much colors depend on what should not matter: input size, mirroring, grain, JPEG.
+
+    python benchmarks/robustness.py FOLDER [--weights koala] [--limit N]
+
+Each color photograph's gray copy is colored as it is and once more after each change. Both
+colorings are laid on the lightness of the unchanged copy, at its size, so that only color is
+compared. Prints JSON: the mean CIEDE2000 difference over pictures and the 95th percentile of
+the pictures' means for every change, and the mean difference between the coloring and gray,
+which says how much color there is to differ.
+"""
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from koalacli.color.gamut import merge_rgb8
+from koalacli.color.lab import Array, lightness_of, rgb_to_lab
+from koalacli.color.upsample import enlarge_ab
+from koalacli.colorizer import Colorizer
+from koalacli.io.images import read_picture
+from koalacli.metrics.pictures import delta_e_2000
+
+GRAIN_SIGMA, JPEG_QUALITY = 5.0, 40
+
+
+def resized(gray8: Array, factor: float) -> Array:
+    """The picture at another size, area-averaged down or cubic up."""
+    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(gray8, None, fx=factor, fy=factor, interpolation=method)
+
+
+def with_grain(gray8: Array) -> Array:
+    """Gaussian noise in 8-bit codes, the same for every run."""
+    noise = np.random.default_rng(0).normal(0, GRAIN_SIGMA, gray8.shape)
+    return np.clip(np.round(gray8 + noise), 0, 255).astype(np.uint8)
+
+
+def through_jpeg(gray8: Array) -> Array:
+    """Stored and read again."""
+    stored = cv2.imencode(".jpg", gray8, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    return cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
+
+
+def same(ab: Array) -> Array:
+    """Small ab as it is."""
+    return ab
+
+
+# change -> what is done to the gray copy, and what undoes it on the small ab
+CHANGES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "half size": (lambda gray: resized(gray, 0.5), same),
+    "double size": (lambda gray: resized(gray, 2.0), same),
+    "mirrored": (lambda gray: gray[:, ::-1], lambda ab: np.ascontiguousarray(ab[:, ::-1])),
+    f"grain, sigma {GRAIN_SIGMA:g}": (with_grain, same),
+    f"JPEG, quality {JPEG_QUALITY}": (through_jpeg, same),
+}
+
+
+def judge(colorizer: Colorizer, gray8: Array) -> dict[str, float]:
+    """Mean difference per change, for one picture."""
+    lightness = lightness_of(gray8)
+    guide = colorizer.shrink(lightness)
+
+    def colors(picture: Array, undo: Callable[[Array], Array]) -> Array:
+        ab = undo(colorizer.predict_ab(colorizer.shrink(lightness_of(np.ascontiguousarray(picture)))[None])[0])
+        return rgb_to_lab(merge_rgb8(lightness, enlarge_ab(ab, lightness, guide)) / np.float32(255))
+
+    plain = colors(gray8, same)
+    gray = plain * np.float32([1, 0, 0])
+    differences = {"gray, for comparison": float(delta_e_2000(plain, gray).mean())}
+    for name, (change, undo) in CHANGES.items():
+        differences[name] = float(delta_e_2000(plain, colors(change(gray8), undo)).mean())
+    return differences
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="color photographs")
+    parser.add_argument("--weights", default="koala")
+    parser.add_argument("--limit", type=int)
+    given = parser.parse_args()
+    colorizer = Colorizer(given.weights, "cpu")
+    paths = sorted(path for path in given.folder.iterdir() if path.suffix.lower() in (".jpg", ".png", ".webp"))
+    rows = []
+    for path in paths[: given.limit]:
+        lightness = lightness_of(read_picture(path).pixels)
+        rows.append(judge(colorizer, merge_rgb8(lightness, np.zeros((*lightness.shape[:2], 2), np.float32))[..., 0]))
+    table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    result = {
+        "benchmark": "robustness",
+        "weights": colorizer.weights.digest,
+        "pictures": len(rows),
+        "delta_e_2000": {
+            name: {"mean": round(float(values.mean()), 2), "95th percentile": round(float(np.percentile(values, 95)), 2)}
+            for name, values in table.items()
+        },
+        "python": platform.python_version(),
+        "opencv": cv2.__version__,
+    }
+    json.dump(result, sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
