@@ -98,7 +98,7 @@ def main() -> None:
         "weights": colorizer.weights.digest,
         "pictures": len(rows),
         "delta_e_2000": {
-            name: {"mean": round(float(values.mean()), 2), "95th percentile": round(float(np.percentile(values, 95)), 2)}
+            name: {"mean": round(float(values.mean()), 2), "p95": round(float(np.percentile(values, 95)), 2)}
             for name, values in table.items()
         },
         "python": platform.python_version(),
