@@ -200,6 +200,16 @@ INPUTS: dict[str, tuple[str, Maker]] = {
     "tiff-rgba.tif": ("RGBA", lambda: tiff(np.dstack([tinted(), alpha()]), extrasamples=["unassalpha"])),
     "tiff-cmyk.tif": ("CMYK", lambda: pillow_tiff(Image.fromarray(tinted()).convert("CMYK"), "tiff_lzw")),
     "tiff-gray16.tif": ("gray", lambda: tiff(scene(16))),
+    "tiff-gray16-lzw.tif": ("gray, LZW", lambda: tiff(scene(16), compression="lzw", predictor=True)),
+    "tiff-gray16-alpha.tif": (
+        "gray + alpha",
+        lambda: tiff(
+            np.dstack([scene(16), alpha(16)]),
+            photometric="minisblack",
+            planarconfig="contig",
+            extrasamples=["unassalpha"],
+        ),
+    ),
     "tiff-gray16-inverted.tif": ("gray, 0 is white", lambda: tiff(scene(16), photometric="miniswhite")),
     "tiff-rgb16.tif": ("RGB", lambda: tiff(tinted(16))),
     "tiff-rgba16.tif": ("RGBA", lambda: tiff(np.dstack([tinted(16), alpha(16)]), extrasamples=["unassalpha"])),

@@ -1,6 +1,6 @@
 """Read pictures: from bytes to pixels that mean one thing, with everything that must be carried over.
 
-Pillow sniffs and decodes; OpenCV decodes what Pillow would reduce to 8 bits. Whatever goes
+Pillow sniffs and decodes; `io.deep` decodes what it would reduce to 8 bits. Whatever goes
 wrong inside a decoder is the file's fault and becomes an InputError.
 """
 
@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from koalacli.config import MAX_PIXELS
-from koalacli.errors import InputError, KoalaError, UnsupportedError
+from koalacli.errors import InputError, KoalaError
+from koalacli.io.deep import deep_pages
 from koalacli.io.metadata import Metadata, orientation_of, read_metadata
 from koalacli.io.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
-from koalacli.io.sniff import FORMATS, check_support, is_deep, is_lossless, tiff_tag
+from koalacli.io.sniff import FORMATS, NO_PICTURE, check_support, is_lossless, name_unknown
 
 Pixels = NDArray[Any]  # uint8 or uint16
 
@@ -91,7 +91,7 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
         data = read_bytes(source) if isinstance(source, Path) else source
         if not data:
             raise InputError("the file is empty")
-        with Image.open(io.BytesIO(data)) as image:
+        with _opened(data) as image:
             count = check_support(image, data, max_pixels)
             exif_orientation = orientation_of(image.getexif())
             # Metadata of the first page stands for the file; later pages have their own only in TIFF.
@@ -113,6 +113,13 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
                 image.info.get("compression") != "raw",
                 remark,
             )
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as error:
+        raise InputError(f"cannot be read as a picture ({name_unknown(data)})") from error
 
 
 def read_bytes(path: Path) -> bytes:
@@ -144,19 +151,19 @@ def decoder_errors(name: str) -> Iterator[None]:
     # Decoders fail in whatever way their authors did not foresee: struct.error, SyntaxError, ...
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        if "cannot identify image file" in reason:
-            reason = "not a picture, or of a kind that is not supported"
+        if isinstance(error, UnidentifiedImageError):
+            reason = NO_PICTURE
         raise InputError(f"{name}: cannot be read as a picture ({reason})") from error
 
 
 def _read_frames(image: Image.Image, data: bytes, count: int) -> tuple[list[Frame], str]:
     frames: list[Frame] = []
     remarks = ["MPO: only the first of its pictures is kept"] if image.format == "MPO" else []
-    deep_pages = _deep_pages(image, data, count)
+    deep = deep_pages(image, data, count)
     for number in range(count):
         image.seek(number)
-        if number in deep_pages:
-            pixels, alpha = _decode_deep(image, deep_pages[number])
+        if number in deep:
+            pixels, alpha = _decode_deep(image, deep[number])
         else:
             image.load()
             pixels, alpha = _decode(image, remarks)
@@ -165,38 +172,14 @@ def _read_frames(image: Image.Image, data: bytes, count: int) -> tuple[list[Fram
     return frames, remarks[0] if remarks else ""
 
 
-def _deep_pages(image: Image.Image, data: bytes, count: int) -> dict[int, Any]:
-    """Pages of 16 bits, decoded by OpenCV."""
-    numbers = []
-    for number in range(count):
-        image.seek(number)
-        if is_deep(image, data):
-            numbers.append(number)
-    image.seek(0)
-    if not numbers:
-        return {}
-    buffer = np.frombuffer(data, np.uint8)
-    if count == 1:
-        return {0: cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)}
-    done, pages = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    if not done or len(pages) != count:
-        raise InputError("its pages cannot be decoded; the file may be damaged")
-    return {number: pages[number] for number in numbers}
-
-
-def _decode_deep(image: Image.Image, pixels: Any) -> tuple[Pixels, Pixels | None]:
-    if pixels is None:
-        raise InputError("the file is damaged or cut off")
-    if pixels.dtype != np.uint16 or pixels.shape[:2] != (image.size[1], image.size[0]):
-        raise UnsupportedError(f"a 16-bit {image.format} of a kind that is not supported")
-    if image.format == "TIFF" and tiff_tag(image, 262, (1,)) == (0,):
-        pixels = ~pixels  # white is zero
+def _decode_deep(image: Image.Image, planes: Pixels) -> tuple[Pixels, Pixels | None]:
     profile = image.info.get("icc_profile", b"")
     space = "" if is_srgb(profile) else color_space(profile)
-    if pixels.ndim == 2:
-        return (convert_gray(pixels, profile) if space == "GRAY" else pixels), None
-    alpha = pixels[..., 3].copy() if pixels.shape[2] == 4 else None
-    pixels = _collapse_gray(np.ascontiguousarray(pixels[..., 2::-1]))
+    alpha = planes[..., -1].copy() if planes.ndim == 3 and planes.shape[2] in (2, 4) else None
+    if planes.ndim == 2 or planes.shape[2] == 2:
+        pixels = np.ascontiguousarray(planes if planes.ndim == 2 else planes[..., 0])
+        return (convert_gray(pixels, profile) if space == "GRAY" else pixels), alpha
+    pixels = _collapse_gray(np.ascontiguousarray(planes[..., :3]))
     if space == "RGB":
         rgb = pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
         pixels = _collapse_gray(convert_16bit(rgb, profile))

@@ -15,21 +15,20 @@ from typing import Any, BinaryIO
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from koalacli.errors import InputError
 from koalacli.io.images import Picture
 from koalacli.io.metadata import Metadata, orientation_of, read_metadata
 from koalacli.io.profiles import SRGB, color_space, convert_gray, is_srgb
-from koalacli.io.sniff import check_support
+from koalacli.io.sniff import TIFF_MAGIC, check_support
 
 XMP, IPTC, EXIF_FOLDER, GPS_FOLDER = 700, 33723, 0x8769, 0x8825
 STRIP_BYTES = 1 << 18
 CLASSIC_LIMIT = 3 << 30  # bytes of pixels above which offsets need 64 bits
 COMPRESSION = 4  # of zlib: levels above cost much and save little on photographs
-NATIVE = (1, 8, 32946, 32773)  # none, deflate, packbits: what tifffile decodes by itself
+LOSSLESS = (1, 5, 8, 32946, 32773, 34925, 50000)  # none, LZW, deflate, packbits, LZMA, Zstandard
 LARGE = 48_000_000  # pixels from which a TIFF is read in strips
-TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BYTE, _ASCII, _UNDEFINED, _LONG = 1, 2, 7, 4
 
 
@@ -238,7 +237,11 @@ def open_scan(path: Path, max_pixels: int) -> Scan | None:
         if file.read(4) not in TIFF_MAGIC:
             return None
     stamp = _stamp(path)
-    with Image.open(path) as image:
+    try:
+        opened = Image.open(path)
+    except UnidentifiedImageError:
+        return None
+    with opened as image:
         large = image.format == "TIFF" and image.size[0] * image.size[1] >= LARGE
         if not large or getattr(image, "n_frames", 1) > 1 or orientation_of(image.getexif()) != 1:
             return None
@@ -257,9 +260,9 @@ def open_scan(path: Path, max_pixels: int) -> Scan | None:
 
 
 def _is_plain(page: Any) -> bool:
-    """Whether tifffile decodes a page by itself, strip by strip, into gray or rgb of 8 or 16 bits."""
+    """Whether tifffile decodes a page, strip by strip, into gray or rgb of 8 or 16 bits."""
     return bool(
-        page.compression in NATIVE
+        page.compression in LOSSLESS
         and page.planarconfig == 1
         and page.fillorder == 1
         and page.predictor in (1, 2)

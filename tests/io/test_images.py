@@ -61,6 +61,26 @@ def test_color_pixels_are_read_bit_for_bit(name: str) -> None:
     assert picture.alpha is None or np.array_equal(picture.alpha, inputs.alpha(depth))
 
 
+@pytest.mark.parametrize("options", [{}, {"compression": "lzw", "predictor": True}, {"photometric": "miniswhite"}])
+def test_gray_with_alpha_of_16_bits(options: dict[str, Any]) -> None:
+    """What neither Pillow nor OpenCV decodes is decoded to the last bit, alpha too."""
+    gray, alpha = inputs.scene(16), inputs.alpha(16)
+    stored = np.dstack([~gray if "photometric" in options else gray, alpha])
+    settings = {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": ["unassalpha"], **options}
+    picture = read_picture(inputs.tiff(stored, **settings))
+    assert np.array_equal(picture.pixels, gray)
+    assert np.array_equal(picture.alpha, alpha)
+
+
+def test_premultiplied_alpha_of_16_bits_is_taken_out_of_the_pixels() -> None:
+    """As in 8 bits: what a TIFF has multiplied with its transparency is divided again."""
+    gray, alpha = inputs.scene(16), np.maximum(inputs.alpha(16), 20_000)
+    multiplied = (gray.astype(np.uint32) * alpha // 65535).astype(np.uint16)
+    settings = {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": ["assocalpha"]}
+    picture = read_picture(inputs.tiff(np.dstack([multiplied, alpha]), **settings))
+    assert np.abs(picture.pixels.astype(int) - gray).max() <= 4
+
+
 def test_animations_keep_frames_times_and_loop() -> None:
     """All frames are there, in order, with their own times."""
     for format in ("GIF", "PNG", "WEBP"):
@@ -74,7 +94,11 @@ def test_animations_keep_frames_times_and_loop() -> None:
     ("data", "reason"),
     [
         (lambda: encoded(Image.new("F", (5, 5)), "TIFF"), "floating-point TIFF"),
-        (lambda: encoded(Image.new("I", (5, 5)), "TIFF"), "32-bit TIFF"),
+        (lambda: encoded(Image.new("I", (5, 5)), "TIFF"), "32-bit or signed TIFF"),
+        (lambda: inputs.tiff(np.dstack([inputs.tinted(16), inputs.scene(16)]), photometric="separated"), "16-bit CMYK"),
+        (lambda: inputs.tiff(inputs.scene().astype(np.float16)), "TIFF of 1 x 16 bits, minisblack float16"),
+        (lambda: inputs.tiff(np.dstack([inputs.tinted(16), *[inputs.alpha(16)] * 2])), "TIFF of 5 x 16 bits"),
+        (lambda: b"\xff\x0a" + bytes(50), "JPEG XL"),
         (lambda: encoded(Image.new("LAB", (5, 5)), "TIFF"), "CIELAB TIFF"),
         (lambda: encoded(Image.new("L", (5, 5)), "TGA"), "TGA pictures"),
         (lambda: encoded(Image.new("L", (5, 5)), "ICO", sizes=[(5, 5)]), "ICO pictures"),
