@@ -51,7 +51,7 @@ class Journal:
     Args:
         folder: the output folder; None keeps no journal, as for a single file.
         settings: digest of this run's options, from `digest_settings`.
-        weights: digest of this run's weights; nothing if they are not loaded, and then not compared.
+        weights: digest of this run's weights.
     """
 
     def __init__(self, folder: Path | None = None, settings: str = "", weights: str = ""):
@@ -68,8 +68,8 @@ class Journal:
 
     def is_current(self, entry: Entry, stamp: Stamp) -> bool:
         """Whether input, options and weights are still those of an entry."""
-        same_weights = not self.weights or entry.weights == self.weights
-        return (entry.size, entry.mtime) == stamp and entry.settings == self.settings and same_weights
+        same = (entry.settings, entry.weights) == (self.settings, self.weights)
+        return same and (entry.size, entry.mtime) == stamp
 
     def note(self, target: str, stamp: Stamp, outcome: Outcome, seconds: float, reason: str = "") -> None:
         """Append an entry; safe from any thread.

@@ -103,6 +103,7 @@ def share(source: str, folder: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     pause = float(os.environ.get("PAUSE", "0"))
     local.load_colorizer = lambda config: Network(pause)  # type: ignore[assignment,return-value]
+    local.stated_digest = lambda weights: "0" * 64
     command, *arguments = sys.argv[1:]
     if command == "run":
         from koalacli.cli.app import main

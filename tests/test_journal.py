@@ -23,7 +23,7 @@ def test_an_entry_is_found_again(tmp_path: Path) -> None:
     ("settings", "weights", "stamp", "current"),
     [
         ("s", "w", (1, 2), True),
-        ("s", "", (1, 2), True),
+        ("s", "", (1, 2), False),
         ("other", "w", (1, 2), False),
         ("s", "other", (1, 2), False),
         ("s", "w", (1, 3), False),
@@ -33,7 +33,7 @@ def test_an_entry_is_found_again(tmp_path: Path) -> None:
 def test_an_entry_holds_while_input_settings_and_weights_do(
     tmp_path: Path, settings: str, weights: str, stamp: tuple[int, int], current: bool
 ) -> None:
-    """Any change makes it stale; weights that are not loaded are not compared."""
+    """Any change makes it stale."""
     Journal(tmp_path, "s", "w").note(str(tmp_path / "a.jpg"), (1, 2), Outcome.DONE, 0.1)
     journal = Journal(tmp_path, settings, weights)
     entry = journal.find(str(tmp_path / "a.jpg"))

@@ -15,7 +15,7 @@ ROWS = [
     ["engines", "report"],
     ["photograph", "colorizer", "metrics", "data", "temporal"],
     ["stream", "model", "io"],
-    ["color", "journal", "presets"],
+    ["color", "journal", "presets", "weights_files"],
     ["config", "errors", "records"],
 ]
 FENCES = {  # third party -> the only rooms that may import it

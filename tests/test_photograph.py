@@ -40,6 +40,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Every run gets this network."""
     made = Network()
     monkeypatch.setattr(local, "load_colorizer", lambda config: made)
+    monkeypatch.setattr(local, "stated_digest", lambda weights: made.weights.digest)
     return made
 
 

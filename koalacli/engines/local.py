@@ -13,13 +13,14 @@ import koalacli
 from koalacli.color.lab import Array
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
-from koalacli.errors import KoalaError, StorageFullError, UsageError
+from koalacli.errors import KoalaError, OutputError, StorageFullError, UsageError
 from koalacli.io.paths import Job
 from koalacli.io.xmp import Provenance
 from koalacli.journal import Journal, digest_settings
-from koalacli.photograph import Opened, Setup, close_photograph, open_photograph
+from koalacli.photograph import Opened, Setup, close_photograph, decide_existing, open_photograph
 from koalacli.records import Outcome, Record, Started
 from koalacli.stream import Stage, stream
+from koalacli.weights_files import stated_digest
 
 
 def run_jobs(
@@ -36,10 +37,16 @@ def run_jobs(
     Raises:
         StorageFullError: the output device is full; what is written so far is whole.
     """
+    quiet_libraries()
+    journal = open_journal(folder, config)
+    decided, waiting = _decide(jobs, config, journal)
+    if not waiting:  # the network, which takes seconds to load, has nothing to do
+        yield Started(len(jobs) + skipped, "", config.weights, 0)
+        yield from decided
+        return
     colorizer = load_colorizer(config)
     workers = config.workers or max(2, os.cpu_count() or 2)
-    quiet_libraries()
-    setup = Setup(config, colorizer, provenance_of(colorizer), open_journal(folder, config, colorizer))
+    setup = Setup(config, colorizer, provenance_of(colorizer), journal)
     stage: Stage[Job, Opened, Record] = Stage(
         read=lambda job: open_photograph(job, setup),
         key=lambda opened: opened.canvas.guides[0].shape if opened.canvas else None,
@@ -47,13 +54,31 @@ def run_jobs(
         write=lambda job, opened, colors: close_photograph(job, opened, colors, setup),
     )
     yield Started(len(jobs) + skipped, colorizer.device, colorizer.weights.name, colorizer.batch_size)
+    yield from decided
     ahead = 3 * colorizer.batch_size + 2 * workers
-    for job, result in stream(jobs, stage, batch_size=colorizer.batch_size, workers=workers, ahead=ahead):
+    for job, result in stream(waiting, stage, batch_size=colorizer.batch_size, workers=workers, ahead=ahead):
         if isinstance(result, StorageFullError):
             raise result
         if isinstance(result, KoalaError):
             result = Record(job.source, job.target, Outcome.FAILED, str(result))
         yield result
+
+
+def _decide(jobs: list[Job], config: ColorizeConfig, journal: Journal) -> tuple[list[Record], list[Job]]:
+    """Records of the jobs that need no work, and the other jobs.
+
+    Readers decide again: another process may have done a job meanwhile.
+    """
+    decided: list[Record] = []
+    waiting: list[Job] = []
+    for job in jobs:
+        try:
+            record = decide_existing(job, config, journal)
+        except OutputError as error:
+            record = Record(job.source, job.target, Outcome.FAILED, str(error))
+        decided += [record] if record else []
+        waiting += [] if record else [job]
+    return decided, waiting
 
 
 def predict(colorizer: Colorizer, batch: list[Opened]) -> list[list[Array]]:
@@ -87,9 +112,13 @@ def provenance_of(colorizer: Colorizer) -> Provenance:
     return Provenance(f"koala {koalacli.__version__}", colorizer.weights.name, f"sha256:{colorizer.weights.digest}")
 
 
-def open_journal(folder: Path | None, config: ColorizeConfig, colorizer: Colorizer | None = None) -> Journal:
-    """The journal of an output folder; without a Colorizer, as for a dry run, weights are not compared."""
-    return Journal(folder, digest_settings(config), colorizer.weights.digest if colorizer else "")
+def open_journal(folder: Path | None, config: ColorizeConfig) -> Journal:
+    """The journal of an output folder.
+
+    Raises:
+        WeightsError: there are no such weights.
+    """
+    return Journal(folder, digest_settings(config), stated_digest(config.weights))
 
 
 def quiet_libraries() -> None:

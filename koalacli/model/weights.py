@@ -21,9 +21,10 @@ from koalacli.errors import WeightsError
 from koalacli.model.fold import Tensors, fold_tensors
 from koalacli.model.network import Network, build_network
 from koalacli.presets import PRESETS
+from koalacli.weights_files import FORMAT, find_weights, read_header
+from koalacli.weights_files import shipped_weights as shipped_weights
+from koalacli.weights_files import weights_folder as weights_folder
 
-FORMAT = 1
-SUFFIX = ".safetensors"
 MAX_BINS, MAX_EMBEDDING = 4096, 65536  # a header must not make koala allocate absurdities
 
 
@@ -44,18 +45,6 @@ class Weights:
     read_out: ReadOut
     record: dict[str, Any]
     digest: str
-
-
-def weights_folder() -> Path:
-    """Where the shipped weights lie: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "weights"
-    return installed if installed.is_dir() else package.parent / "weights"
-
-
-def shipped_weights() -> dict[str, Path]:
-    """Shipped weights by name."""
-    return {path.stem: path for path in sorted(weights_folder().glob(f"*{SUFFIX}"))}
 
 
 def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) -> tuple[bytes, str]:
@@ -109,18 +98,6 @@ def load_weights(name_or_path: str | Path, *, folded: bool = False) -> Weights:
     network = build_network(config, tables, folded=folded)
     fill_network(network, fold_tensors(tensors) if folded else tensors, str(path))
     return Weights(path.stem, network, read_out, header["record"], digest)
-
-
-def find_weights(name_or_path: str | Path) -> tuple[Path, bool]:
-    """The file behind a name or path, and whether it is a shipped one."""
-    shipped = shipped_weights()
-    if str(name_or_path) in shipped:
-        return shipped[str(name_or_path)], True
-    path = Path(name_or_path)
-    if path.is_file():
-        return path, False
-    known = ", ".join(shipped) or "none"
-    raise WeightsError(f"{name_or_path}: no such weights file, and no shipped weights of that name (there is {known})")
 
 
 TABLES = ("gamut_bins", "bin_prior")  # stored as they are, beside the trained tensors
@@ -179,15 +156,12 @@ def _digest(header: dict[str, Any], tensors: Tensors) -> str:
 def _read(path: Path) -> tuple[dict[str, Any], Tensors]:
     from safetensors import SafetensorError, safe_open
 
+    header = read_header(path)
     try:
         with safe_open(path, framework="numpy") as file:
-            header = json.loads((file.metadata() or {})["koala"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
+            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError, TypeError, OverflowError) as error:
         raise WeightsError(f"{path}: not a koala weights file, or a truncated one ({error})") from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise WeightsError(f"{path}: weights format {header.get('format')}; this koala reads format {FORMAT}")
-    return header, tensors
 
 
 def _parse(path: Path, header: dict[str, Any]) -> tuple[NetworkConfig, ReadOut]:

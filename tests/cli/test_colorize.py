@@ -124,6 +124,25 @@ def test_a_rerun_does_only_what_is_missing(tmp_path: Path) -> None:
     assert "exists already" in again.stderr
 
 
+def test_a_rerun_with_nothing_to_do_loads_no_network(tmp_path: Path) -> None:
+    """Where all is done, koala says so in a moment: neither TensorFlow nor Keras is imported."""
+    save(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "bad.png").write_bytes(b"")
+    arguments = ["colorize", str(tmp_path / "in"), str(tmp_path / "out")]
+    assert run(app, arguments).exit_code == 1
+    code = (
+        f"import sys; sys.argv = ['koala', *{arguments!r}]\n"
+        "from koalacli.cli.app import app\n"
+        "try: app()\nexcept SystemExit as end: print(end.code)\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1\n"
+    assert "as before; see --retry-failed" in done.stderr
+    assert "0 images colorized, 1 skipped, 1 failed" in done.stderr
+
+
 def test_outputs_inside_the_input_are_not_taken_again(tmp_path: Path) -> None:
     """With the output folder inside the input folder, a rerun finds the same inputs."""
     save(tmp_path / "a.png")

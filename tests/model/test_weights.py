@@ -11,7 +11,8 @@ from safetensors.numpy import load_file, save_file
 
 from koalacli.config import ReadOut
 from koalacli.errors import WeightsError
-from koalacli.model.weights import load_weights, network_tensors, save_weights, shipped_weights
+from koalacli.model.weights import load_weights, network_tensors, save_weights
+from koalacli.weights_files import shipped_weights, stated_digest
 
 KOALA = shipped_weights()["koala"]
 
@@ -33,7 +34,7 @@ def test_saving_and_loading_keeps_everything(loaded, tmp_path: Path) -> None:
     path = tmp_path / "copy.safetensors"
     digest = save_weights(path, loaded.network, ReadOut(size=224), loaded.record)
     again = load_weights(path)
-    assert again.digest == digest
+    assert again.digest == stated_digest(path) == digest
     assert again.read_out == ReadOut(size=224)
     assert again.record == loaded.record
     expected = network_tensors(loaded.network)
@@ -98,7 +99,7 @@ def test_shipped_weights_are_checked_against_the_sums(tmp_path: Path, monkeypatc
     """A shipped file that was replaced is refused even if it is whole in itself."""
     shutil.copy(KOALA, tmp_path / "koala.safetensors")
     (tmp_path / "SHA256SUMS").write_text(f"{'0' * 64}  koala.safetensors\n")
-    monkeypatch.setattr("koalacli.model.weights.weights_folder", lambda: tmp_path)
+    monkeypatch.setattr("koalacli.weights_files.weights_folder", lambda: tmp_path)
     with pytest.raises(WeightsError, match="SHA256SUMS"):
         load_weights("koala")
 
