@@ -26,7 +26,8 @@ import cv2
 from koalacli.config import VideoConfig
 from koalacli.io.video_encode import SegmentWriter
 from koalacli.io.video_source import FilmSource
-from koalacli.pipelines.video_film import FilmJob, color_film, plan_film
+from koalacli.pipelines.video_film import color_film
+from koalacli.pipelines.video_plan import FilmJob, plan_film
 
 SIZE = (1920, 1080)
 RATE = 25

@@ -198,7 +198,9 @@ class VideoConfig:
     preview_layout: str = setting(
         "side", "Preview: whole pictures side by side, or one picture split in the middle.", choices=("side", "split")
     )
-    fps: str = setting("25", "Frames per second where an image sequence (frames/%06d.png) becomes a GIF or WebP.")
+    fps: str = setting(
+        "", "Frames per second of an image sequence (frames/%06d.png), such as 24 or 24000/1001; by default 25."
+    )
     on_exist: str = setting("skip", "What to do where the output exists.", choices=("skip", "overwrite", "error"))
 
 

@@ -14,7 +14,9 @@ from rich.progress import TaskID
 from koalacli.cli.display import PLAIN_INTERVAL, Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
 from koalacli.cli.options import command
 from koalacli.config import VideoConfig
-from koalacli.records import Progress, Record, Started
+from koalacli.records import Outcome, Progress, Record, Started
+
+ENDS = (Outcome.DONE, Outcome.SKIPPED, Outcome.FAILED)
 
 
 def register(app: typer.Typer) -> None:
@@ -48,6 +50,7 @@ class FilmDisplay(Display):
 
     def __init__(self, **flags: Any):
         super().__init__(**flags, unit="films")
+        self.frames: dict[str, Progress] = {}  # the last report on each film
 
     def show_films(self, records: Iterable[Started | Progress | Record]) -> int:
         """As `show`, with Progress among the records."""
@@ -57,6 +60,7 @@ class FilmDisplay(Display):
         if not isinstance(record, Progress):
             super()._take(record, progress, task)
             return
+        self.frames[record.source] = record
         if self.as_json:
             sys.stdout.write(json.dumps(record.as_event(), ensure_ascii=False) + "\n")
             sys.stdout.flush()
@@ -65,6 +69,21 @@ class FilmDisplay(Display):
         elif not self.quiet and time.perf_counter() - self.last_line > PLAIN_INTERVAL:
             self.last_line = time.perf_counter()
             self._line(f"{record.source}: {frames_line(record)}")
+
+    def _say(self, record: Record) -> None:
+        """Films are few and long: each gets a line, with the place of its output or the reason why there is none."""
+        if record.outcome == Outcome.FAILED or self.as_json or self.quiet:
+            super()._say(record)
+        elif record.outcome == Outcome.DONE:
+            remarks = f" ({record.reason})" if record.reason else ""
+            self._line(f"{record.source} -> {record.target}{remarks}")
+        else:
+            self._line(f"{record.outcome}: {record.source} ({record.reason}: {record.target})")
+
+    def _summary_line(self, seconds: float) -> str:
+        fresh = sum(progress.fresh for progress in self.frames.values())
+        counts = ", ".join(f"{self.outcomes[outcome]} {outcome}" for outcome in ENDS if self.outcomes[outcome])
+        return f"{counts}; {fresh} frames in {seconds:.1f} s, {fresh / max(seconds, 1e-9):.1f}/s on {self.device}"
 
 
 def frames_line(progress: Progress) -> str:

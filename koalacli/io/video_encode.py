@@ -11,6 +11,7 @@ from typing import Any
 import av
 
 from koalacli.errors import UsageError
+from koalacli.io.video_fields import PROGRESSIVE, FieldMark
 from koalacli.io.video_planes import ColorTags, PixelFormat, choose_format
 from koalacli.io.video_source import FilmInfo
 
@@ -27,6 +28,7 @@ CONTAINERS: dict[str, tuple[str, str]] = {
     ".nut": ("nut", "ffv1"),
 }
 OTHERWISE = ".mkv"  # for sources in containers that koala does not write
+LARGEST_CRF = {"libx264": 51, "libx265": 51}  # 63 in all others
 # How each codec calls quality and speed; {} takes the value of --crf or --preset.
 QUALITY_OPTIONS: dict[str, dict[str, str]] = {
     "libx264": {"crf": "{crf}", "preset": "{preset}"},
@@ -37,7 +39,6 @@ QUALITY_OPTIONS: dict[str, dict[str, str]] = {
     "ffv1": {"level": "3", "slicecrc": "1"},
 }
 USUAL_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "8"}
-PROGRESSIVE, TOP_FIRST = 1, (2, 5)  # FFmpeg's numbers of field orders
 RATE_KEYS = {"qp", "b", "crf", "lossless", "global_quality", "q"}  # any of these replaces --crf
 INTERLACED_FLAGS = "+ildct+ilme"
 LIBRARY = f"PyAV {av.__version__}"  # encoders of two versions make segments that need not join
@@ -85,6 +86,9 @@ def plan_encoder(
         raise UsageError(f"--codec {codec}: there is no such encoder (usual: {', '.join(QUALITY_OPTIONS)})") from error
     if encoder.type != "video":
         raise UsageError(f"--codec {codec}: this is no video encoder")
+    codec = encoder.name  # h264 finds libx264
+    if not 0 <= crf <= LARGEST_CRF.get(codec, 63):
+        raise UsageError(f"--crf {crf}: {codec} takes 0 (best) to {LARGEST_CRF.get(codec, 63)}")
     options = {
         key: value.format(crf=crf, preset=preset or USUAL_PRESET.get(codec, ""))
         for key, value in QUALITY_OPTIONS.get(codec, {}).items()
@@ -116,6 +120,7 @@ def plan_encoder(
 
 def add_encoder(output: Any, plan: EncoderPlan) -> Any:
     """Add the video stream of a plan to an output container."""
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would print its settings
     stream = output.add_stream(
         plan.codec, rate=plan.rate, options=dict(plan.options), width=plan.width, height=plan.height
     )
@@ -132,14 +137,18 @@ def add_encoder(output: Any, plan: EncoderPlan) -> Any:
 
 
 def _try_encoder(plan: EncoderPlan, extra: dict[str, str]) -> None:
-    """Open the encoder once, so that a wrong option is found before the first frame."""
+    """Open the encoder and begin a file, so that what is wrong is found before the first frame."""
     try:
         scratch = av.open(io.BytesIO(), "w", format=plan.container)
         context = add_encoder(scratch, plan).codec_context
         context.open()
+        scratch.start_encoding()
     except av.error.FFmpegError as error:
         settings = " ".join(f"{key}={value}" for key, value in plan.options)
-        raise UsageError(f"{plan.codec} refuses its settings ({settings}): {error.strerror or error}") from error
+        raise UsageError(
+            f"{plan.codec} in {plan.container} refuses its settings ({settings}, {plan.rate} frames/s): "
+            f"{error.strerror or error}"
+        ) from error
     except ValueError as error:
         raise UsageError(
             f"a {plan.container} file cannot hold {plan.codec}; choose another --codec or OUTPUT"
@@ -158,25 +167,6 @@ class PacketEntry:
     duration: int
 
 
-class FieldMark:
-    """Marks new frames as interlaced; encoders look at every frame for the order of its fields."""
-
-    def __init__(self, plan: EncoderPlan):
-        order = "tff" if plan.field_order in TOP_FIRST else "bff"
-        self._graph = av.filter.Graph()
-        form = av.VideoFormat(plan.pixel_format.name, plan.width, plan.height)
-        source = self._graph.add_buffer(width=plan.width, height=plan.height, format=form, time_base=plan.time_base)
-        mark, sink = self._graph.add("setfield", order), self._graph.add("buffersink")
-        source.link_to(mark)
-        mark.link_to(sink)
-        self._graph.configure()
-
-    def __call__(self, frame: Any) -> Any:
-        """The same frame, marked."""
-        self._graph.push(frame)
-        return self._graph.pull()
-
-
 class SegmentWriter:
     """Encodes consecutive frames into one file of bare packets, playable after those before it.
 
@@ -189,7 +179,8 @@ class SegmentWriter:
         self.frames = 0
         self._scratch = av.open(io.BytesIO(), "w", format=plan.container)  # gives the encoder the container's flags
         self._stream = add_encoder(self._scratch, plan)
-        self._mark = FieldMark(plan) if plan.field_order > PROGRESSIVE else None
+        shape = (plan.pixel_format.name, plan.width, plan.height, plan.time_base, plan.field_order)
+        self._mark = FieldMark(*shape) if plan.field_order > PROGRESSIVE else None
         self._file = path.open("wb")
 
     def write(self, frame: av.VideoFrame) -> None:

@@ -1,4 +1,4 @@
-"""Frames of a clip as pictures, for judging; `koala video` itself never takes this way."""
+"""Frames of films as pictures: for judging, and for writing them one by one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,12 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
-from koalacli.errors import InputError
+from koalacli.errors import InputError, UnsupportedError
+from koalacli.io.video_planes import ColorTags, complete_tags, is_full_range, swscale_matrix
 
-HD_LINES = 720  # untagged video of at least so many lines is BT.709, below it is BT.601
-BT709, BT2020 = 1, 9  # numbers of matrices in ISO/IEC 23091-2
+FULL = 2  # number of the range in ISO/IEC 23091-2
 
 
 def read_frames(path: Path, limit: int | None = None) -> Iterator[NDArray[np.uint8]]:
@@ -32,14 +31,21 @@ def read_frames(path: Path, limit: int | None = None) -> Iterator[NDArray[np.uin
             for number, frame in enumerate(container.decode(container.streams.video[0])):
                 if number == limit:
                     return
-                yield _to_rgb(frame)
+                tags = complete_tags(frame, frame.height, is_full_range(frame.format.name, frame.color_range))
+                yield np.asarray(frame_pixels(frame, tags, deep=False), np.uint8)
     except (av.FFmpegError, OSError) as error:
         raise InputError(f"{path}: cannot be read as a film ({error})") from error
+    except UnsupportedError as error:
+        raise UnsupportedError(f"{path}: {error}") from error
 
 
-def _to_rgb(frame: Any) -> NDArray[np.uint8]:
+def frame_pixels(frame: Any, tags: ColorTags, *, deep: bool) -> NDArray[Any]:
+    """A frame as rgb, (H, W, 3): uint8, or uint16 over the full range if `deep`."""
     # Conversion is spelled out: left to itself, it takes every matrix for BT.601.
-    matrix = frame.colorspace if frame.colorspace not in (0, 2) else BT709 if frame.height >= HD_LINES else None
-    source = Colorspace.ITU709 if matrix in (BT709, BT2020) else Colorspace.ITU601
-    shown = frame.reformat(format="rgb24", src_colorspace=source, dst_color_range=ColorRange.JPEG)
-    return np.asarray(shown.to_ndarray(), np.uint8)
+    shown = frame.reformat(
+        format="rgb48le" if deep else "rgb24",
+        src_colorspace=swscale_matrix(tags.matrix),
+        src_color_range=tags.range,
+        dst_color_range=FULL,
+    )
+    return np.asarray(shown.to_ndarray())

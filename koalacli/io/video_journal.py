@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.errors import OutputError, StorageFullError
+from koalacli.io.locks import FolderLock
 from koalacli.io.video_encode import PacketEntry
 from koalacli.io.video_mux import Segment
 
@@ -48,28 +50,54 @@ class Joint:
 class Journal:
     """The work folder of one film; `segments` and `joint` are what an earlier run left.
 
+    A context manager: it belongs to one run at a time. A folder without a finished segment
+    vanishes with its run.
+
     Attributes:
-        folder: beside the output, hidden.
+        target: the film that is made; the folder is hidden beside it.
         fingerprint: of everything that the frames depend on; another one starts afresh.
     """
 
-    folder: Path
+    target: Path
     fingerprint: str
     segments: list[Segment] = field(default_factory=list)
     joint: Joint | None = None
     damage: list[str] = field(default_factory=list)
 
-    def open(self) -> None:
+    @property
+    def folder(self) -> Path:
+        """Where segments and journal are."""
+        return self.target.with_name(f".{self.target.name}.koala")
+
+    def __enter__(self) -> Self:
         """Read what is there, or begin anew.
 
         Raises:
-            OutputError, StorageFullError: the folder cannot be made.
+            OutputError: another run is at work here, or the folder cannot be made.
+            StorageFullError: there is no room.
         """
-        if not self._read():
-            with writing_errors(self.folder):
-                shutil.rmtree(self.folder, ignore_errors=True)
-                self.folder.mkdir(parents=True)
-                self._append({"format": FORMAT, "fingerprint": self.fingerprint}, "wb")
+        self._lock = FolderLock(self.folder)
+        with writing_errors(self.folder):
+            if not self._lock.take():
+                raise OutputError(
+                    f"{self.target}: another run of koala is making it (process {self._lock.holder()}); "
+                    "let it finish or end it, or choose another --output"
+                )
+            try:
+                if not self._read():
+                    self._lock.clear()
+                    self._append({"format": FORMAT, "fingerprint": self.fingerprint}, "wb")
+            except BaseException:
+                self._lock.release()
+                raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.segments:
+            self.remove()
+        self._lock.release()
 
     @property
     def done(self) -> bool:
@@ -99,8 +127,8 @@ class Journal:
         self.joint, self.damage = joint, damage
 
     def remove(self) -> None:
-        """Delete the folder: the film is finished."""
-        shutil.rmtree(self.folder)
+        """Delete the folder: the film is finished, or has not begun."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _append(self, line: dict[str, Any], mode: str) -> None:
         with (self.folder / "journal.jsonl").open(mode) as file:

@@ -3,8 +3,10 @@
 import io
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,17 @@ import av
 
 from koalacli.errors import InputError, UsageError
 from koalacli.io.video_encode import EncoderPlan, PacketEntry, add_encoder
-from koalacli.io.video_source import open_container
+from koalacli.io.video_open import open_container
 
 TEXT_SUBTITLES = ("srt", "subrip", "ass", "ssa", "mov_text", "webvtt", "text")
 # Text subtitles that a container takes, for conversion.
 SUBTITLE_CODEC = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
+TRANSPORT_CODECS = (
+    *("h264", "hevc", "vvc", "av1", "mpeg1video", "mpeg2video", "mpeg4", "cavs", "dirac", "vc1"),
+    *("aac", "aac_latm", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus"),
+    *("dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle", "hdmv_text_subtitle"),
+)
+PACKETS_AHEAD, PACKETS_TRIED = 500, 20
 MOV_TEXT_GAP = b"\0\0"
 COPY, CONVERT, DROP = "copy", "convert", "drop"
 
@@ -25,11 +33,10 @@ COPY, CONVERT, DROP = "copy", "convert", "drop"
 class StreamPlan:
     """What happens to every stream of the source.
 
-        Attributes:
-            colored: index of the stream that is replaced.
-            ways: MOV_TEXT_GAP = b"\0\0"
-    COPY, CONVERT or DROP by index, for all others.
-            remarks: one line per stream that is not copied.
+    Attributes:
+        colored: index of the stream that is replaced.
+        ways: COPY, CONVERT or DROP by index, for all others.
+        remarks: one line per stream that is not copied.
     """
 
     colored: int
@@ -37,28 +44,30 @@ class StreamPlan:
     remarks: tuple[str, ...]
 
 
-def plan_streams(source: Any, colored: int, container: str, *, audio: bool, subtitles: str) -> StreamPlan:
-    """Find out before the first frame which streams the output's container can hold.
+def plan_streams(source: Any, colored: int, encoder: EncoderPlan, *, audio: bool, subtitles: str) -> StreamPlan:
+    """Find out before the first frame which streams the output's container can hold; reads the beginning.
 
     Args:
         source: open input container.
         colored: index of the stream to colorize.
-        container: FFmpeg's name of the output format.
+        encoder: of the colored stream.
         audio: whether sound is wanted.
         subtitles: auto converts or drops what does not fit and says so; copy refuses instead; drop leaves all out.
 
     Raises:
-        UsageError: subtitles is copy and a subtitle stream does not fit.
+        UsageError: subtitles is copy and a subtitle stream does not fit; or the container cannot hold all together.
     """
+    container = encoder.container
     ways: dict[int, str] = {}
     remarks = []
+    heads = _first_packets(source)
     for stream in source.streams:
         if stream.index == colored:
             continue
         name = f"{stream.type} stream {stream.index} ({_codec_name(stream)})"
         if (stream.type == "audio" and not audio) or (stream.type == "subtitle" and subtitles == "drop"):
             ways[stream.index] = DROP
-        elif _fits(stream, container):
+        elif _fits(stream, container, heads[stream.index]):
             ways[stream.index] = COPY
         elif stream.type == "subtitle" and subtitles == "copy":
             raise UsageError(f"{name} does not fit into {container}; use --subtitles auto, or another OUTPUT (.mkv)")
@@ -67,20 +76,43 @@ def plan_streams(source: Any, colored: int, container: str, *, audio: bool, subt
             remarks.append(f"{name} is converted to {SUBTITLE_CODEC[container]}")
         else:
             ways[stream.index] = DROP
-            remarks.append(f"{name} does not fit into {container} and is dropped")
-    return StreamPlan(colored, ways, tuple(remarks))
+            way_out = "" if container == "matroska" else " (.mkv keeps it)"
+            remarks.append(f"{name} does not fit into {container} and is dropped{way_out}")
+    plan = StreamPlan(colored, ways, tuple(remarks))
+    try:
+        trial = av.open(io.BytesIO(), "w", format=container)
+        _add_streams(source, trial, encoder, plan)
+        trial.start_encoding()
+    except (ValueError, av.error.FFmpegError) as error:
+        raise UsageError(f"{container} cannot hold all these streams together; choose another OUTPUT (.mkv)") from error
+    return plan
+
+
+def _first_packets(source: Any) -> dict[int, list[Any]]:
+    """A few packets of every stream that has some near its beginning."""
+    heads: dict[int, list[Any]] = {stream.index: [] for stream in source.streams}
+    with suppress(av.error.FFmpegError):  # damage is met again, and told, where packets are copied
+        for packet in islice(source.demux(), PACKETS_AHEAD):
+            if packet.size and len(heads[packet.stream.index]) < PACKETS_TRIED:
+                heads[packet.stream.index].append(packet)
+    return heads
 
 
 def _codec_name(stream: Any) -> str:
-    return stream.codec_context.name if stream.codec_context is not None else "no codec"
+    return stream.codec_context.codec.canonical_name if stream.codec_context is not None else "no codec"
 
 
-def _fits(stream: Any, container: str) -> bool:
-    """Try it: the header of a file with this stream alone."""
+def _fits(stream: Any, container: str, packets: list[Any]) -> bool:
+    """Try it: a file with the beginning of this stream alone."""
+    if container == "mpegts" and stream.type != "data" and _codec_name(stream) not in TRANSPORT_CODECS:
+        return False  # it would be taken as private data that no player understands
     try:
         trial = av.open(io.BytesIO(), "w", format=container)
-        _copy_stream(trial, stream)
+        copy = _copy_stream(trial, stream)
         trial.start_encoding()
+        for packet in packets:
+            packet.stream = copy
+            trial.mux(packet)
     except (ValueError, av.error.FFmpegError):
         return False
     return True

@@ -1,9 +1,8 @@
 """Moving pictures that are no films: animated GIF and WebP, and numbered image sequences."""
 
 import os
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ import imageio.v3 as imageio
 import numpy as np
 from PIL import Image
 
-from koalacli.errors import InputError, NothingMatchedError, OutputError
-from koalacli.io.codecs import CODECS, codec_of, write_file
+from koalacli.errors import InputError, OutputError, UsageError
+from koalacli.io.codecs import codec_of, encode, write_file
 from koalacli.io.images import Picture, Pixels, decoder_errors, read_picture
 
 ANIMATIONS = (".gif", ".webp")
-NUMBER = re.compile(r"%0?(\d*)d")
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,11 @@ class Animation:
     durations: tuple[int, ...]
     loop: int
 
-    def frames(self) -> Iterator[Pixels]:
+    def pictures(self) -> Iterator[Picture]:
         """rgb8 frames, each whole as it is shown."""
         with decoder_errors(str(self.path)):
             for frame in imageio.imiter(self.path, plugin="pillow", mode="RGB"):
-                yield np.asarray(frame, np.uint8)
+                yield Picture(np.asarray(frame, np.uint8))
 
 
 def open_animation(path: Path) -> Animation:
@@ -73,24 +71,7 @@ def write_animation(path: Path, frames: Iterable[Pixels], durations: Iterable[in
     return len(stack)
 
 
-def find_sequence(pattern: str) -> list[tuple[int, Path]]:
-    """Files of a numbered sequence such as frames/%06d.png, by number.
-
-    Raises:
-        NothingMatchedError: there is none.
-    """
-    folder, name = Path(pattern).parent, Path(pattern).name
-    before, _, after = NUMBER.split(name, maxsplit=1)
-    shape = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
-    entries = folder.iterdir() if folder.is_dir() else []
-    matches = [(shape.fullmatch(path.name), path) for path in entries]
-    found = sorted((int(match[1]), path) for match, path in matches if match)
-    if not found:
-        raise NothingMatchedError(f"{pattern}: no such pictures")
-    return found
-
-
-def read_sequence(files: list[tuple[int, Path]]) -> Iterator[Pixels]:
+def read_sequence(files: list[tuple[int, Path]]) -> Iterator[Picture]:
     """The pictures, all of one size.
 
     Raises:
@@ -98,26 +79,38 @@ def read_sequence(files: list[tuple[int, Path]]) -> Iterator[Pixels]:
     """
     size: tuple[int, ...] | None = None
     for _, path in files:
-        pixels = read_picture(path).pixels
-        size = size or pixels.shape[:2]
-        if pixels.shape[:2] != size:
-            raise InputError(f"{path}: is {pixels.shape[1]}x{pixels.shape[0]}, the sequence is {size[1]}x{size[0]}")
-        yield pixels
+        picture = replace(read_picture(path), more=())
+        shape = picture.pixels.shape[:2]
+        size = size or shape
+        if shape != size:
+            raise InputError(f"{path}: is {shape[1]}x{shape[0]}, the sequence is {size[1]}x{size[0]}")
+        yield picture
 
 
-def write_sequence(pattern: str, numbers: Iterable[int], frames: Iterable[Pixels], quality: int) -> int:
-    """Write pictures under the numbers they had; returns how many."""
+def write_numbered(path: Path, picture: Picture, quality: int) -> list[str]:
+    """Write one picture of a sequence; what its format cannot hold.
+
+    Raises:
+        StorageFullError, OutputError: it cannot be written.
+    """
+    data, remarks = encode(picture, sequence_format(str(path)), quality, "444", str(path))
+    write_file(path, data)
+    return remarks
+
+
+def sequence_format(pattern: str) -> str:
+    """Key of CODECS for a sequence.
+
+    Raises:
+        UsageError: no picture format has this suffix.
+    """
     codec = codec_of(Path(pattern))
     if codec is None:
-        raise OutputError(f"{pattern}: no picture format is known by this suffix")
-    count = 0
-    for number, pixels in zip(numbers, frames, strict=False):
-        write_file(Path(pattern % number), CODECS[codec].encode(Picture(pixels, format=codec), quality, "444"))
-        count += 1
-    return count
+        raise UsageError(f"{pattern}: no picture format is known by this suffix (.png keeps most)")
+    return codec
 
 
-def frame_durations(fps: str, count: int) -> list[int]:
+def frame_durations(rate: Fraction, count: int) -> list[int]:
     """Milliseconds of each frame at a rate, rounded so that their sum does not drift."""
-    period = 1000 / Fraction(fps)
+    period = 1000 / rate
     return [round(period * (number + 1)) - round(period * number) for number in range(count)]

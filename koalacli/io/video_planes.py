@@ -46,11 +46,17 @@ class PixelFormat:
 
 
 SUBSAMPLINGS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "440": (1, 2), "411": (4, 1), "410": (4, 4)}
+
+
+def format_name(sampling: str, depth: int) -> str:
+    """FFmpeg's name of a pixel format."""
+    return f"yuv{sampling}p" if depth == 8 else f"yuv{sampling}p{depth}le"
+
+
 PIXEL_FORMATS = {
-    name: PixelFormat(name, depth, *factors)
+    format_name(sampling, depth): PixelFormat(format_name(sampling, depth), depth, *factors)
     for depth in (8, 10, 12)
     for sampling, factors in SUBSAMPLINGS.items()
-    for name in [f"yuv{sampling}p{'' if depth == 8 else f'{depth}le'}"]
     if depth == 8 or sampling in ("420", "422", "444")
 }
 
@@ -89,6 +95,11 @@ def complete_tags(context: Any, height: int, full_by_name: bool) -> ColorTags:
     return ColorTags(matrix, primaries, transfer, 2 if full_by_name or context.color_range == 2 else 1)
 
 
+def is_full_range(name: str, tagged: int) -> bool:
+    """Whether a pixel format's name says so; gray is full unless it is tagged otherwise."""
+    return name.startswith("yuvj") or (name.startswith("gray") and tagged != 1)
+
+
 def working_format(name: str) -> PixelFormat:
     """The planar format in which a film of the named pixel format is colorized, with all its luma bits.
 
@@ -102,14 +113,14 @@ def working_format(name: str) -> PixelFormat:
     depth = max(component.bits for component in described.components)
     if depth > DEEPEST:
         raise UnsupportedError(f"{depth} bits per sample ({name}) are not supported; at most {DEEPEST}")
-    deep = "" if depth <= 8 else f"{10 if depth <= 10 else 12}le"
+    depth = min(known for known in (8, 10, 12) if known >= depth)
     if name.startswith("gray") or name in ("monob", "monow", "ya8"):
-        return PIXEL_FORMATS[f"yuv420p{deep}"]
+        return PIXEL_FORMATS[format_name("420", depth)]
     if described.is_rgb or name == "pal8":
-        return PIXEL_FORMATS[f"yuv444p{deep}"]
+        return PIXEL_FORMATS[format_name("444", depth)]
     factors = (_factor(described.chroma_width(64)), _factor(described.chroma_height(64)))
     sampling = next(key for key, known in SUBSAMPLINGS.items() if known == factors)
-    return PIXEL_FORMATS[f"yuv{sampling}p{deep}"]
+    return PIXEL_FORMATS[format_name(sampling, depth)]
 
 
 def _factor(size_of_64: int) -> int:
@@ -122,7 +133,7 @@ def has_alpha(name: str) -> bool:
 
 
 def choose_format(wanted: PixelFormat, offered: set[str], width: int, height: int, codec: str) -> PixelFormat:
-    """The format to encode: the wanted one, or one with the same luma and finer or coarser chroma.
+    """The format to encode: the wanted one, or one with all its luma and finer, coarser or deeper chroma.
 
     Args:
         wanted: of the source, or the user's.
@@ -131,11 +142,12 @@ def choose_format(wanted: PixelFormat, offered: set[str], width: int, height: in
         codec: encoder's name; of the common ones, only VP9 and FFV1 take odd sizes in any format.
 
     Raises:
-        UnsupportedError: the encoder has no format of this depth.
+        UnsupportedError: the encoder has no format of this depth or a larger one.
     """
     even_only = codec.startswith(("libx26", "libsvtav1", "mpeg"))
-    for sampling in (None, "422", "444", "420"):
-        name = wanted.name if sampling is None else f"yuv{sampling}p{'' if wanted.depth == 8 else f'{wanted.depth}le'}"
+    depths = [depth for depth in (8, 10, 12) if depth >= wanted.depth]
+    names = [format_name(sampling, depth) for depth in depths for sampling in ("422", "444", "420")]
+    for name in (wanted.name, *names):
         candidate = PIXEL_FORMATS.get(name)
         if candidate is None or name not in offered:
             continue
@@ -184,7 +196,7 @@ def to_working(frame: Any, pixel_format: PixelFormat, tags: ColorTags) -> Any:
     gray_alike = name in ("gray", "gray10le", "gray12le") and frame.format.components[0].bits == pixel_format.depth
     if name == pixel_format.name or gray_alike:
         return frame
-    options: dict[str, Any] = {"dst_colorspace": _swscale_matrix(tags.matrix), "dst_color_range": tags.range}
+    options: dict[str, Any] = {"dst_colorspace": swscale_matrix(tags.matrix), "dst_color_range": tags.range}
     if not frame.format.is_rgb:
         options |= {"src_colorspace": options["dst_colorspace"], "src_color_range": tags.range}
     converted = frame.reformat(format=pixel_format.name, interpolation="AREA", **options)
@@ -192,8 +204,8 @@ def to_working(frame: Any, pixel_format: PixelFormat, tags: ColorTags) -> Any:
     return converted
 
 
-def _swscale_matrix(number: int) -> int:
-    """swscale knows BT.470 and SMPTE 170M under one number."""
+def swscale_matrix(number: int) -> int:
+    """swscale's number of a matrix; it knows BT.470 and SMPTE 170M under one number."""
     return 5 if number in (5, 6) else number
 
 
@@ -201,9 +213,9 @@ def change_depth(luma: Plane, source: PixelFormat, target: PixelFormat) -> Plane
     """Luma at another depth: by shifting, with rounding where bits are lost."""
     shift = target.depth - source.depth
     if shift >= 0:
-        return np.left_shift(luma, shift, dtype=target.dtype) if shift else luma
-    rounded = (luma.astype(np.uint32) + (1 << (-shift - 1))) >> -shift
-    return np.minimum(rounded, (1 << target.depth) - 1).astype(target.dtype)
+        return np.asarray(np.left_shift(luma, shift, dtype=target.dtype)) if shift else luma
+    rounded: Plane = (luma.astype(np.uint32) + (1 << (-shift - 1))) >> -shift
+    return np.asarray(np.minimum(rounded, (1 << target.depth) - 1), target.dtype)
 
 
 def shrink_luma(luma: Plane, size: tuple[int, int]) -> Plane:
@@ -211,7 +223,8 @@ def shrink_luma(luma: Plane, size: tuple[int, int]) -> Plane:
     if (luma.shape[1], luma.shape[0]) == size:
         return luma
     smaller = luma.shape[0] * luma.shape[1] > size[0] * size[1]
-    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    way = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(luma, size, interpolation=way))
 
 
 def compose_frame(

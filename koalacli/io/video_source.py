@@ -1,11 +1,9 @@
 """Read films: what is in the file, and its frames with exact times."""
 
-import os
 import re
 import struct
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -16,20 +14,21 @@ import av
 from av.sidedata.sidedata import Type as SideDataType
 
 from koalacli.errors import InputError, UnsupportedError
-from koalacli.io.video_planes import ColorTags, PixelFormat, complete_tags, has_alpha, to_working, working_format
-
-FILM_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob"),
-    *(".wmv", ".asf", ".flv", ".ogv", ".3gp", ".mxf", ".nut"),
+from koalacli.io.video_fields import TOP_FIELD_FIRST, Deinterlacer
+from koalacli.io.video_open import USUAL_RATE, breaks_off, clock, film_streams, open_container
+from koalacli.io.video_planes import (
+    ColorTags,
+    PixelFormat,
+    complete_tags,
+    has_alpha,
+    is_full_range,
+    to_working,
+    working_format,
 )
-FALLBACK_RATE = Fraction(25)
+
 TAIL_TOLERANCE = Fraction(1)  # seconds by which a container may overstate its length
-
-TOP_FIELD_FIRST = 2  # by FFmpeg's count, and the usual order where none is stated
+MOST_DAMAGE = 10_000  # a file that fails so often is not read further
 DISPLAY_MATRIX = SideDataType.DISPLAYMATRIX
-
-# PyAV ignores FFmpeg's log unless a level is set, and so it must stay: with one, FFmpeg's threads ask
-# for Python's lock to log an error, while closing a decoder holds it and waits for them.
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,9 @@ class FilmSource:
     """An open film: `info`, then `frames`; a context manager.
 
     Attributes:
+        path: a file, or the pattern of a numbered sequence (frames/%06d.png).
+        track: which video stream, counted from 1; 0 takes the one that players would show.
+        rate: of a sequence, frames per second; films have their own.
         damage: what could not be decoded, with its time; complete after the last frame.
         rotation: degrees counterclockwise by which players turn the picture; known after `probe`.
         matrix: the display matrix that says so, as FFmpeg stores it.
@@ -79,9 +81,10 @@ class FilmSource:
     rotation: int = 0
     matrix: tuple[int, ...] | None = None
     field_order: int = 1
+    rate: Fraction = USUAL_RATE
 
     def __post_init__(self) -> None:
-        self.container = open_container(self.path)
+        self.container = open_container(self.path, self.rate)
         try:
             self.stream = self._choose()
             self.info = self._describe()
@@ -102,8 +105,8 @@ class FilmSource:
         pictures = film_streams(self.container)
         if not pictures:
             raise InputError(f"{self.path}: has no video stream")
-        if self.track > len(pictures):
-            raise InputError(f"{self.path}: has {len(pictures)} video streams, there is no number {self.track}")
+        if not 0 <= self.track <= len(pictures):
+            raise InputError(f"{self.path}: there is no video stream number {self.track}, the last is {len(pictures)}")
         if self.track:
             return pictures[self.track - 1]
         best = self.container.streams.best("video")
@@ -116,8 +119,7 @@ class FilmSource:
         name = context.format.name
         try:
             pixel_format = working_format(name)
-            full_by_name = name.startswith("yuvj") or (name.startswith("gray") and context.color_range != 1)
-            tags = complete_tags(context, context.height, full_by_name)
+            tags = complete_tags(context, context.height, is_full_range(name, context.color_range))
         except UnsupportedError as error:
             raise UnsupportedError(f"{self.path}: {error}") from error
         remarks = []
@@ -127,7 +129,7 @@ class FilmSource:
             number = film_streams(self.container).index(self.stream) + 1
             remarks.append(f"video stream {number} of {count} is colorized, the others are copied (--track chooses)")
         duration = self._duration()
-        rate = self.stream.average_rate or self.stream.guessed_rate or FALLBACK_RATE
+        rate = self.stream.average_rate or self.stream.guessed_rate or USUAL_RATE
         return FilmInfo(
             width=context.width,
             height=context.height,
@@ -169,9 +171,7 @@ class FilmSource:
         self.rotation = round(first.rotation) % 360
         if first.interlaced_frame:
             self.field_order = max(self.stream.codec_context.field_order, TOP_FIELD_FIRST)
-        side_data: Any = first.side_data
-        if matrix := side_data.get(DISPLAY_MATRIX):
-            self.matrix = struct.unpack("=9i", bytes(matrix)[:36])
+        self.matrix = _display_matrix(first)
         self.reopen()
 
     def reopen(self) -> None:
@@ -179,7 +179,7 @@ class FilmSource:
         index = self.stream.index
         self.damage.clear()
         self.container.close()
-        self.container = open_container(self.path)
+        self.container = open_container(self.path, self.rate)
         self.stream = self.container.streams[index]
 
     @property
@@ -202,7 +202,7 @@ class FilmSource:
             self.container.seek(from_pts, stream=self.stream, backward=True)
         self.stream.thread_type = "AUTO"
         last: int | None = None
-        clean = _Deinterlacer(self.stream) if self.deinterlace else None
+        clean = Deinterlacer(self.stream) if self.deinterlace else None
         for frame in self._decoded():
             for shown in clean.filter(frame) if clean else [frame]:
                 shown.pts = self._rising(shown, last)
@@ -260,72 +260,21 @@ class FilmSource:
                 yield frame
 
     def _check_end(self, last: int | None) -> None:
-        """Note a film that ends before the length that its header states."""
-        stated = self._own_duration()
-        if last is None or stated is None:
+        """Note a film that ends before the length that its header states, or in the middle of a box."""
+        if last is None:
             return
-        missing = self.start() + stated - last * self.stream.time_base - 2 / self.info.rate
+        stated, end = self._own_duration(), last * self.stream.time_base
+        missing = self.start() + stated - end - 2 / self.info.rate if stated else Fraction(0)
         if missing > TAIL_TOLERANCE:
-            end = clock(Fraction(last * self.stream.time_base))
-            self.damage.append(f"the film ends at {end}, {float(missing):.1f} s short of its stated length")
+            self.damage.append(f"the film ends at {clock(end)}, {float(missing):.1f} s short of its stated length")
+        elif "mp4" in self.container.format.name and breaks_off(self.path):
+            self.damage.append(f"the file breaks off at {clock(end)}")
 
 
-MOST_DAMAGE = 10_000  # a file that fails so often is not read further
-
-
-class _Deinterlacer:
-    """bwdif, one picture per frame, only where a frame says that it is interlaced."""
-
-    def __init__(self, stream: Any):
-        self.stream = stream
-        self.graph: Any = None
-
-    def filter(self, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
-        if self.graph is None:
-            if frame is None:
-                return
-            self.graph = av.filter.Graph()
-            source = self.graph.add_buffer(template=self.stream, time_base=self.stream.time_base)
-            bwdif = self.graph.add("bwdif", "mode=send_frame:deint=interlaced")
-            sink = self.graph.add("buffersink")
-            source.link_to(bwdif)
-            bwdif.link_to(sink)
-            self.graph.configure()
-        self.graph.push(frame)
-        while True:
-            try:
-                yield self.graph.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
-
-
-def open_container(path: Path) -> Any:
-    """Open a file for reading, or raise an InputError that says why not."""
-    with reading_errors(path):
-        if not path.is_file():
-            raise InputError(f"{path}: no such file")
-        if not os.path.getsize(path):  # noqa: PTH202 - a path is at hand, its stat is not
-            raise InputError(f"{path}: the file is empty")
-        return av.open(str(path), metadata_errors="replace")
-
-
-@contextmanager
-def reading_errors(path: Path) -> Iterator[None]:
-    """Turn FFmpeg's errors into an InputError that names the file."""
+def _display_matrix(frame: Any) -> tuple[int, ...] | None:
+    """How players turn or mirror a frame."""
     try:
-        yield
-    except av.error.FFmpegError as error:
-        raise InputError(f"{path}: cannot be read as a film ({error.strerror or error})") from error
-
-
-def film_streams(container: Any) -> list[Any]:
-    """Video streams that are films, cover art left out."""
-    cover = av.stream.Disposition.attached_pic
-    return [stream for stream in container.streams.video if not stream.disposition & cover]
-
-
-def clock(seconds: Fraction | float) -> str:
-    """Seconds as h:mm:ss.sss."""
-    total = round(float(seconds) * 1000)
-    sign, total = ("-", -total) if total < 0 else ("", total)
-    return f"{sign}{total // 3_600_000}:{total // 60_000 % 60:02}:{total // 1000 % 60:02}.{total % 1000:03}"
+        found = frame.side_data.get(DISPLAY_MATRIX)
+    except ValueError:  # PyAV stumbles over kinds of side data that are newer than itself
+        return None
+    return struct.unpack("=9i", bytes(found)[:36]) if found else None

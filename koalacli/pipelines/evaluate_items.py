@@ -14,9 +14,9 @@ from koalacli.config import EvalConfig
 from koalacli.data.sources import Sample, find_samples, read_sample
 from koalacli.errors import DataError, InputError, NothingMatchedError, UsageError
 from koalacli.io.images import read_picture
+from koalacli.io.video_open import FILM_SUFFIXES
 from koalacli.metrics.pictures import Rgb8
 
-CLIP_SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v")
 SIDE = 256  # pixels; what the published protocols use
 
 
@@ -30,7 +30,7 @@ class Item:
 
     @property
     def is_clip(self) -> bool:
-        return self.reference.name.lower().endswith(CLIP_SUFFIXES)
+        return self.reference.name.lower().endswith(FILM_SUFFIXES)
 
 
 def find_items(config: EvalConfig) -> tuple[list[Item], dict[str, str]]:
@@ -53,9 +53,9 @@ def find_items(config: EvalConfig) -> tuple[list[Item], dict[str, str]]:
 def find(place: str) -> list[Sample]:
     """Pictures and clips in a place."""
     root = Path(place)
-    if root.is_file() and root.suffix.lower() in CLIP_SUFFIXES:
+    if root.is_file() and root.suffix.lower() in FILM_SUFFIXES:
         return [Sample(root.name, place)]
-    clips = sorted(path for path in root.rglob("*") if path.suffix.lower() in CLIP_SUFFIXES) if root.is_dir() else []
+    clips = sorted(path for path in root.rglob("*") if path.suffix.lower() in FILM_SUFFIXES) if root.is_dir() else []
     found = [Sample(path.relative_to(root).as_posix(), str(path)) for path in clips]
     try:
         return find_samples([place]) + found

@@ -10,9 +10,10 @@ from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.video_encode import CONTAINERS, OTHERWISE
-from koalacli.io.video_source import FILM_SUFFIXES
-from koalacli.pipelines.video_film import FilmJob, color_film
-from koalacli.pipelines.video_pictures import color_pictures, is_picture_source
+from koalacli.io.video_open import FILM_SUFFIXES, find_sequence
+from koalacli.pipelines.video_film import color_film
+from koalacli.pipelines.video_pictures import becomes_pictures, color_pictures, is_sequence
+from koalacli.pipelines.video_plan import FilmJob
 from koalacli.records import Outcome, Progress, Record, Started
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
@@ -32,7 +33,9 @@ def color_video(source: str, config: VideoConfig) -> Iterator[Started | Progress
         KoalaError: the request itself cannot be met; nothing has been written then.
         StorageFullError: in the middle; what is finished is kept for the next run.
     """
-    pictures = is_picture_source(source)
+    pictures = becomes_pictures(source, config)
+    if pictures and Path(source).is_dir():
+        raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
     jobs = [] if pictures else plan_jobs(source, config)
     asked = {"size": config.size, "vividness": config.vividness, "saturation": config.saturation}
     read_out: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
@@ -55,24 +58,36 @@ def plan_jobs(source: str, config: VideoConfig) -> list[FilmJob]:
 
     Raises:
         NothingMatchedError: no film there.
-        UsageError: an output that is its own input, a container that koala does not write.
+        UsageError: outputs that would replace an input or each other, or in a container that koala does not write.
     """
     root = Path(source)
     if root.is_dir():
         films = sorted(path for path in root.rglob("*") if path.is_file() and _is_film(path))
         if not films:
             raise NothingMatchedError(f"{source}: no films found (looked for {', '.join(FILM_SUFFIXES)})")
+        if Path(config.output).suffix.lower() in CONTAINERS and not Path(config.output).is_dir():
+            raise UsageError(f"{config.output}: several films need a folder as --output")
         jobs = [FilmJob(str(film), str(_target_in_tree(film, root, config))) for film in films]
-    elif root.is_file():
+    elif root.is_file() or (is_sequence(source) and find_sequence(source)):
         jobs = [FilmJob(source, str(_target_of_one(root, config)))]
+    elif root.exists():
+        raise UsageError(f"{source}: is no file; films are read more than once, so save it as one first")
     else:
         raise NothingMatchedError(f"{source}: no such file or folder")
+    _check_targets(jobs)
+    return jobs
+
+
+def _check_targets(jobs: list[FilmJob]) -> None:
+    taken: dict[str, str] = {}
     for job in jobs:
         if Path(job.target).suffix.lower() not in CONTAINERS:
-            raise UsageError(f"{job.target}: koala writes {', '.join(CONTAINERS)}")
+            raise UsageError(f"{job.target}: koala writes {', '.join(CONTAINERS)}, or numbered pictures (%06d.png)")
         if Path(job.target).resolve() == Path(job.source).resolve():
             raise UsageError(f"{job.source}: the output would replace its input; choose another --output")
-    return jobs
+        if other := taken.get(job.target):
+            raise UsageError(f"{other} and {job.source} would both become {job.target}; color one of them by itself")
+        taken[job.target] = job.source
 
 
 def _is_film(path: Path) -> bool:

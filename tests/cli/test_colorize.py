@@ -143,17 +143,6 @@ def test_a_rerun_with_nothing_to_do_loads_no_network(tmp_path: Path) -> None:
     assert "0 images colorized, 1 skipped, 1 failed" in done.stderr
 
 
-def test_native_code_cannot_write_between_the_lines() -> None:
-    """What libraries print by themselves is dropped, what Python prints arrives, and afterwards all is as before."""
-    code = (
-        "import os, sys\nfrom koalacli.cli.native import native_notes_dropped\n"
-        "with native_notes_dropped():\n    os.write(2, b'noise ')\n    print('said', file=sys.stderr)\n"
-        "os.write(2, b'after')"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert done.stderr == "said\nafter"
-
-
 def test_outputs_inside_the_input_are_not_taken_again(tmp_path: Path) -> None:
     """With the output folder inside the input folder, a rerun finds the same inputs."""
     save(tmp_path / "a.png")

@@ -3,6 +3,7 @@
 import json
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -15,6 +16,12 @@ from koalacli.records import Progress
 
 run = CliRunner().invoke
 FLAGS = ["--size", "64", "--preset", "ultrafast"]
+
+
+@pytest.fixture(autouse=True)
+def loaded(monkeypatch: pytest.MonkeyPatch, colorizer: Any) -> None:
+    """The network is loaded once for all tests."""
+    monkeypatch.setattr("koalacli.pipelines.video.Colorizer", lambda *_args, **_kwargs: colorizer)
 
 
 @pytest.fixture
@@ -38,7 +45,9 @@ def test_a_film_lands_beside_its_source(film: Path) -> None:
     done = run(app, ["video", str(film), *FLAGS])
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in film.parent.iterdir()) == ["film.color.mp4", "film.mp4"]
-    again = run(app, ["video", str(film), *FLAGS, "-v"])
+    assert f"{film} -> {film.with_name('film.color.mp4')}" in done.stderr
+    assert "1 done; 25 frames in" in done.stderr
+    again = run(app, ["video", str(film), *FLAGS])
     assert again.exit_code == 0
     assert "output exists" in again.stderr
 
@@ -63,6 +72,9 @@ def test_exit_codes(film: Path, tmp_path: Path) -> None:
     assert run(app, ["video", str(film), "-o", str(film)]).exit_code == 2
     assert run(app, ["video", str(film), "-o", "x.txt"]).exit_code == 2
     assert run(app, ["video", str(film), "--codec", "nonsense"]).exit_code == 2
+    assert run(app, ["video", str(film), "--crf", "99"]).exit_code == 2
+    assert run(app, ["video", str(film), "--preview", "-1"]).exit_code == 2
+    assert run(app, ["video", str(film), "--fps", "24"]).exit_code == 2
     failed = run(app, ["video", str(tmp_path / "bad.mkv")])
     assert failed.exit_code == 1
     assert "bad.mkv" in failed.stderr

@@ -202,6 +202,14 @@ def plane_of(frame: Any, number: int) -> np.ndarray:
     return samples[:, : plane.width].copy()
 
 
+@pytest.fixture(scope="session")
+def small_colorizer() -> Any:
+    """The shipped weights, looking at so small a picture that films take little time."""
+    from koalacli import Colorizer
+
+    return Colorizer(device="cpu", size=64)
+
+
 @pytest.fixture(scope="session", name="write_film")
 def write_film_fixture() -> Callable[..., Path]:
     """Write a film anywhere: write_film(path, audio=2, ...)."""

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 
 from koalacli.config import VideoConfig
-from koalacli.pipelines.video_film import FilmJob, color_film
+from koalacli.pipelines.video_film import color_film
+from koalacli.pipelines.video_plan import FilmJob
 from koalacli.records import Outcome, Record
 
-LOSSLESS = {"crf": 0, "preset": "ultrafast", "temporal": "fast", "size": 64}
+LOSSLESS = {"crf": 0, "preset": "ultrafast", "temporal": "fast"}
 UNEVEN = [0, 33, 67, 100, 250, 251, 400, 1000, 1033, 1500, 1501, 1502, 2000]
+
+
+@pytest.fixture
+def colorizer(small_colorizer: Any) -> Any:
+    """A quick one."""
+    return small_colorizer
 
 
 def color(source: Path, colorizer: Any, target: str = "", **settings: Any) -> tuple[Path, Record]:

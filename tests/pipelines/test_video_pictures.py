@@ -1,5 +1,6 @@
 """Animations and image sequences."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +9,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from koalacli.color.chroma import VideoColor, luma_to_gray8
 from koalacli.color.lab import lightness_of
 from koalacli.config import VideoConfig
-from koalacli.errors import NothingMatchedError, UsageError
+from koalacli.errors import InputError, NothingMatchedError, UsageError
+from koalacli.io.images import read_picture
+from koalacli.io.video_planes import source_planes
+from koalacli.io.video_source import FilmSource
+from koalacli.pipelines.video_film import color_film
 from koalacli.pipelines.video_pictures import color_pictures
+from koalacli.pipelines.video_plan import FilmJob
+from koalacli.records import Outcome
 
 DURATIONS = [100, 40, 200, 40, 40]
-CONFIG = {"size": 64}
+
+
+@pytest.fixture
+def colorizer(small_colorizer: Any) -> Any:
+    """A quick one."""
+    return small_colorizer
 
 
 def drawn(count: int = 5) -> np.ndarray:
@@ -29,7 +42,7 @@ def test_animations_keep_frames_and_times(suffix: str, tmp_path: Path, colorizer
     source = tmp_path / f"walk{suffix}"
     options = {"lossless": True} if suffix == ".webp" else {}
     imageio.imwrite(source, drawn(), plugin="pillow", duration=DURATIONS, loop=0, **options)
-    list(color_pictures(str(source), VideoConfig(**CONFIG), colorizer))
+    list(color_pictures(str(source), VideoConfig(), colorizer))
     output = tmp_path / f"walk.color{suffix}"
     frames = np.stack(list(imageio.imiter(output, plugin="pillow", mode="RGB")))
     assert len(frames) == 5
@@ -51,7 +64,7 @@ def test_sequences_keep_numbers_and_lightness(tmp_path: Path, colorizer: Any) ->
     folder.mkdir()
     for number, gray in zip((7, 8, 10, 11, 12), drawn(), strict=True):
         Image.fromarray(gray).save(folder / f"{number:06}.png")
-    list(color_pictures(str(folder / "%06d.png"), VideoConfig(**CONFIG), colorizer))
+    list(color_pictures(str(folder / "%06d.png"), VideoConfig(), colorizer))
     names = sorted(path.name for path in (tmp_path / "frames.color").iterdir())
     assert names == ["000007.png", "000008.png", "000010.png", "000011.png", "000012.png"]
     with Image.open(tmp_path / "frames.color" / "000010.png") as image:
@@ -64,15 +77,62 @@ def test_a_sequence_becomes_an_animation(tmp_path: Path, colorizer: Any) -> None
     for number, gray in enumerate(drawn()):
         Image.fromarray(gray).save(tmp_path / f"{number:03}.png")
     output = tmp_path / "out.webp"
-    config = VideoConfig(output=str(output), fps="30", **CONFIG)
+    config = VideoConfig(output=str(output), fps="30")
     list(color_pictures(str(tmp_path / "%03d.png"), config, colorizer))
     with Image.open(output) as image:
         assert image.n_frames == 5
 
 
+def test_a_sequence_becomes_a_film(tmp_path: Path, contents: Any, colorizer: Any) -> None:
+    """Gray pictures give their very codes as Y, at the rate asked for; a gap is found before the first frame."""
+    source, output = tmp_path / "%03d.png", tmp_path / "film.mp4"
+    for number, gray in enumerate(drawn(), start=7):
+        Image.fromarray(gray).save(tmp_path / f"{number:03}.png")
+    config = VideoConfig(output=str(output), fps="24000/1001", crf=0, preset="ultrafast")
+    *_, record = color_film(FilmJob(str(source), str(output)), config, colorizer)
+    assert record.outcome == Outcome.DONE
+    film = contents(output)
+    assert film.times == [Fraction(1001 * number, 24000) for number in range(5)]
+    assert all(np.array_equal(*pair) for pair in zip(film.luma, drawn(), strict=True))
+    assert np.abs(film.chroma[0].astype(int) - 128).max() > 4
+    (tmp_path / "009.png").unlink()
+    with pytest.raises(InputError, match=r"009\.png: is missing"):
+        list(color_film(FilmJob(str(source), str(tmp_path / "other.mp4")), config, colorizer))
+
+
+@pytest.mark.parametrize(("depth", "dtype"), [("", np.uint8), ("10le", np.uint16)])
+def test_a_film_becomes_a_sequence(depth: str, dtype: Any, film: Any, tmp_path: Path, colorizer: Any) -> None:
+    """Upright pictures counted from 1, with the film's luma in all its bits; those that are there stay."""
+    lossless = {"options": {"preset": "ultrafast", "qp": "0"}, "pix_fmt": f"yuv420p{depth}"}
+    source = film("film.mkv" if depth else "film.mp4", rotation=0 if depth else 90, audio=0, **lossless)
+    pattern = str(tmp_path / "out" / "%04d.png")
+    config = VideoConfig(output=pattern, end="0.2")
+    *progress, record = color_pictures(str(source), config, colorizer)
+    assert record.outcome == Outcome.DONE
+    assert (progress[-1].done, progress[-1].total) == (5, 5)
+    paths = sorted((tmp_path / "out").iterdir())
+    assert [path.name for path in paths] == [f"000{number}.png" for number in range(1, 6)]
+    pixels = read_picture(paths[0]).pixels
+    assert pixels.dtype == dtype
+    assert pixels.shape[:2] == ((64, 96) if depth else (96, 64))
+    with FilmSource(source) as opened:
+        frame = next(opened.frames())
+        gray = luma_to_gray8(source_planes(frame, opened.info.pixel_format)[0], VideoColor(depth=10 if depth else 8))
+    shown = pixels if depth else np.rot90(pixels, -1)
+    luma = (shown / np.iinfo(dtype).max) @ [0.299, 0.587, 0.114]
+    assert np.abs(luma * 255 - gray).mean() < 1.5
+    paths[2].write_bytes(b"mine")
+    assert list(color_pictures(str(source), config, colorizer))[-1].outcome == Outcome.SKIPPED
+    assert paths[2].read_bytes() == b"mine"
+
+
 def test_wrong_requests(tmp_path: Path, colorizer: Any) -> None:
     """Nothing there, or a target of another kind, is said in one line."""
     with pytest.raises(NothingMatchedError, match="no such pictures"):
-        list(color_pictures(str(tmp_path / "%03d.png"), VideoConfig(**CONFIG), colorizer))
-    with pytest.raises(UsageError, match="become"):
-        list(color_pictures(str(tmp_path / "a.gif"), VideoConfig(output="a.mp4", **CONFIG), colorizer))
+        list(color_pictures(str(tmp_path / "%03d.png"), VideoConfig(), colorizer))
+    with pytest.raises(UsageError, match="becomes"):
+        list(color_pictures(str(tmp_path / "a.mp4"), VideoConfig(output="a.gif"), colorizer))
+    with pytest.raises(UsageError, match="--codec is for films"):
+        list(color_pictures(str(tmp_path / "%03d.png"), VideoConfig(codec="ffv1"), colorizer))
+    with pytest.raises(UsageError, match="--fps is for"):
+        list(color_pictures(str(tmp_path / "a.gif"), VideoConfig(fps="24"), colorizer))

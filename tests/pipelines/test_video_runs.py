@@ -3,10 +3,14 @@
 import itertools
 import json
 import random
+import re
+import resource
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,18 +18,27 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from koalacli.cli.app import app
 from koalacli.config import VideoConfig
-from koalacli.errors import InputError, StorageFullError, UsageError
+from koalacli.errors import InputError, OutputError, StorageFullError, UsageError
 from koalacli.io.video_mux import decoding_times
 from koalacli.pipelines import video_film
 from koalacli.pipelines.video import color_video
-from koalacli.pipelines.video_film import FilmJob, color_film, parse_time
+from koalacli.pipelines.video_film import color_film
+from koalacli.pipelines.video_plan import FilmJob, parse_time
 from koalacli.records import Outcome, Progress, Record
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG = {"pts": list(range(0, 40 * 90, 40)), "cut_at": 50, "width": 128, "height": 96}
-SETTINGS = {"crf": 12, "preset": "ultrafast", "size": 64}
+SETTINGS = {"crf": 12, "preset": "ultrafast"}
+
+
+@pytest.fixture
+def colorizer(small_colorizer: Any) -> Any:
+    """A quick one."""
+    return small_colorizer
 
 
 def finish(source: Path, colorizer: Any, **settings: Any) -> Record:
@@ -53,24 +66,18 @@ def run_alone(source: Path, output: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def unbroken(write_film: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A film and its color version from a run that nothing stopped."""
-    folder = tmp_path_factory.mktemp("unbroken")
-    source = write_film(folder / "film.mkv", **LONG)
-    running = run_alone(source, folder / "whole.mkv")
-    running.communicate(timeout=120)
-    assert running.returncode == 0
-    return source, folder / "whole.mkv"
-
-
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
 def test_a_stopped_run_goes_on_to_the_same_frames(
-    sign: signal.Signals, code: int, unbroken: tuple[Path, Path], contents: Any, tmp_path: Path
+    sign: signal.Signals,
+    code: int,
+    film: Any,
+    contents: Any,
+    colorizer: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     """Killed or interrupted at a random frame and started again, a film decodes to the frames of an unbroken run."""
-    source, whole = unbroken
-    broken = tmp_path / "broken.mkv"
+    source, broken, whole = film("film.mkv", **LONG), tmp_path / "broken.mkv", tmp_path / "whole.mkv"
     stop_at = random.randint(25, 70)
     with run_alone(source, broken) as running:
         for line in running.stdout:
@@ -80,42 +87,71 @@ def test_a_stopped_run_goes_on_to_the_same_frames(
         running.communicate(timeout=60)
     assert running.returncode == code
     assert not broken.exists()
-    second = run_alone(source, broken)
-    events = [json.loads(line) for line in second.communicate(timeout=120)[0].splitlines()]
-    assert second.returncode == 0
-    last = [event for event in events if event["event"] == "progress"][-1]
-    assert last["done"] == 90
-    assert last["fresh"] < 90, "finished segments are not made again"
+    monkeypatch.setattr(video_film, "SEGMENT_SECONDS", 0.4)
+    *_, second, _ = color_film(FilmJob(str(source), str(broken)), VideoConfig(**SETTINGS), colorizer)
+    *_, unbroken, _ = color_film(FilmJob(str(source), str(whole)), VideoConfig(**SETTINGS), colorizer)
+    assert second.done == unbroken.done == unbroken.fresh == 90
+    assert second.fresh < 90, "finished segments are not made again"
     one, other = contents(whole), contents(broken)
     assert one.times == other.times
     for pair in zip(one.luma + one.chroma, other.luma + other.chroma, strict=True):
         assert np.array_equal(*pair)
     assert one.packets == other.packets
-    assert [path.name for path in tmp_path.iterdir()] == ["broken.mkv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mkv", "film.mkv", "whole.mkv"]
 
 
-def test_a_full_disk_keeps_what_is_finished(film: Any, colorizer: Any, tmp_path: Path) -> None:
-    """No room: one line that says so, exit 1, no output file; with room again the run goes on."""
-    source = film("film.mp4", **LONG)
-    output = tmp_path / "out.mp4"
-    code = (
-        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "from koalacli.colorizer import Colorizer; from koalacli.pipelines import video_film\n"
-        "from koalacli.cli.app import main\n"
-        "video_film.SEGMENT_SECONDS = 0.4\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))\n"
-        "main()"
-    )
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """The system refuses to make any file larger than so many bytes, as a full disk would."""
+    handler, limits = signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+@pytest.mark.parametrize(("room", "segments"), [(6_000, 0), (120_000, 8)], ids=["segment", "final file"])
+def test_a_full_disk_keeps_what_is_finished(
+    room: int, segments: int, film: Any, colorizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No room: one line that says so, exit 1, no part of a file; with room again the run goes on where it was."""
+    monkeypatch.setattr(video_film, "SEGMENT_SECONDS", 0.4)
+    monkeypatch.setattr("koalacli.pipelines.video.Colorizer", lambda *_args, **_kwargs: colorizer)
+    source, output = film("film.mkv", **LONG), tmp_path / "out.mp4"
     flags = ["video", str(source), "-o", str(output), "--size", "64", "--crf", "0", "--preset", "ultrafast"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *flags], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 1, done.stderr
-    assert "no space left" in done.stderr
-    assert "Traceback" not in done.stderr
+    with largest_file(room):
+        done = CliRunner().invoke(app, flags)
+    assert done.exit_code == 1
+    assert re.search(r"koala: .*no space left; .*free some space", done.stderr)
     assert not output.exists()
-    assert finish(source, colorizer, crf=0).outcome == Outcome.DONE
-    assert output.exists()
+    kept = [path.suffix for path in tmp_path.glob(".out.mp4.koala/*")]
+    assert kept.count(".packets") >= segments
+    assert ".mp4" not in kept
+    *progress, record = color_film(FilmJob(str(source), str(output)), VideoConfig(crf=0, preset="ultrafast"), colorizer)
+    assert record.outcome == Outcome.DONE
+    assert bool(progress) == (segments == 0), "finished segments are not made again"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mkv", "out.mp4"]
+
+
+def test_a_film_is_made_by_one_run_at_a_time(film: Any, colorizer: Any, tmp_path: Path) -> None:
+    """A second run is told who is at work; a killed one does not block, and its lock file means nothing."""
+    source, folder = film("film.mp4"), tmp_path / ".out.mp4.koala"
+    code = (
+        "import pathlib, sys; from koalacli.io.locks import FolderLock\n"
+        "lock = FolderLock(pathlib.Path(sys.argv[1])); print(lock.take(), flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        other.stdout.readline()
+        with pytest.raises(OutputError, match=rf"out\.mp4: another run .*process {other.pid}.*another --output"):
+            finish(source, colorizer)
+        other.kill()
+    assert (folder / "lock").exists()
+    assert finish(source, colorizer).outcome == Outcome.DONE
+    assert not folder.exists()
 
 
 def test_a_full_disk_stops_a_folder(film: Any, colorizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

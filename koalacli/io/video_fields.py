@@ -1,0 +1,56 @@
+"""Interlaced pictures: made whole, or marked for the encoder."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+
+PROGRESSIVE, TOP_FIRST = 1, (2, 5)  # FFmpeg's numbers of field orders
+TOP_FIELD_FIRST = 2  # the usual order where none is stated
+
+
+class Deinterlacer:
+    """bwdif, one picture per frame, only where a frame says that it is interlaced."""
+
+    def __init__(self, stream: Any):
+        self.stream = stream
+        self.graph: Any = None
+
+    def filter(self, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
+        """Whole pictures that are ready; None after the last frame."""
+        if self.graph is None:
+            if frame is None:
+                return
+            self.graph = av.filter.Graph()
+            source = self.graph.add_buffer(template=self.stream, time_base=self.stream.time_base)
+            bwdif = self.graph.add("bwdif", "mode=send_frame:deint=interlaced")
+            sink = self.graph.add("buffersink")
+            source.link_to(bwdif)
+            bwdif.link_to(sink)
+            self.graph.configure()
+        self.graph.push(frame)
+        while True:
+            try:
+                yield self.graph.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+
+
+class FieldMark:
+    """Marks new frames as interlaced; encoders look at every frame for the order of its fields."""
+
+    def __init__(self, pixel_format: str, width: int, height: int, time_base: Fraction, field_order: int):
+        self._graph = av.filter.Graph()
+        form = av.VideoFormat(pixel_format, width, height)
+        source = self._graph.add_buffer(width=width, height=height, format=form, time_base=time_base)
+        mark = self._graph.add("setfield", "tff" if field_order in TOP_FIRST else "bff")
+        sink = self._graph.add("buffersink")
+        source.link_to(mark)
+        mark.link_to(sink)
+        self._graph.configure()
+
+    def __call__(self, frame: Any) -> Any:
+        """The same frame, marked."""
+        self._graph.push(frame)
+        return self._graph.pull()

@@ -1,0 +1,135 @@
+"""Which files are films, and how they are opened."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from koalacli.errors import InputError, NothingMatchedError
+
+FILM_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob"),
+    *(".wmv", ".asf", ".flv", ".ogv", ".3gp", ".mxf", ".nut"),
+)
+NUMBER = re.compile(r"%0?(\d*)d")  # frames/%06d.png
+USUAL_RATE = Fraction(25)
+
+# PyAV ignores FFmpeg's log unless a level is set, and so it must stay: with one, FFmpeg's threads ask
+# for Python's lock to log an error, while closing a decoder holds it and waits for them.
+
+
+def open_container(path: Path, rate: Fraction = USUAL_RATE) -> Any:
+    """Open a film, or a numbered sequence of pictures at a rate, for reading.
+
+    Raises:
+        InputError: it cannot be; says why.
+    """
+    with reading_errors(path):
+        if NUMBER.search(path.name):
+            first = whole_sequence(path)[0]
+            options = {"framerate": str(rate), "start_number": str(first)}
+            return av.open(str(path), format="image2", options=options)
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        if not os.path.getsize(path):  # noqa: PTH202 - a path is at hand, its stat is not
+            raise InputError(f"{path}: the file is empty")
+        container = av.open(str(path), metadata_errors="replace")
+        name = container.format.name
+        if name == "image2" or name.endswith("_pipe"):
+            container.close()
+            raise InputError(f"{path}: is a picture, no film; `koala colorize` takes it")
+        if name == "tty":  # FFmpeg paints any text as a terminal would
+            container.close()
+            raise InputError(f"{path}: is a text, no film")
+        return container
+
+
+@contextmanager
+def reading_errors(path: Path) -> Iterator[None]:
+    """Turn FFmpeg's errors into an InputError that names the file."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        raise InputError(f"{path}: cannot be read as a film ({error.strerror or error})") from error
+
+
+def find_sequence(pattern: str) -> list[tuple[int, Path]]:
+    """Files of a numbered sequence such as frames/%06d.png, by number.
+
+    Raises:
+        NothingMatchedError: there is none.
+    """
+    folder, name = Path(pattern).parent, Path(pattern).name
+    before, _, after = NUMBER.split(name, maxsplit=1)
+    shape = re.compile(re.escape(before) + r"(\d+)" + re.escape(after))
+    entries = folder.iterdir() if folder.is_dir() else []
+    matches = [(shape.fullmatch(path.name), path) for path in entries]
+    named = [(int(match[1]), path) for match, path in matches if match]
+    found = sorted((number, path) for number, path in named if path == numbered(pattern, number))
+    if not found:
+        raise NothingMatchedError(f"{pattern}: no such pictures")
+    return found
+
+
+def numbered(pattern: str, number: int) -> Path:
+    """One file of a sequence."""
+    folder, name = Path(pattern).parent, Path(pattern).name
+    return folder / NUMBER.sub(lambda match: f"{number:0{match[1] or 1}}", name, count=1)
+
+
+def whole_sequence(pattern: Path) -> range:
+    """The numbers of a sequence that lacks none.
+
+    Raises:
+        NothingMatchedError: there is no picture.
+        InputError: one is missing in the middle.
+    """
+    numbers = [number for number, _ in find_sequence(str(pattern))]
+    for wanted, number in enumerate(numbers, start=numbers[0]):
+        if number != wanted:
+            raise InputError(f"{numbered(str(pattern), wanted)}: is missing, and a film has no gaps")
+    return range(numbers[0], numbers[-1] + 1)
+
+
+def stamp_of(path: Path) -> str:
+    """Changes when the file, or a file of the sequence, does."""
+    files = [file for _, file in find_sequence(str(path))] if NUMBER.search(path.name) else [path]
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr(stats).encode()).hexdigest()
+
+
+def film_streams(container: Any) -> list[Any]:
+    """Video streams that are films, cover art left out."""
+    cover = av.stream.Disposition.attached_pic
+    return [stream for stream in container.streams.video if not stream.disposition & cover]
+
+
+def breaks_off(path: Path) -> bool:
+    """Whether an mp4 or mov file is shorter than its outermost boxes say (ISO/IEC 14496-12, 4.2)."""
+    size, place = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while place < size:
+            file.seek(place)
+            head = file.read(16)
+            length = int.from_bytes(head[:4], "big")
+            if length == 1:  # the true length follows the name
+                length = int.from_bytes(head[8:16], "big")
+            if length == 0:  # the last box goes on to the end
+                return False
+            if length < 8:
+                return True
+            place += length
+    return place > size
+
+
+def clock(seconds: Fraction | float) -> str:
+    """Seconds as h:mm:ss.sss."""
+    total = round(float(seconds) * 1000)
+    sign, total = ("-", -total) if total < 0 else ("", total)
+    return f"{sign}{total // 3_600_000}:{total // 60_000 % 60:02}:{total // 1000 % 60:02}.{total % 1000:03}"
