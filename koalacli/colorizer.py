@@ -14,9 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.color.gamut import merge_rgb8, merge_rgb16
 from koalacli.color.lab import Array, lightness_of
-from koalacli.color.upsample import enlarge_ab
+from koalacli.color.strips import colorize_pixels, merge_color
 from koalacli.config import STRIDE, ReadOut
 from koalacli.errors import KoalaError, UsageError
 from koalacli.stream import Stage, stream
@@ -122,11 +121,11 @@ class Colorizer:
         """Colorize pictures of any sizes, in order, reading ahead no more than a few batches."""
         ready: dict[int, Pixels] = {}
         following = 0
-        stage: Stage[tuple[int, Pixels], tuple[Array, Array], Pixels] = Stage(
-            read=lambda item: self._open(item[1]),
-            key=lambda work: work[1].shape,
-            run=lambda works: list(self.predict_ab_of([work[1] for work in works])),
-            write=lambda item, work, ab: self.merge(*work, ab, item[1].dtype),
+        stage: Stage[tuple[int, Pixels], Array, Pixels] = Stage(
+            read=lambda item: self.shrink(lightness_of(_without_axis(item[1]))),
+            key=lambda guide: guide.shape,
+            run=lambda guides: list(self.predict_ab_of(guides)),
+            write=lambda item, guide, ab: colorize_pixels(_without_axis(item[1]), guide, ab, item[1].dtype),
         )
         for (number, _), result in stream(
             enumerate(pictures), stage, batch_size=self.batch_size, workers=2, ahead=3 * self.batch_size
@@ -143,14 +142,7 @@ class Colorizer:
 
         `guide` is the lightness that the network saw, from `shrink`.
         """
-        full = enlarge_ab(ab, lightness, guide)
-        return merge_rgb16(lightness, full) if dtype == np.uint16 else merge_rgb8(lightness, full)
-
-    def _open(self, pixels: Pixels) -> tuple[Array, Array]:
-        if pixels.ndim == 3 and pixels.shape[2] == 1:
-            pixels = pixels[..., 0]
-        lightness = lightness_of(pixels)
-        return lightness, self.shrink(lightness)
+        return merge_color(lightness, guide, ab, dtype)
 
     def _predict_chunk(self, chunk: Array) -> Array:
         missing = max(0, SMALLEST_BATCH - len(chunk))
@@ -165,6 +157,11 @@ class Colorizer:
         outputs = network.model(lightness, training=False)
         read_out = HEADS[network.config.head].read_out
         return read_out(outputs, network.tables, network.config, self.read_out.vividness) * self.read_out.saturation
+
+
+def _without_axis(pixels: Pixels) -> Pixels:
+    """Gray (H, W) where it was (H, W, 1)."""
+    return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
 
 def pad_to_stride(lightness: Array) -> Array:

@@ -3,7 +3,7 @@
 A strip's rows are the same whatever strips the picture is cut into, so there are no seams.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
@@ -66,21 +66,32 @@ def merge_rows(color: GuidedColor, first: int, lightness: Array, dtype: Any) -> 
     return merge_rgb16(lightness, ab) if dtype == np.uint16 else merge_rgb8(lightness, ab)
 
 
-def colorize_pixels(pixels: NDArray[Any], guide: Array, ab: Array, dtype: Any = np.uint8) -> NDArray[Any]:
-    """Join what a file held with small ab.
+def merge_color(lightness: Array, guide: Array, ab: Array, dtype: Any = np.uint8) -> NDArray[Any]:
+    """Join full-size lightness with small ab.
 
     Args:
-        pixels: gray (H, W) or rgb (H, W, 3), uint8 or uint16, gamma-encoded sRGB.
+        lightness: float32 (H, W, 1), L* 0..100.
         guide: float32 (gh, gw, 1), the lightness that the network saw.
         ab: float32 (h, w, 2), CIELAB units.
         dtype: uint8 or uint16.
 
     Returns:
-        rgb (H, W, 3) of that dtype, with the lightness of the pixels.
+        rgb (H, W, 3) of that dtype, gamma-encoded sRGB, with that lightness.
     """
-    height, width = pixels.shape[:2]
+    return _join(lambda rows: lightness[rows], lightness.shape[:2], guide, ab, dtype)
+
+
+def colorize_pixels(pixels: NDArray[Any], guide: Array, ab: Array, dtype: Any = np.uint8) -> NDArray[Any]:
+    """The same for what a file held: gray (H, W) or rgb (H, W, 3), uint8 or uint16, gamma-encoded sRGB."""
+    return _join(lambda rows: lightness_of(pixels[rows]), pixels.shape[:2], guide, ab, dtype)
+
+
+def _join(
+    lightness: Callable[[slice], Array], size: tuple[int, ...], guide: Array, ab: Array, dtype: Any
+) -> NDArray[Any]:
+    height, width = size
     color = GuidedColor(ab, guide, height, width)
     rgb: NDArray[Any] = np.empty((height, width, 3), dtype)
     for rows in strips(height, width):
-        rgb[rows] = merge_rows(color, rows.start, lightness_of(pixels[rows]), dtype)
+        rgb[rows] = merge_rows(color, rows.start, lightness(rows), dtype)
     return rgb

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from koalacli.errors import DataError, UsageError
+from koalacli.io.codecs import CODECS
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+PICTURE_SUFFIXES = tuple(suffix for codec in CODECS.values() for suffix in codec.suffixes)
 READ_ATTEMPTS = 3  # a remote store may hiccup; a dead one is told apart by failing again
 FIRST_PAUSE = 0.5  # seconds before the second attempt, doubled before the third
 
