@@ -164,7 +164,8 @@ class VideoConfig:
     )
     temporal: str = setting(
         "fast",
-        "Steadiness: off colors every frame by itself, fast looks at every sixth, best at every third.",
+        "Steadiness: off colors every frame by itself, fast looks at every sixth, best at every third and follows "
+        "motion more exactly, which takes longer.",
         choices=("off", "fast", "best"),
     )
     size: int | None = same_setting(ColorizeConfig, "size")

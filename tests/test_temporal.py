@@ -1,12 +1,16 @@
 """Steady color: cuts, flow, memory, newcomers, and going on from a saved state."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 
 import cv2
 import numpy as np
 import pytest
 
-from koalacli.temporal import METHODS, Carried, Colored, Method, Tracker, color_each, color_spans, link_spans
+from koalacli.temporal import METHODS, Carried, Colored, Method, color_each, color_spans, finish, link_spans
+from koalacli.temporal.color import MOST_LOST, chroma_of
+from koalacli.temporal.motion import Tracker
 
 SIZE = (96, 64)  # width, height
 FAST = METHODS["fast"]
@@ -47,8 +51,16 @@ class Network:
         return [(np.full(shape, self.color) + one).astype(np.float32) for one in waver]
 
 
+def brightness_network(smalls: list[np.ndarray]) -> list[np.ndarray]:
+    """A network whose color follows luma, and so differs from frame to frame and place to place."""
+    return [np.dstack([cv2.resize(small, (24, 16)).astype(np.float32) / 4] * 2) for small in smalls]
+
+
 def colored(
-    shots: list[Still], network: Network, method: Method = FAST, carried: Carried | None = None
+    shots: list[Still],
+    network: Callable[[list[np.ndarray]], list[np.ndarray]],
+    method: Method = FAST,
+    carried: Carried | None = None,
 ) -> list[Colored]:
     """All at once."""
     return list(color_spans(link_spans(shots, method), network, method, carried))
@@ -91,6 +103,23 @@ def test_nothing_of_the_old_scene_is_left_after_a_cut() -> None:
     assert [one.shot.number for one in found if one.scene_start] == [0, 10]
     assert all(np.allclose(one.ab, -30) for one in found[:10])
     assert all(np.allclose(one.ab, 30) for one in found[10:])
+
+
+def test_a_scene_is_colored_as_if_it_were_the_whole_film() -> None:
+    """Every frame after a cut, the first one too, has exactly the color of a fresh start."""
+    first, second = pan(17, seed=1), [Still(255 - one.small, one.number) for one in pan(20, seed=2, first=17)]
+    both, alone = colored(first + second, brightness_network), colored(second, brightness_network)
+    assert [one.shot.number for one in both if one.scene_start] == [0, 17]
+    assert all(np.array_equal(one.ab, other.ab) for one, other in zip(both[17:], alone, strict=True))
+
+
+def test_color_does_not_drift_in_a_long_still_scene() -> None:
+    """After three hundred frames, errors of the network average out and do not add up."""
+    shots = [Still(texture(8)[:, : SIZE[0]].copy(), number) for number in range(300)]
+    found = np.stack([one.ab.mean((0, 1)) for one in colored(shots, Network(noise=3))])
+    away = np.abs(found - (20, -10)).max(-1)
+    assert away.max() < 5, "and single opinions are up to 9 away"
+    assert away[200:].mean() < away[:100].mean() + 1
 
 
 @pytest.mark.parametrize("step", [0, 1, 3])
@@ -154,17 +183,47 @@ def test_color_follows_what_moves() -> None:
 
 
 def test_a_run_goes_on_from_any_key_frame() -> None:
-    """The state of a key frame leads to the very same colors as an unbroken run."""
+    """The state of a key frame leads to the very same colors and scenes as an unbroken run."""
+    shots = pan(52) + [Still(255 - one.small, one.number) for one in pan(15, seed=2, first=52)]
+    whole = colored(shots, brightness_network)
+    for place in [number for number, one in enumerate(whole) if one.carried is not None]:
+        rest = colored(shots[place:], brightness_network, carried=whole[place].carried)
+        assert [one.shot.number for one in rest] == list(range(place, 67))
+        assert [one.shot.number for one in rest if one.scene_start and one.shot.number > place] == [52] * (place < 52)
+        assert place in (0, 52) or not rest[0].scene_start
+        assert all(np.array_equal(one.ab, other.ab) for one, other in zip(whole[place:], rest, strict=True))
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_few_frames_wait(method: Method) -> None:
+    """However long a scene is, only those frames are held that the method looks ahead for."""
+    taken = []
+
+    def film() -> Iterator[Still]:
+        for shot in pan(150):
+            taken.append(shot.number)
+            yield shot
+
+    waiting = [taken[-1] - one.shot.number for one in color_spans(link_spans(film(), method), Network(), method)]
+    assert max(waiting) <= (method.ahead + 3) * method.spacing
+
+
+def test_averages_keep_the_chroma_of_the_opinions() -> None:
+    """Opinions that point 60 degrees apart are as vivid together as each is."""
+    turn = cycle([(20.0, 0.0), (10.0, 17.3205)])
 
     def sees(smalls: list[np.ndarray]) -> list[np.ndarray]:
-        return [np.dstack([cv2.resize(small, (24, 16)).astype(np.float32) / 4] * 2) for small in smalls]
+        return [np.full((16, 24, 2), next(turn), np.float32) for _ in smalls]
 
-    shots = pan(40)
-    whole = list(color_spans(link_spans(shots, FAST), sees, FAST))
-    for place in [number for number, one in enumerate(whole) if one.carried is not None]:
-        rest = list(color_spans(link_spans(shots[place:], FAST), sees, FAST, whole[place].carried))
-        assert [one.shot.number for one in rest] == list(range(place, 40))
-        assert all(np.array_equal(one.ab, other.ab) for one, other in zip(whole[place:], rest, strict=True))
+    for one in colored([Still(texture(8)[:, : SIZE[0]].copy()) for _ in range(40)], sees):
+        assert np.allclose(chroma_of(one.ab), 20, atol=0.1)
+
+
+def test_contradictory_opinions_stay_pale() -> None:
+    """Chroma comes back up to a factor: opposite opinions do not become one vivid color of no ground."""
+    color = np.zeros((4, 4, 3), np.float32)
+    color[..., 0], color[..., 2] = 0.5, 30.0
+    assert np.allclose(chroma_of(finish(color)), 0.5 * MOST_LOST)
 
 
 def test_links_trust_what_agrees() -> None:

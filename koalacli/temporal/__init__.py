@@ -1,0 +1,28 @@
+"""Steady color: scene cuts, dense flow, and color averaged along it.
+
+Everything happens at small sizes: flow on the lightness picture that the network sees, color at
+half its sides. The network looks at key frames only. The color of a key frame is the average of
+the network's opinions on the same things there, at the key frames before it (as far back as
+`Method.memory`) and at those after it (`Method.ahead`); the frames in between take color from
+the key frames on both sides. Three things stop color from ghosting:
+
+* a link between two frames is trusted where flow there and back agree and luma is the same;
+* every pixel has an age, the number of opinions its color is an average of, and distrust
+  lowers it: what has just come into view has age 0 and takes the network's color at once;
+* a scene cut begins a new scene, which shares nothing with the old one.
+"""
+
+from koalacli.temporal.color import Carried, Colored, color_each, color_spans, finish
+from koalacli.temporal.scenes import METHODS, Method, Span, link_spans
+
+__all__ = [
+    "METHODS",
+    "Carried",
+    "Colored",
+    "Method",
+    "Span",
+    "color_each",
+    "color_spans",
+    "finish",
+    "link_spans",
+]

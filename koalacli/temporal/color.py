@@ -1,0 +1,202 @@
+"""Color of frames: the network's opinions at key frames, averaged along motion."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Generic, TypeVar
+
+import cv2
+import numpy as np
+
+from koalacli.temporal.motion import COLOR_SHARE, Array, Gray, Reach, reaches_backward, reaches_forward, sample
+from koalacli.temporal.scenes import Method, S, Span
+
+FLOOR = np.float32(1e-3)  # weight of a link that nothing speaks for, so that weights never sum to 0
+KEYS_AT_ONCE, FRAMES_AT_ONCE = 2, 4  # per network call
+MOST_LOST = 4.0  # factor of lost chroma beyond which opinions contradict each other, and none is right
+FAINT = np.float32(0.25)  # chroma below which a direction of color means nothing
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Color that arrives at a key frame, from there and from before.
+
+    Attributes:
+        color: float32 (h, w, 3): a, b, and the chroma that they should have, CIELAB units.
+        age: float32 (h, w): opinions that it is an average of.
+    """
+
+    color: Array
+    age: Array
+
+
+@dataclass(frozen=True)
+class Colored(Generic[S]):
+    """A frame with its color.
+
+    Attributes:
+        shot: as given.
+        ab: float32 (h, w, 2), CIELAB units, small.
+        scene_start: whether it is the first of a scene.
+        carried: on key frames, all that is needed to go on from here, this frame included.
+    """
+
+    shot: S
+    ab: Array
+    scene_start: bool
+    carried: Carried | None = None
+
+
+@dataclass(frozen=True)
+class Key(Generic[S]):
+    """A key frame and the span that it ends.
+
+    Attributes:
+        opinion: float32 (h, w, 3), what the network says: a, b and chroma, at the size of carried color.
+        forward: how each frame of the span is reached from the key frame before; empty at a scene's start.
+        backward: how the key frame before, and each frame of the span but the last, is reached from this one.
+    """
+
+    span: Span[S]
+    opinion: Array
+    forward: list[Reach]
+    backward: list[Reach]
+
+
+def color_spans(
+    spans: Iterable[Span[S]],
+    predict: Callable[[list[Gray]], list[Array]],
+    method: Method,
+    carried: Carried | None = None,
+) -> Iterator[Colored[S]]:
+    """Color frames steadily.
+
+    Args:
+        spans: from `link_spans`.
+        predict: luma (H, W) of several frames -> ab of each, float32 (h, w, 2), CIELAB units.
+        method: as given to `link_spans`.
+        carried: of a key frame of an earlier run; the first shot must be that very frame.
+
+    Yields:
+        Every shot once, in order. As many spans are held as the method looks ahead, and two more.
+    """
+    before: Array | None = None  # color of the key frame before
+    resumed = carried is not None
+    for key, future in _with_future(_keys(spans, predict), method.ahead):
+        if not resumed:
+            carried = _arrive(carried, key, method.memory) if key.forward else _begin(key.opinion)
+        assert carried is not None
+        color = _average(carried, key, future, method.memory)
+        if key.forward:
+            assert before is not None  # a scene begins with a span without links
+            yield from _between(key, before, color)
+        yield Colored(key.span.key, finish(color), not (key.forward or resumed), carried)
+        before, resumed = color, False
+
+
+def color_each(shots: Iterable[S], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Colored[S]]:
+    """Color frames one by one, as if they were photographs; same contract as `color_spans`."""
+    nothing = Carried(np.empty((0, 0, 3), np.float32), np.empty((0, 0), np.float32))
+    for group in batched(shots, FRAMES_AT_ONCE):
+        for shot, ab in zip(group, predict([shot.small for shot in group]), strict=True):
+            yield Colored(shot, ab, False, nothing)
+
+
+def finish(color: Array) -> Array:
+    """ab of averaged color, with the chroma that averaging took away given back."""
+    ab = color[..., :2]
+    lost = np.clip(color[..., 2] / np.maximum(chroma_of(ab), FAINT), 1, MOST_LOST)
+    return np.asarray(ab * lost[..., None], np.float32)
+
+
+def chroma_of(ab: Array) -> Array:
+    """Chroma (h, w) of ab (h, w, 2)."""
+    # OpenCV's magnitude depends, in its last bit, on where in memory a picture lies: runs would differ.
+    return np.asarray(np.sqrt(ab[..., 0] ** 2 + ab[..., 1] ** 2), np.float32)
+
+
+def _keys(spans: Iterable[Span[S]], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Key[S]]:
+    for group in batched(spans, KEYS_AT_ONCE):
+        for span, ab in zip(group, predict([span.key.small for span in group]), strict=True):
+            opinion = _as_color(ab, span.key.small)
+            yield Key(span, opinion, reaches_forward(span.links), reaches_backward(span.links))
+
+
+def _with_future(keys: Iterable[Key[S]], count: int) -> Iterator[tuple[Key[S], list[Key[S]]]]:
+    """Every key frame with those after it in the same scene, up to `count` of them."""
+    waiting: deque[Key[S]] = deque()
+    for key in keys:
+        if not key.forward:  # a new scene
+            while waiting:
+                yield waiting.popleft(), list(waiting)
+        waiting.append(key)
+        if len(waiting) > count:
+            yield waiting.popleft(), list(waiting)
+    while waiting:
+        yield waiting.popleft(), list(waiting)
+
+
+def _as_color(opinion: Array, small: Gray) -> Array:
+    """The network's ab at the size of carried color, with its chroma as third plane."""
+    size = (small.shape[1] // COLOR_SHARE, small.shape[0] // COLOR_SHARE)
+    ab = cv2.resize(opinion, size, interpolation=cv2.INTER_LINEAR)
+    return np.dstack([ab, chroma_of(ab)])
+
+
+def _begin(opinion: Array) -> Carried:
+    return Carried(opinion, np.ones(opinion.shape[:2], np.float32))
+
+
+def _arrive(before: Carried | None, key: Key[S], memory: float) -> Carried:
+    assert before is not None
+    return _add(_move(before, key.forward[-1]), key.opinion, memory)
+
+
+def _move(carried: Carried, reach: Reach) -> Carried:
+    """Carried color at another frame; what is not to be trusted is younger there."""
+    return Carried(
+        np.asarray(sample(carried.color, reach.place), np.float32),
+        np.asarray(sample(carried.age, reach.place) * reach.trust, np.float32),
+    )
+
+
+def _add(carried: Carried, opinion: Array, memory: float) -> Carried:
+    """Average with one more opinion; the older the color, the more it weighs."""
+    color = (carried.color * carried.age[..., None] + opinion) / (carried.age + 1)[..., None]
+    return Carried(np.asarray(color, np.float32), np.minimum(carried.age + 1, memory).astype(np.float32))
+
+
+def _average(past: Carried, key: Key[S], future: list[Key[S]], memory: float) -> Array:
+    """Color of a key frame: what has arrived there, with the opinions of later key frames carried back."""
+    if not future:
+        return past.color
+    # The last opinion is carried to the key frame before, averaged with that one's, and so on, here last.
+    back = _begin(future[-1].opinion)
+    for later, here in zip(future[:0:-1], future[-2::-1], strict=True):
+        back = _add(_move(back, later.backward[0]), here.opinion, memory)
+    back = _move(back, future[0].backward[0])
+    weight = back.age / (past.age + back.age)
+    return np.asarray(past.color + (back.color - past.color) * weight[..., None], np.float32)
+
+
+def _between(key: Key[S], before: Array, after: Array) -> Iterator[Colored[S]]:
+    """Frames between two key frames take color from both, by trust and nearness."""
+    count = len(key.span.shots)
+    reached = zip(key.span.shots[:-1], key.forward[:-1], key.backward[1:], strict=True)
+    for number, (shot, there, back) in enumerate(reached, 1):
+        share = number / count
+        weight_before = (there.trust**2 + FLOOR) * np.float32(1 - share)
+        weight_after = (back.trust**2 + FLOOR) * np.float32(share)
+        mix = weight_after / (weight_before + weight_after)
+        old, new = sample(before, there.place), sample(after, back.place)
+        yield Colored(shot, finish(old + (new - old) * mix[..., None]), False)
+
+
+def batched(items: Iterable[Item], count: int) -> Iterator[list[Item]]:
+    """Lists of `count` items, the last of them shorter."""
+    source = iter(items)
+    while group := list(islice(source, count)):
+        yield group
