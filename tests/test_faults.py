@@ -58,6 +58,39 @@ def test_kill_at_any_moment_then_rerun_gives_the_same_outputs(tmp_path: Path) ->
     assert leftovers(tmp_path) == []
 
 
+def colorize(source: Path, output: Path, *flags: str) -> subprocess.Popen[bytes]:
+    """Start `koala colorize` with the shipped weights."""
+    command = [sys.executable, "-m", "koalacli", "colorize", str(source), str(output), "--quiet", *flags]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(HERE.parent)})
+
+
+def outputs(folder: Path) -> dict[str, bytes]:
+    """Visible files by name."""
+    return {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
+
+
+def test_killed_runs_of_the_shipped_weights_end_as_an_unbroken_one(tmp_path: Path) -> None:
+    """With the real network, too: two kills in the middle, a rerun, and every byte is what it should be."""
+    source = pictures(tmp_path / "in", 8)
+    unbroken = colorize(source, tmp_path / "whole")
+    seen: dict[str, bytes] = {}
+    for wanted in (1, 4):
+        running = colorize(source, tmp_path / "out", "--batch-size", "1", "--workers", "1")
+        while running.poll() is None and len(outputs(tmp_path / "out")) < wanted:
+            time.sleep(0.002)
+        running.kill()
+        assert running.wait() == -signal.SIGKILL, "it was done before it could be killed"
+        seen |= outputs(tmp_path / "out")
+        assert wanted <= len(seen) < 8
+    assert unbroken.wait(timeout=120) == 0
+    assert colorize(source, tmp_path / "out").wait(timeout=120) == 0
+    whole = outputs(tmp_path / "whole")
+    assert len(whole) == 8
+    assert outputs(tmp_path / "out") == whole
+    assert seen.items() <= whole.items()
+    assert leftovers(tmp_path) == []
+
+
 def test_two_processes_share_an_output_folder(tmp_path: Path) -> None:
     """Both end well, and the outputs are those of one alone."""
     done = driver("share", pictures(tmp_path / "in", 16), tmp_path)
@@ -213,7 +246,7 @@ def test_damaged_files_of_every_kind_never_crash_hang_or_pass_silently(tmp_path:
     events = [json.loads(line) for line in done.stdout.splitlines()]
     records = [event for event in events if event["event"] == "picture"]
     failed = [event for event in records if event["outcome"] == "failed"]
-    assert "Traceback" not in done.stderr
+    assert done.stderr == "", "decoders talk to the terminal"
     assert len(records) == count
     assert {event["outcome"] for event in records} == {"done", "failed"}
     assert done.returncode == 1

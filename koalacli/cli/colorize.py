@@ -1,10 +1,12 @@
 """`koala colorize`."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 
 from koalacli.cli.display import Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
+from koalacli.cli.native import native_notes_dropped
 from koalacli.cli.options import command
 from koalacli.config import ColorizeConfig
 from koalacli.errors import UsageError
@@ -33,4 +35,6 @@ def register(app: typer.Typer) -> None:
         if json and output == "-":
             raise UsageError("--json and the picture cannot both go to standard output")
         display = Display(as_json=json, quiet=quiet, verbose=verbose, report=report)
-        raise typer.Exit(display.show(run(source, output, config)))
+        with nullcontext() if verbose else native_notes_dropped():
+            code = display.show(run(source, output, config))
+        raise typer.Exit(code)

@@ -20,6 +20,9 @@ QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Show failures on
 VerboseFlag = Annotated[bool, typer.Option("-v", "--verbose", help="Show every input, skipped ones too.")]
 ReportFlag = Annotated[str, typer.Option("--report", help="Write all records and the summary to this JSON file.")]
 
+# How bytes of a file name that are no UTF-8, which Python holds as lone surrogates, are written: the escape
+# that this handler makes of them is JSON's own.
+NOT_UNICODE = "backslashreplace"
 PLAIN_INTERVAL = 10.0  # seconds between progress lines where there is no terminal
 
 
@@ -56,8 +59,7 @@ class Display:
 
     def _take(self, record: Started | Record, progress: Progress | None, task: TaskID | None) -> None:
         if self.as_json:
-            sys.stdout.write(json.dumps(record.as_event(), ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+            self._print_event(record.as_event())
         if self.report:
             self.events.append(record.as_event())
         if isinstance(record, Started):
@@ -87,7 +89,12 @@ class Display:
             self._line(f"{record.outcome}: {record.source}{remark}")
 
     def _line(self, text: str, style: str = "") -> None:
-        self.console.print(text, style=style or None, markup=False)
+        self.console.print(one_line(text), style=style or None, markup=False)
+
+    def _print_event(self, event: dict[str, Any]) -> None:
+        text = json.dumps(event, ensure_ascii=False) + "\n"
+        sys.stdout.write(text.encode("utf-8", NOT_UNICODE).decode("utf-8"))
+        sys.stdout.flush()
 
     def _rate(self) -> float:
         return self.outcomes[Outcome.DONE] / max(time.perf_counter() - self.started, 1e-9)
@@ -119,12 +126,12 @@ class Display:
             "device": self.device,
         }
         if self.as_json:
-            sys.stdout.write(json.dumps(summary) + "\n")
-            sys.stdout.flush()
+            self._print_event(summary)
         elif not self.quiet and self.outcomes:
             self._line(self._summary_line(seconds), style="red" if self.outcomes[Outcome.FAILED] else "green")
         if self.report:
-            Path(self.report).write_text(json.dumps([*self.events, summary], indent=1, ensure_ascii=False), "utf-8")
+            text = json.dumps([*self.events, summary], indent=1, ensure_ascii=False)
+            Path(self.report).write_text(text, "utf-8", errors=NOT_UNICODE)
 
     def _summary_line(self, seconds: float) -> str:
         if self.outcomes[Outcome.PLANNED]:
@@ -134,3 +141,8 @@ class Display:
             f"{self.outcomes[Outcome.FAILED]} failed; {seconds:.1f} s, {self._rate():.1f} {self.unit}/s"
             f"{' on ' * bool(self.device)}{self.device}"
         )
+
+
+def one_line(text: str) -> str:
+    """Text with its control characters escaped: names of files may hold some, and must not steer a terminal."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

@@ -127,7 +127,7 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     """The record for an input that needs no work; None if it has to be done.
 
     Raises:
-        OutputError: its output exists and --on-exist error was asked for.
+        OutputError: its output exists and --on-exist error was asked for, or cannot exist.
     """
     if job.target == STREAM or config.on_exist == "overwrite":
         return None
@@ -135,8 +135,11 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     fresh = entry is not None and journal.is_current(entry, stamp_of(job.source))
     if entry and fresh and entry.outcome == Outcome.FAILED and not config.retry_failed:
         return Record(job.source, job.target, Outcome.FAILED, f"{entry.reason} (as before; see --retry-failed)")
-    if not Path(job.target).exists():
-        return None
+    try:
+        if not Path(job.target).exists():
+            return None
+    except OSError as error:  # such as a name that is too long
+        raise OutputError(f"{job.target}: cannot be written ({error.strerror or error})") from error
     if config.on_exist == "error":
         raise OutputError(f"{job.target}: exists already (--on-exist error)")
     if entry and not (fresh and entry.outcome == Outcome.DONE):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,38 @@ def test_a_rerun_does_only_what_is_missing(tmp_path: Path) -> None:
     assert "exists already" in again.stderr
 
 
+def test_names_of_any_bytes_are_told_in_one_line(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8, line ends and terminal codes in names spoil neither files, nor lines, nor JSON."""
+    names = [b"bad\xff.png", b"two\nlines.png", b"\x1b[31mred.png", b"[bold]x.png"]
+    (tmp_path / "in").mkdir()
+    for name in names:
+        (Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/" + name))).write_bytes(b"no picture")
+    command = [sys.executable, "-m", "koalacli", "colorize", str(tmp_path / "in"), str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
+    report = ["--report", str(tmp_path / "report.json")]
+    first = subprocess.run([*command, *report], capture_output=True, env=environment, cwd=tmp_path, check=False)
+    assert first.returncode == 1
+    lines = first.stderr.decode().splitlines()
+    assert len(lines) == 5
+    assert all(line.isprintable() for line in lines)
+    said = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert {os.fsencode(Path(event["source"]).name) for event in said if event["event"] == "picture"} == set(names)
+    again = subprocess.run([*command, "--json"], capture_output=True, env=environment, cwd=tmp_path, check=False)
+    events = [json.loads(line) for line in again.stdout.decode().splitlines()]
+    assert {os.fsencode(Path(event["source"]).name) for event in events[1:-1]} == set(names)
+    assert all("as before" in event["reason"] for event in events[1:-1])
+
+
+def test_a_name_that_would_be_too_long_fails_alone(tmp_path: Path) -> None:
+    """With --suffix a name may grow beyond what the file system takes: that output fails by name."""
+    save(tmp_path / "in" / f"{'n' * 250}.png")
+    save(tmp_path / "in" / "a.png")
+    done = run(app, ["colorize", str(tmp_path / "in"), str(tmp_path / "out"), "--suffix", ".color"])
+    assert done.exit_code == 1
+    assert "File name too long" in done.stderr
+    assert files_under(tmp_path / "out") == ["a.color.png"]
+
+
 def test_a_rerun_with_nothing_to_do_loads_no_network(tmp_path: Path) -> None:
     """Where all is done, koala says so in a moment: neither TensorFlow nor Keras is imported."""
     save(tmp_path / "in" / "a.png")
@@ -141,6 +174,17 @@ def test_a_rerun_with_nothing_to_do_loads_no_network(tmp_path: Path) -> None:
     assert done.stdout == "1\n"
     assert "as before; see --retry-failed" in done.stderr
     assert "0 images colorized, 1 skipped, 1 failed" in done.stderr
+
+
+def test_native_code_cannot_write_between_the_lines() -> None:
+    """What libraries print by themselves is dropped, what Python prints arrives, and afterwards all is as before."""
+    code = (
+        "import os, sys\nfrom koalacli.cli.native import native_notes_dropped\n"
+        "with native_notes_dropped():\n    os.write(2, b'noise ')\n    print('said', file=sys.stderr)\n"
+        "os.write(2, b'after')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stderr == "said\nafter"
 
 
 def test_outputs_inside_the_input_are_not_taken_again(tmp_path: Path) -> None:
