@@ -1,6 +1,7 @@
 """How fast films are colored, against plain decoding and encoding with the same settings.
 
-    python benchmarks/video_speed.py CLIP [--seconds 20] [--repeat 3] [--presets veryfast medium]
+    python benchmarks/video_speed.py CLIP [--seconds 20] [--repeat 3] [--presets veryfast medium] [--height 1080]
+    python benchmarks/video_speed.py CLIP --repeat 0 --memory 10 60 [--height 360]
 
 The clip is enlarged to 1920x1080 and repeated to the wanted length. Then plain transcoding
 (same reader, same encoder, nothing between) and coloring alternate in one process, without
@@ -29,21 +30,20 @@ from koalacli.io.video_source import FilmSource
 from koalacli.pipelines.video_film import color_film
 from koalacli.pipelines.video_plan import FilmJob, plan_film
 
-SIZE = (1920, 1080)
 RATE = 25
 
 
-def enlarge(clip: Path, target: Path, seconds: int) -> None:
-    """Write the clip at full HD, to and fro until the length is reached."""
+def enlarge(clip: Path, target: Path, seconds: int, size: tuple[int, int]) -> None:
+    """Write the clip at the size, to and fro until the length is reached."""
     with av.open(str(clip)) as source:
         frames = [
-            frame.reformat(*SIZE, format="yuv420p")
+            frame.reformat(*size, format="yuv420p")
             for _, frame in zip(range(100), source.decode(video=0), strict=False)
         ]
     order = frames + frames[-2:0:-1]
     with av.open(str(target), "w") as output:
         stream = output.add_stream("libx264", rate=RATE, options={"preset": "ultrafast", "crf": "18"})
-        stream.width, stream.height = SIZE
+        stream.width, stream.height = size
         for number in range(seconds * RATE):
             frame = order[number % len(order)]
             frame.pts, frame.time_base, frame.pict_type = number, Fraction(1, RATE), 0
@@ -107,14 +107,16 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=["veryfast", "medium"])
     parser.add_argument("--temporal", default="fast")
     parser.add_argument("--memory", nargs="*", type=int, default=[], help="Lengths, in seconds, to measure memory at.")
+    parser.add_argument("--height", type=int, default=1080, help="Of the 16:9 picture.")
     asked = parser.parse_args()
+    size = (round(asked.height * 16 / 9), asked.height)
     from koalacli.colorizer import Colorizer
 
-    result: dict[str, object] = {"cores": os.cpu_count(), "size": SIZE, "seconds": asked.seconds}
+    result: dict[str, object] = {"cores": os.cpu_count(), "size": size, "seconds": asked.seconds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         film = folder / "film.mp4"
-        enlarge(asked.clip, film, max([asked.seconds, *asked.memory]))
+        enlarge(asked.clip, film, max([asked.seconds * bool(asked.repeat), *asked.memory]), size)
         if asked.memory:
             result["peak_mib"] = measure_memory(film, folder, asked.memory)
         colorizer = Colorizer()

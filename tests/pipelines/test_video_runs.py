@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import random
 import re
 import resource
@@ -16,16 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.config import VideoConfig
-from koalacli.errors import InputError, OutputError, StorageFullError, UsageError
+from koalacli.errors import InputError, OutputError, StorageFullError, UnsupportedError, UsageError
 from koalacli.io.video_mux import decoding_times
 from koalacli.pipelines import video_film
-from koalacli.pipelines.video import color_video
+from koalacli.pipelines.video import color_video, plan_jobs
 from koalacli.pipelines.video_film import color_film
 from koalacli.pipelines.video_plan import FilmJob, parse_time
 from koalacli.records import Outcome, Progress, Record
@@ -190,14 +192,39 @@ def test_a_truncated_film_is_colored_as_far_as_it_goes(name: str, film: Any, con
     assert 20 < len(result.times) < 90
 
 
-@pytest.mark.parametrize("data", [b"", b"not a film at all" * 100])
-def test_what_is_no_film_is_named(data: bytes, tmp_path: Path, colorizer: Any) -> None:
+def test_a_film_that_ends_in_the_middle_of_a_box_is_damaged(film: Any, colorizer: Any) -> None:
+    """Fragmented mp4 states no length, but its outermost boxes do."""
+    source = film("film.mp4", audio=0, **LONG)
+    pieces = source.with_name("pieces.mp4")
+    with av.open(str(source)) as given, av.open(str(pieces), "w", options={"movflags": "frag_keyframe"}) as made:
+        stream = made.add_stream_from_template(given.streams.video[0], opaque=True)
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                made.mux(packet)
+    pieces.write_bytes(pieces.read_bytes()[: pieces.stat().st_size * 8 // 10])
+    record = finish(pieces, colorizer)
+    assert record.outcome == Outcome.FAILED
+    assert "breaks off at 0:00:0" in record.reason
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "is empty"),
+        (b"not a film at all" * 100, "cannot be read"),
+        (cv2.imencode(".jpg", np.zeros((48, 64), np.uint8))[1].tobytes(), "a picture.*koala colorize"),
+        (Path(__file__).read_bytes(), "a text"),
+    ],
+    ids=["nothing", "junk", "picture", "text"],
+)
+def test_what_is_no_film_is_named(data: bytes, reason: str, tmp_path: Path, colorizer: Any) -> None:
     """Empty and foreign files end as one line about the file."""
-    source = tmp_path / "x.mp4"
+    source = tmp_path / ("x.txt" if "text" in reason else "x.mp4")
     source.write_bytes(data)
-    with pytest.raises(InputError, match=r"x\.mp4"):
+    with pytest.raises(InputError, match=rf"x\.(mp4|txt).*{reason}"):
         finish(source, colorizer)
-    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
+    assert [path.name for path in tmp_path.iterdir()] == [source.name]
 
 
 def test_a_film_without_frames_is_named(film: Any, colorizer: Any) -> None:
@@ -285,6 +312,9 @@ def test_subtitles_that_do_not_fit_are_found_before_the_first_frame(film: Any, c
         ({"pix_fmt": "rgb24"}, "choose one of"),
         ({"start": "soon"}, "is no time"),
         ({"start": "2", "end": "1"}, "is not after"),
+        ({"crf": 52}, "takes 0 .best. to 51"),
+        ({"preview": -1.0}, "number of seconds"),
+        ({"fps": "24"}, "keeps its own times"),
     ],
 )
 def test_wrong_requests_are_refused_at_once(
@@ -297,10 +327,40 @@ def test_wrong_requests_are_refused_at_once(
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
 
 
-def test_high_dynamic_range_is_refused(film: Any, colorizer: Any) -> None:
-    """PQ cannot be colored rightly, and koala says so instead of trying."""
-    with pytest.raises(InputError, match="high dynamic range"):
-        finish(film("film.mkv", tags=(9, 9, 16, 1)), colorizer)
+@pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
+def test_high_dynamic_range_is_refused(transfer: int, name: str, film: Any, colorizer: Any, tmp_path: Path) -> None:
+    """PQ and HLG cannot be colored rightly, and koala says so, and a way out, instead of trying."""
+    source = film("film.mkv", tags=(9, 9, transfer, 1), pix_fmt="yuv420p10le")
+    with pytest.raises(UnsupportedError, match=rf"film\.mkv: high dynamic range \({name}\).*convert it"):
+        finish(source, colorizer)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
+
+
+def test_another_container_holds_what_it_can(film: Any, colorizer: Any) -> None:
+    """What does not fit is dropped and said, with the container that keeps it; the film itself is whole."""
+    source = film("film.mkv", audio=2, subtitles="srt", attachment=True)
+    for name, missing in {
+        "film.ts": ["subtitle", "attachment"],
+        "film.avi": ["subtitle", "attachment"],
+        "film.webm": ["audio"],
+        "other.mkv": [],
+    }.items():
+        config = VideoConfig(preset="ultrafast", encoder_option=("deadline=realtime",) * name.endswith("webm"))
+        job = FilmJob(str(source), str(source.with_name(name)))
+        *_, progress, record = color_film(job, config, colorizer)
+        assert (record.outcome, progress.done) == (Outcome.DONE, 20)
+        said = [remark.split()[0] for remark in record.reason.split("; ") if "dropped (.mkv keeps it)" in remark]
+        assert sorted(set(said)) == sorted(missing)
+
+
+def test_an_encoder_without_the_depth_gets_a_deeper_one(film: Any, contents: Any, colorizer: Any) -> None:
+    """ProRes has 10 bits: 8-bit luma is shifted up, and that is said."""
+    source = film("film.mov", audio=0)
+    job = FilmJob(str(source), str(source.with_name("out.mov")))
+    *_, record = color_film(job, VideoConfig(codec="prores_ks"), colorizer)
+    assert "as yuv422p10le only" in record.reason
+    one, other = contents(source).luma[5].astype(int), contents(source.with_name("out.mov")).luma[5].astype(int)
+    assert np.abs(one * 4 - other).mean() < 8
 
 
 def test_a_folder_is_colored_and_a_rerun_does_nothing(film: Any, colorizer: Any, tmp_path: Path) -> None:
@@ -315,6 +375,28 @@ def test_a_folder_is_colored_and_a_rerun_does_nothing(film: Any, colorizer: Any,
     assert (tmp_path / "deep" / "one.color.mp4").is_file()
     again = [one for one in color_video(str(tmp_path), config) if isinstance(one, Record)]
     assert sorted(one.outcome for one in again) == [Outcome.FAILED, Outcome.SKIPPED, Outcome.SKIPPED]
+
+
+def test_a_part_without_frames_leaves_nothing(film: Any, colorizer: Any, tmp_path: Path) -> None:
+    """Beyond the end, and for a stream that is not there: an error, and no work folder."""
+    source = film("film.mp4")
+    for settings in ({"start": "100"}, {"track": 2}, {"track": -1}):
+        with pytest.raises(InputError, match=r"film\.mp4: there is no"):
+            finish(source, colorizer, **settings)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+
+
+def test_requests_that_would_lose_a_film_are_refused(tmp_path: Path) -> None:
+    """Two films that would become one file, a folder that would become a file, and a pipe."""
+    for name in ("one.wmv", "one.mkv"):
+        (tmp_path / name).write_bytes(b"?")
+    with pytest.raises(UsageError, match=r"one\.mkv and .*one\.wmv would both become .*one\.color\.mkv"):
+        plan_jobs(str(tmp_path), VideoConfig())
+    with pytest.raises(UsageError, match="need a folder"):
+        plan_jobs(str(tmp_path), VideoConfig(output="all.mp4"))
+    os.mkfifo(tmp_path / "pipe.mkv")
+    with pytest.raises(UsageError, match="is no file"):
+        plan_jobs(str(tmp_path / "pipe.mkv"), VideoConfig())
 
 
 def test_progress_tells_the_whole_film(film: Any, colorizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
