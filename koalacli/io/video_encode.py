@@ -144,10 +144,10 @@ def _try_encoder(plan: EncoderPlan, extra: dict[str, str]) -> None:
         context.open()
         scratch.start_encoding()
     except av.error.FFmpegError as error:
-        settings = " ".join(f"{key}={value}" for key, value in plan.options)
+        pairs = [f"{key}={value}" for key, value in plan.options]
+        settings = ", ".join([*pairs, f"{plan.rate} frames/s"])
         raise UsageError(
-            f"{plan.codec} in {plan.container} refuses its settings ({settings}, {plan.rate} frames/s): "
-            f"{error.strerror or error}"
+            f"{plan.codec} in {plan.container} refuses its settings ({settings}): {error.strerror or error}"
         ) from error
     except ValueError as error:
         raise UsageError(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from koalacli.config import VideoConfig
 from koalacli.errors import UsageError
-from koalacli.io.video_encode import EncoderPlan, plan_encoder
-from koalacli.io.video_mux import Cut, StreamPlan, plan_streams
+from koalacli.io.video_encode import QUALITY_OPTIONS, EncoderPlan, plan_encoder
+from koalacli.io.video_mux import Cut
 from koalacli.io.video_open import NUMBER, USUAL_RATE, clock
 from koalacli.io.video_planes import PIXEL_FORMATS, PixelFormat
 from koalacli.io.video_source import FilmInfo, FilmSource
+from koalacli.io.video_streams import StreamPlan, plan_streams
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,10 @@ def plan_film(job: FilmJob, config: VideoConfig) -> FilmPlan:
             field_order=1 if config.deinterlace else source.field_order,
         )
         remarks = list(take.remarks)
-        if encoder.pixel_format.name != info.pixel_format.name and not config.pix_fmt:
+        if encoder.pixel_format != take.pixel_format:
             remarks.append(f"{encoder.codec} holds {info.width}x{info.height} as {encoder.pixel_format.name} only")
+        if encoder.codec not in QUALITY_OPTIONS:
+            remarks.append(f"{encoder.codec} has no --crf and no --preset; -E sets its quality, such as -E b=20M")
         subtitles = "drop" if config.no_subtitles else config.subtitles
         streams = plan_streams(
             source.container, source.stream.index, encoder, audio=not config.no_audio, subtitles=subtitles
