@@ -9,6 +9,7 @@ from pathlib import Path
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
 from koalacli.io.codecs import CODECS, EXTRAS, codec_of
+from koalacli.journal import Journal
 
 STREAM = "-"  # standard input or output
 
@@ -67,12 +68,14 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
         looked = ", ".join(suffix for codec in CODECS.values() for suffix in codec.suffixes)
         raise NothingMatchedError(f"{source}: no pictures found (looked for {looked})")
     single = len(found) == 1 and Path(source).is_file()
+    _check_output(output, single=single)
     if single and (codec_of(Path(output)) and not Path(output).is_dir()):
         jobs = [Job(str(pictures[0][0]), output)]
         _refuse_collisions(jobs)
         return Plan(jobs, strays)
     names = {str(path): relative for path, relative in pictures}
     jobs = [Job(str(path), str(Path(output) / _output_name(name, config))) for path, name in pictures]
+    jobs = _without_own_outputs(jobs, Path(output))
     _refuse_collisions(jobs)
     if not config.follow_links:
         _refuse_ways_out(jobs, Path(output))
@@ -176,6 +179,41 @@ def _output_name(relative: Path, config: ColorizeConfig) -> Path:
     if config.format and codec_of(relative) == config.format:
         suffix = relative.suffix
     return relative.with_name(f"{relative.stem}{config.suffix}{suffix}")
+
+
+def _check_output(output: str, *, single: bool) -> None:
+    """Refuse a file where a folder is needed, and a name for a file of a kind that koala does not write."""
+    path = Path(output)
+    try:
+        blocking = next((part for part in (path, *path.parents) if part.exists() and not part.is_dir()), None)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be an output ({error.strerror or error})") from error
+    if single and path.suffix and not codec_of(path) and not path.is_dir() and not output.endswith("/"):
+        raise UsageError(f"{output}: unknown format {path.suffix}; for a folder of that name, add a / at its end")
+    if blocking and not (single and blocking == path and codec_of(path)):
+        raise UsageError(f"{output}: {blocking} is a file; the output must be a folder")
+
+
+def _without_own_outputs(jobs: list[Job], output: Path) -> list[Job]:
+    """Leave out what earlier runs have written beside its inputs; the journal knows.
+
+    Raises:
+        UsageError: an output would replace another input.
+    """
+    folders = {Path(job.source).parent for job in jobs}
+    if not any(folder.resolve().is_relative_to(output.resolve()) for folder in folders):
+        return jobs
+    sources = {str(Path(job.source).resolve()): job.source for job in jobs}
+    journal = Journal(output)
+    own: set[str] = set()
+    for job in jobs:
+        taken = sources.get(str(Path(job.target).resolve()))
+        if taken is None or taken == job.source:
+            continue
+        if journal.find(job.target) is None:
+            raise UsageError(f"{job.source}: its output would replace the input {taken}; choose another folder")
+        own.add(taken)
+    return [job for job in jobs if job.source not in own]
 
 
 def _refuse_collisions(jobs: list[Job]) -> None:

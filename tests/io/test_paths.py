@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
 from koalacli.io.paths import make_plan, shard_of
+from koalacli.journal import Journal
+from koalacli.records import Outcome
 
 
 def touch(*paths: Path) -> None:
@@ -111,3 +113,30 @@ def test_no_pictures_is_said(tmp_path: Path) -> None:
     touch(tmp_path / "in" / "notes.txt")
     with pytest.raises(NothingMatchedError, match="no pictures"):
         names(tmp_path / "in", tmp_path / "out")
+
+
+def test_outputs_beside_their_inputs_are_not_taken_for_inputs(tmp_path: Path) -> None:
+    """In one folder with --suffix, a rerun leaves out what the journal says koala made there."""
+    touch(tmp_path / "a.jpg", tmp_path / "b.jpg")
+    assert names(tmp_path, tmp_path, suffix=".color") == ["a.jpg", "b.jpg"]
+    touch(tmp_path / "a.color.jpg")
+    Journal(tmp_path).note(str(tmp_path / "a.color.jpg"), (0, 0), Outcome.DONE, 0.1)
+    assert names(tmp_path, tmp_path, suffix=".color") == ["a.jpg", "b.jpg"]
+
+
+def test_another_input_is_never_replaced(tmp_path: Path) -> None:
+    """A file that koala did not make, and that bears the name of an output, stops the run before it begins."""
+    touch(tmp_path / "a.jpg", tmp_path / "a.color.jpg")
+    with pytest.raises(UsageError, match="would replace the input"):
+        names(tmp_path, tmp_path, suffix=".color")
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"), [("file", "is a file"), ("file/deeper", "is a file"), ("a.xyz", "unknown format .xyz")]
+)
+def test_an_output_that_cannot_be_is_refused(tmp_path: Path, output: str, reason: str) -> None:
+    """A file in the way of a folder, and a name of a kind that koala does not write."""
+    touch(tmp_path / "in.jpg", tmp_path / "file")
+    with pytest.raises(UsageError, match=reason):
+        make_plan(str(tmp_path / "in.jpg"), str(tmp_path / output), ColorizeConfig())
+    assert make_plan(str(tmp_path / "in.jpg"), str(tmp_path / "a.xyz") + "/", ColorizeConfig()).jobs
