@@ -19,9 +19,9 @@ from PIL import Image, UnidentifiedImageError
 from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, KoalaError
 from koalacli.io.deep import deep_pages
-from koalacli.io.metadata import Metadata, orientation_of, read_metadata
+from koalacli.io.metadata import ORIENTATION, Metadata, orientation_of, read_metadata
 from koalacli.io.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
-from koalacli.io.sniff import FORMATS, NO_PICTURE, check_support, is_lossless, name_unknown
+from koalacli.io.sniff import FORMATS, NO_PICTURE, check_support, is_lossless, name_unknown, tiff_tag
 
 Pixels = NDArray[Any]  # uint8 or uint16
 
@@ -93,13 +93,13 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
             raise InputError("the file is empty")
         with _opened(data) as image:
             count = check_support(image, data, max_pixels)
-            exif_orientation = orientation_of(image.getexif())
+            # Decoders of HEIC and TIFF turn by themselves.
+            orientation = 1 if image.format in ("HEIF", "TIFF") else orientation_of(image.getexif())
             # Metadata of the first page stands for the file; later pages have their own only in TIFF.
             frames, remark = _read_frames(image, data, count)
             image.seek(0)
-            upright = 1 if image.format == "HEIF" else exif_orientation  # its decoder turns by itself
-            if upright != 1:
-                frames = [_turned(frame, upright) for frame in frames]
+            if orientation != 1:
+                frames = [_turned(frame, orientation) for frame in frames]
             height, width = frames[0].pixels.shape[:2]
             return Picture(
                 frames[0].pixels,
@@ -163,7 +163,11 @@ def _read_frames(image: Image.Image, data: bytes, count: int) -> tuple[list[Fram
     for number in range(count):
         image.seek(number)
         if number in deep:
-            pixels, alpha = _decode_deep(image, deep[number])
+            planes = deep[number]
+            if image.format == "TIFF":  # Pillow, which would turn it, does not decode it
+                (turned,) = tiff_tag(image, ORIENTATION, (1,))
+                planes = turn(planes, turned)
+            pixels, alpha = _decode_deep(image, planes)
         else:
             image.load()
             pixels, alpha = _decode(image, remarks)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from koalacli.errors import InputError
 from koalacli.io.jpeg import APP1, APP13, Segment, read_layout
-from koalacli.io.xmp import is_packet, join_extension, without_extension, xmp_of_gif, xmp_of_jp2, xmp_payloads
+from koalacli.io.xmp import is_packet, join_extension, upright, without_extension, xmp_of_gif, xmp_of_jp2, xmp_payloads
 
 ORIENTATION = 0x0112  # EXIF tag
 _EXIF_FOLDER, _WIDTH, _HEIGHT, _COLOR_SPACE = 0x8769, 0xA002, 0xA003, 0xA001
@@ -84,7 +84,7 @@ def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orient
     lost: list[str] = []
     return Metadata(
         exif=_exif(image, size, orientation, lost),
-        xmp=_xmp(image, data, lost),
+        xmp=upright(_xmp(image, data, lost)) if orientation == 1 else _xmp(image, data, lost),
         iptc=_iptc(image, data),
         dpi=_dpi(image.info.get("dpi")),
         text=tuple(_texts(image, lost)),
@@ -120,6 +120,7 @@ def _exif(image: Image.Image, size: tuple[int, int], orientation: int, lost: lis
         for tag, value in ((_WIDTH, size[0]), (_HEIGHT, size[1]), (_COLOR_SPACE, 1)):
             if tag in folder:
                 folder[tag] = value
+        exif.bigtiff = False  # every container but BigTIFF itself wants the classic form
         written = exif.tobytes() if len(exif) else b""
     # Pillow raises whatever it meets in a damaged block: struct.error, KeyError, SyntaxError, ...
     except Exception:

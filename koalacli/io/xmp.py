@@ -39,6 +39,10 @@ _PROPERTY = (
     r"""|<([\w.-]+:{0})\b[^>]*(/>|>.*?</\2\s*>)"""
 )
 _SOURCE_TYPE = re.compile(_PROPERTY.format("DigitalSourceType"), re.DOTALL)
+_TURNED = [
+    re.compile(_PROPERTY.format(name), re.DOTALL)
+    for name in ("Orientation", "ImageWidth", "ImageLength", "PixelXDimension", "PixelYDimension")
+]
 _END_OF_RDF = re.compile(r"</[\w.-]+:RDF\s*>")
 
 
@@ -59,6 +63,17 @@ def with_provenance(xmp: bytes, provenance: Provenance) -> bytes:
         digest=quoteattr(provenance.digest),
     )
     return _with_description(_SOURCE_TYPE.sub("", _OURS.sub("", _text(xmp))), description)
+
+
+def upright(xmp: bytes) -> bytes:
+    """A packet that does not say its picture is turned; sizes from before the turn go with that."""
+    text = _text(xmp)
+    turned = [match for match in _TURNED[0].finditer(text) if not re.search(r"""["'>]\s*1\s*["'<]""", match[0])]
+    if not turned:
+        return xmp
+    for pattern in _TURNED:
+        text = pattern.sub("", text)
+    return text.encode()
 
 
 def _text(xmp: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,42 @@ def test_turning_is_what_pillow_does_and_can_be_undone(orientation: int) -> None
     with Image.open(io.BytesIO(encoded(Image.fromarray(pixels), "PNG", exif=exif))) as image:
         assert np.array_equal(turn(pixels, orientation), np.asarray(ImageOps.exif_transpose(image)))
     assert np.array_equal(turn_back(turn(pixels, orientation), orientation), pixels)
+
+
+def turned_tiff(pixels: NDArray[Any], orientation: int, **options: Any) -> bytes:
+    """A TIFF that says it is turned."""
+    buffer = io.BytesIO()
+    tags = [(0x0112, 3, 1, orientation, True)]
+    tifffile.imwrite(buffer, pixels, photometric="minisblack", metadata=None, extratags=tags, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "TIFF LZW", "TIFF 16", "BigTIFF"])
+def test_every_format_comes_out_upright_once(format: str, orientation: int) -> None:
+    """Whether the decoder turns by itself or not; and nothing is left in the output that would turn it again."""
+    stored = np.zeros((12, 20), np.uint8)
+    stored[:4, :6], stored[8:, :3] = 200, 90
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    if "TIFF" in format:
+        deep = stored.astype(np.uint16) * 257
+        options = {"compression": "lzw" if "LZW" in format else None, "bigtiff": "Big" in format}
+        data = turned_tiff(deep if "16" in format else stored, orientation, **options)
+    else:
+        options = {"WEBP": {"lossless": True}, "PNG": {}}.get(format, {"quality": 100})
+        data = encoded(
+            Image.fromarray(stored).convert("L" if format != "AVIF" else "RGB"), format, exif=exif, **options
+        )
+    picture = read_picture(data)
+    pixels = picture.pixels if picture.pixels.ndim == 2 else picture.pixels[..., 0]
+    found = pixels >> 8 if "16" in format else pixels
+    assert found.shape == turn(stored, orientation).shape
+    assert np.abs(found.astype(int) - turn(stored, orientation)).mean() < 4
+    colored = replace(picture, pixels=np.dstack([pixels] * 3))
+    with Image.open(io.BytesIO(encode(colored, picture.format, 100)[0])) as image:
+        assert image.getexif().get(0x0112, 1) == 1
+        assert image.size == found.shape[::-1]
 
 
 @pytest.mark.parametrize("depth", [8, 16])

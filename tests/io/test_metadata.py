@@ -19,7 +19,7 @@ from koalacli.io.codecs import encode
 from koalacli.io.images import Frame, Picture, read_picture
 from koalacli.io.jpeg import read_layout
 from koalacli.io.metadata import Metadata, jpeg_segments, too_long_for_jpeg
-from koalacli.io.xmp import DIGITAL_SOURCE, Provenance, with_provenance
+from koalacli.io.xmp import DIGITAL_SOURCE, Provenance, upright, with_provenance
 
 PROVENANCE = Provenance('koala 1.0 <"&>', "koala", "sha256:00")
 FOREIGN = (
@@ -100,6 +100,20 @@ def test_orientation_is_applied_and_sizes_are_true() -> None:
     assert 0x0112 not in found
     assert (found.get_ifd(0x8769)[0xA002], found.get_ifd(0x8769)[0xA003]) == (20, 40)
     assert found.get_ifd(0x8769)[0xA001] == 1
+
+
+def test_xmp_does_not_turn_the_picture_again() -> None:
+    """Orientation and sizes in XMP go when the pixels are turned; an upright packet stays as it is."""
+    packet = FOREIGN.replace(
+        b'p:City="Tulare"',
+        b'p:City="Tulare" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" tiff:ImageWidth="40"',
+    )
+    assert set(properties(upright(packet))) == {"about", "City", "DigitalSourceType"}
+    assert upright(packet.replace(b'"6"', b'"1"')) == packet.replace(b'"6"', b'"1"')
+    element = FOREIGN.replace(
+        b"</rdf:RDF>", b"<rdf:Description><tiff:Orientation>8</tiff:Orientation></rdf:Description>"
+    )
+    assert b"Orientation" not in upright(element)
 
 
 def test_the_gray_thumbnail_is_dropped() -> None:
