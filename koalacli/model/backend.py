@@ -45,6 +45,8 @@ def choose_device(wish: str) -> str:
 
 def on_device(device: str) -> Any:
     """Context in which Keras creates variables and runs on the device."""
+    if keras.backend.backend() == "torch":  # to PyTorch cpu and cpu:0 are two devices
+        return keras.device(device)
     return keras.device(device if ":" in device else f"{device}:0")
 
 

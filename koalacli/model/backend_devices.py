@@ -84,11 +84,22 @@ def _shared_step(strategy: Any) -> Callable[[Any, Any, Any], float]:
         )
 
     def step(model: Any, inputs: Any, targets: Any) -> float:
+        if model.train_function is None:
+            _share_statistics(model)
         model.make_train_function()
         model.reset_metrics()
         return float(model.train_function(iter([(split(inputs), split(targets))]))["loss"])
 
     return step
+
+
+def _share_statistics(model: Any) -> None:
+    """Let BatchNorm see the whole batch, not one device's part; JAX does so by itself."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _share_statistics(layer)
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
 
 
 def _data_parallel(devices: int) -> Placement:

@@ -45,6 +45,17 @@ class _Recipe:
                 for variable in variables
             ]
 
+    def _clip_gradients(self, gradients: Any) -> Any:
+        if keras.backend.backend() == "tensorflow":
+            return gradients  # below: Keras would clip each device's share of the gradient by itself
+        return super()._clip_gradients(gradients)  # type: ignore[misc]
+
+    def _all_reduce_sum_gradients(self, gradients_and_variables: Any) -> Any:
+        """TensorFlow only: join the devices' gradients, then clip."""
+        pairs = super()._all_reduce_sum_gradients(gradients_and_variables)  # type: ignore[misc]
+        gradients = super()._clip_gradients([gradient for gradient, _ in pairs])  # type: ignore[misc]
+        return [(gradient, variable) for gradient, (_, variable) in zip(gradients, pairs, strict=True)]
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """One variable's step."""
         number = self._get_variable_index(variable)  # type: ignore[attr-defined]
