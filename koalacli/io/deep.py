@@ -33,7 +33,7 @@ def deep_pages(image: Image.Image, data: bytes, count: int) -> dict[int, Planes]
         return {}
     if image.format == "TIFF":
         with tifffile.TiffFile(io.BytesIO(data)) as file:
-            return {number: _tiff_page(file.pages[number]) for number in numbers}
+            return {number: _tiff_page(file.pages[number], _area(image, number)) for number in numbers}
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if pixels is None:
         raise InputError("the file is damaged or cut off")
@@ -44,7 +44,14 @@ def deep_pages(image: Image.Image, data: bytes, count: int) -> dict[int, Planes]
     return {0: pixels}
 
 
-def _tiff_page(page: Any) -> Planes:
+def _area(image: Image.Image, number: int) -> int:
+    image.seek(number)
+    return image.size[0] * image.size[1]
+
+
+def _tiff_page(page: Any, area: int) -> Planes:
+    if page.imagewidth * page.imagelength != area:  # the limit of pixels was checked for what Pillow found
+        raise InputError("its size is stated in two ways")
     if not all(page.databytecounts):
         raise InputError("a strip or tile is missing")
     pixels: NDArray[Any] = page.asarray(maxworkers=1)

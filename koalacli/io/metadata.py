@@ -170,7 +170,7 @@ def _texts(image: Image.Image, lost: list[str]) -> Iterable[tuple[str, str]]:
     texts = {key: str(value) for key, value in getattr(image, "text", {}).items() if key not in _PNG_STRUCTURE}
     comment = image.info.get("comment", b"")
     text = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
-    if text and not texts:
+    if text and not texts and not text.startswith("Created by OpenJPEG"):  # which signs whatever it encodes
         texts = {"Comment": text}
     for key, value in texts.items():
         if len(value) <= LONGEST_TEXT:
