@@ -124,16 +124,35 @@ def add_encoder(output: Any, plan: EncoderPlan) -> Any:
     stream = output.add_stream(
         plan.codec, rate=plan.rate, options=dict(plan.options), width=plan.width, height=plan.height
     )
-    context = stream.codec_context
+    stream.time_base = plan.time_base
+    _settle(stream.codec_context, plan)
+    return stream
+
+
+def open_encoder(plan: EncoderPlan) -> Any:
+    """The same encoder by itself.
+
+    A stream and its container hold on to each other, so that they, and all frames that the
+    encoder looks ahead at, would stay until Python searches for such circles.
+    """
+    context: Any = av.CodecContext.create(plan.codec, "w")
+    context.width, context.height = plan.width, plan.height
+    context.framerate, context.options = plan.rate, dict(plan.options)
+    container: Any = av.ContainerFormat(plan.container, "w")
+    if container.flags & av.format.Flags.global_header.value:
+        context.flags |= av.codec.context.Flags.global_header.value
+    _settle(context, plan)
+    return context
+
+
+def _settle(context: Any, plan: EncoderPlan) -> None:
     context.pix_fmt = plan.pixel_format.name
     context.time_base = plan.time_base
-    stream.time_base = plan.time_base
     context.sample_aspect_ratio = plan.sample_aspect
     context.colorspace, context.color_range = plan.tags.matrix, plan.tags.range
     context.color_primaries, context.color_trc = plan.tags.primaries, plan.tags.transfer
     context.field_order = plan.field_order
     context.thread_type = "FRAME"  # x264 and x265 compress better so than by slices
-    return stream
 
 
 def _try_encoder(plan: EncoderPlan, extra: dict[str, str]) -> None:
@@ -177,8 +196,7 @@ class SegmentWriter:
         self.path = path
         self.entries: list[PacketEntry] = []
         self.frames = 0
-        self._scratch = av.open(io.BytesIO(), "w", format=plan.container)  # gives the encoder the container's flags
-        self._stream = add_encoder(self._scratch, plan)
+        self._encoder = open_encoder(plan)
         shape = (plan.pixel_format.name, plan.width, plan.height, plan.time_base, plan.field_order)
         self._mark = FieldMark(*shape) if plan.field_order > PROGRESSIVE else None
         self._file = path.open("wb")
@@ -186,11 +204,11 @@ class SegmentWriter:
     def write(self, frame: av.VideoFrame) -> None:
         """Encode one frame."""
         self.frames += 1
-        self._take(self._stream.encode(self._mark(frame) if self._mark else frame))
+        self._take(self._encoder.encode(self._mark(frame) if self._mark else frame))
 
     def finish(self) -> None:
         """Flush the encoder and put everything on disk."""
-        self._take(self._stream.encode(None))
+        self._take(self._encoder.encode(None))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
