@@ -266,6 +266,9 @@ class TrainConfig:
         "float32", "Arithmetic of the network.", choices=("float32", "mixed_bfloat16", "mixed_float16")
     )
     checkpoint_minutes: float = setting(5.0, "Most minutes between checks; a check validates and writes a checkpoint.")
+    tensorboard: bool = setting(
+        False, "Write figures and sample grids as TensorBoard logs, too, into tensorboard/ of the run's folder."
+    )
     overfit: int = setting(0, "Learn this many pictures by heart, as a check of the whole chain; exit code 1 if not.")
     seed: int = setting(0, "Fixes split, order and augmentation.")
     workers: int | None = setting(None, "Threads that prepare pictures; by default one per core.")

@@ -63,12 +63,17 @@ def new_file(path: Path, times: tuple[int, int] | None = None) -> Iterator[Binar
         part.replace(path)
     except OSError as error:
         _discard(part)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFullError(f"{path}: no space left on the device; free some and run again") from error
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise output_error(path, error) from error
     except BaseException:  # an interrupt, too, must leave no half of a file
         _discard(part)
         raise
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """What an error of the system means to the user."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFullError(f"{path}: no space left on the device; free some and run again")
+    return OutputError(f"{path}: cannot be written ({error.strerror or error})")
 
 
 def _discard(part: Path) -> None:

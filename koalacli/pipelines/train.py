@@ -22,6 +22,7 @@ from koalacli.pipelines.train_data import Pictures, gather
 from koalacli.pipelines.train_events import Checked, Progressed, TrainEnded, TrainEvent, TrainStarted, Warned
 from koalacli.pipelines.train_run import Progress, RunFolder, open_run
 from koalacli.pipelines.train_session import Session, learning_rate
+from koalacli.pipelines.train_tensorboard import TensorBoard
 
 PROGRESS_SECONDS = 0.5  # between two events of progress
 LEARNED = 0.3  # squared color error left, as a share of the constant color's, for pictures known by heart
@@ -53,21 +54,14 @@ def train(config: TrainConfig) -> Iterator[TrainEvent]:
     run = _Run(folder, config, session, pictures)
     if resumed:
         run.restore()
-    else:
+    run.open_logs()
+    if not resumed:
         folder.write_args(config)
-    yield TrainStarted(
-        run=str(folder.path),
-        preset=config.preset,
-        pictures=len(pictures.loader.samples),
-        validation_pictures=len(pictures.validation),
-        parameters=session.parameters,
-        device=placement.name,
-        backend=keras.backend.backend(),
-        step=run.progress.step,
-        baseline=run.baseline,
-        skipped=pictures.skipped,
-    )
-    yield from run.go()
+    try:
+        yield run.started(placement.name)
+        yield from run.go()
+    finally:
+        run.close_logs()
 
 
 class _Run:
@@ -79,6 +73,7 @@ class _Run:
         self.progress = Progress()
         self.losses: list[float] = []
         self.best_row: dict[str, float] = {}
+        self.logs: TensorBoard | None = None
         self.baseline = self._baseline()
         self.clock = self.last_check = self.last_event = time.monotonic()
 
@@ -89,6 +84,31 @@ class _Run:
         rows = [row for row in self.folder.read_history() if row["step"] <= self.progress.step]
         self.folder.write_history(rows)
         self.best_row = next((row for row in rows if self._score(row) >= self.progress.best), {})
+
+    def open_logs(self) -> None:
+        """Begin TensorBoard logs where they are wanted."""
+        if self.config.tensorboard:
+            self.logs = TensorBoard(self.folder.file("tensorboard"), self.progress.step + bool(self.progress.checks))
+
+    def close_logs(self) -> None:
+        """End them."""
+        if self.logs:
+            self.logs.close()
+
+    def started(self, device: str) -> TrainStarted:
+        """What is about to happen."""
+        return TrainStarted(
+            run=str(self.folder.path),
+            preset=self.config.preset,
+            pictures=len(self.loader.samples),
+            validation_pictures=len(self.pictures.validation),
+            parameters=self.session.parameters,
+            device=device,
+            backend=keras.backend.backend(),
+            step=self.progress.step,
+            baseline=self.baseline,
+            skipped=self.pictures.skipped,
+        )
 
     def go(self) -> Iterator[TrainEvent]:
         """Train to the end."""
@@ -170,7 +190,7 @@ class _Run:
             }
             best = self._judge(row)
             self._write_weights(("last", "best") if best else ("last",), row)
-        self._write_grid(predicted)
+        self._write_grid(predicted, row)
         self.folder.append_history(row)
         self.losses.clear()
         self._store()
@@ -235,10 +255,13 @@ class _Run:
             card = model_card(self.folder.name, session.network.config, record, digest)
             write_file(self.folder.file(f"{name}.md"), card.encode())
 
-    def _write_grid(self, predicted: Array) -> None:
+    def _write_grid(self, predicted: Array, row: dict[str, float]) -> None:
         sheet = check.sample_grid(self.pictures.validation, predicted)
-        _, content = cv2.imencode(".jpg", sheet[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))
-        write_file(self.folder.file(f"samples/{self.progress.step:06d}.jpg"), content.tobytes())
+        _, encoded = cv2.imencode(".jpg", sheet[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))
+        content = encoded.tobytes()
+        write_file(self.folder.file(f"samples/{self.progress.step:06d}.jpg"), content)
+        if self.logs:
+            self.logs.write(row, sheet, content)
 
     def _store(self) -> None:
         self.folder.write_checkpoint(self.session.arrays(), self.progress)

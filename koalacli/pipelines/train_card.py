@@ -10,7 +10,7 @@ from koalacli.data.sources import Sample
 from koalacli.pipelines.train_data import Pictures
 from koalacli.pipelines.train_session import Session
 
-NOT_RECIPE = {"runs", "resume", "workers", "device", "checkpoint_minutes", "data_terms"}
+NOT_RECIPE = {"runs", "resume", "workers", "device", "checkpoint_minutes", "data_terms", "tensorboard"}
 NO_TERMS = "not stated by whoever trained it; the terms of the pictures apply"
 
 

@@ -7,6 +7,7 @@
     ├─ best.safetensors      weights of the best check so far; last.safetensors: of the last one
     ├─ best.md, last.md      their model cards
     ├─ checkpoint.safetensors  what resuming needs: values, optimizer, counters
+    ├─ tensorboard/          on request: the same figures and grids, for TensorBoard
     └─ skipped.csv           pictures that could not be used, and why
 
 Every file is written whole or not at all.
@@ -27,17 +28,11 @@ from koalacli.config import TrainConfig
 from koalacli.errors import DataError, UsageError
 from koalacli.io.files import write_file
 
-ARGS, HISTORY, CHECKPOINT, SKIPPED, EXTRACTOR = (
-    "args.toml",
-    "history.csv",
-    "checkpoint.safetensors",
-    "skipped.csv",
-    "extractor.safetensors",
-)
+ARGS, HISTORY, CHECKPOINT, SKIPPED = "args.toml", "history.csv", "checkpoint.safetensors", "skipped.csv"
 # What may change when a run goes on; anything else would make it another run.
 FREE_TO_CHANGE = {
     *("name", "runs", "resume", "epochs", "steps", "minutes", "workers", "device", "devices", "checkpoint_minutes"),
-    *("data_terms", "early_stopping"),
+    *("data_terms", "early_stopping", "tensorboard"),
 }
 Arrays = dict[str, NDArray[Any]]
 

@@ -1,6 +1,7 @@
 """A run from beginning to end: it learns, goes on exactly, and survives what happens to runs."""
 
 import errno
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,33 @@ def test_a_run_leaves_everything_behind(config: TrainConfig) -> None:
     card = (folder / "last.md").read_text()
     assert weights.digest in card
     assert "not stated" in card
+
+
+def test_tensorboard_shows_every_check(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures and grids are in the event files, also of the run that went on; a missing package is named."""
+    import tensorflow as tf
+
+    list(train(replace(config, steps=2, tensorboard=True)))
+    list(train(TrainConfig(runs=config.runs, name="run", resume=True, steps=4)))
+    folder = RunFolder(Path(config.runs, "run"))
+    told: dict[str, dict[int, Any]] = {}
+    files = sorted(folder.file("tensorboard").iterdir())
+    assert len(files) == 2
+    for file in files:
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                told.setdefault(value.tag, {})[event.step] = value
+    history = folder.read_history()
+    losses = {step: value.simple_value for step, value in told["val_loss"].items()}
+    assert losses == pytest.approx({int(row["step"]): row["val_loss"] for row in history}, rel=1e-4)
+    assert told["samples"].keys() == losses.keys()
+    image = told["samples"][4].image
+    assert image.encoded_image_string == folder.file("samples/000004.jpg").read_bytes()
+    assert cv2.imread(str(folder.file("samples/000004.jpg"))).shape == (image.height, image.width, 3)
+    monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
+    with pytest.raises(UsageError, match=r"pip install.*tensorboard"):
+        next(train(replace(config, name="without", tensorboard=True)))
 
 
 def test_resuming_is_as_if_nothing_had_happened(config: TrainConfig, tmp_path: Path) -> None:
