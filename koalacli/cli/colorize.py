@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
         verbose: VerboseFlag = False,
         report: ReportFlag = "",
     ) -> None:
-        """Colorize black-and-white pictures: JPEG, PNG, WebP, TIFF, BMP.
+        """Colorize black-and-white pictures: JPEG, PNG, TIFF, WebP, GIF, AVIF, JPEG 2000, BMP; HEIC with an extra.
 
         Size, name, format and the lightness of every pixel are kept; only color is made.
         A rerun does what is missing.

@@ -111,13 +111,12 @@ def unstuff(data: bytes) -> Stretch:
     restart = (following & 0xF8) == 0xD0
     if not np.all(restart | (following == 0)):
         raise InputError("marks inside a scan")
-    keep = np.ones(len(raw) - 1, bool)
-    keep[np.minimum(marked + 1, len(keep) - 1)] = False
-    keep[marked[restart]] = False
-    kept = np.cumsum(keep)
-    borders = kept[marked[restart]].astype(np.int64) * 8
-    content = np.concatenate([raw[:-1][keep], np.zeros(8, np.uint8)])
-    return Stretch(content, np.concatenate([[0], borders]), np.concatenate([borders, [kept[-1] * 8]]))
+    removed = np.sort(np.concatenate([marked + 1, marked[restart]]))
+    removed = removed[removed < len(raw) - 1]
+    content = np.concatenate([np.delete(raw[:-1], removed), np.zeros(8, np.uint8)])
+    borders = (marked[restart] - np.searchsorted(removed, marked[restart])) * 8
+    end = (len(raw) - 1 - len(removed)) * 8
+    return Stretch(content, np.append(0, borders), np.append(borders, end))
 
 
 @dataclass
