@@ -160,7 +160,9 @@ class VideoConfig:
     weights: str = same_setting(ColorizeConfig, "weights")
     device: str = same_setting(ColorizeConfig, "device")
     output: str = setting(
-        "", "A file, or a folder for several films; by default NAME.color beside each.", names=("-o", "--output")
+        "",
+        "A film, numbered pictures (frames/%06d.png), or a folder for several films; by default NAME.color.",
+        names=("-o", "--output"),
     )
     temporal: str = setting(
         "fast",

@@ -71,7 +71,7 @@ class ColorTags:
     range: int
 
 
-def complete_tags(context: Any, height: int, full_by_name: bool) -> ColorTags:
+def complete_tags(context: Any, height: int, full_range: bool) -> ColorTags:
     """The tags of a decoder, the missing ones filled in together: BT.709 from 720 lines up, else BT.601.
 
     Raises:
@@ -92,12 +92,19 @@ def complete_tags(context: Any, height: int, full_by_name: bool) -> ColorTags:
         raise UnsupportedError(f"color primaries number {primaries} are not supported")
     if transfer in UNSPECIFIED:
         transfer = TRANSFER_OF_MATRIX.get(matrix, 6)
-    return ColorTags(matrix, primaries, transfer, 2 if full_by_name or context.color_range == 2 else 1)
+    return ColorTags(matrix, primaries, transfer, 2 if full_range else 1)
 
 
 def is_full_range(name: str, tagged: int) -> bool:
-    """Whether a pixel format's name says so; gray is full unless it is tagged otherwise."""
-    return name.startswith("yuvj") or (name.startswith("gray") and tagged != 1)
+    """Whether luma is: gray is full unless it is tagged otherwise, and what is made of RGB is limited as usual."""
+    if is_rgb(name):
+        return False
+    return tagged == 2 or name.startswith("yuvj") or (name.startswith("gray") and tagged != 1)
+
+
+def is_rgb(name: str) -> bool:
+    """Whether a pixel format has no luma of its own."""
+    return name == "pal8" or av.VideoFormat(name).is_rgb
 
 
 def working_format(name: str) -> PixelFormat:
@@ -116,7 +123,7 @@ def working_format(name: str) -> PixelFormat:
     depth = min(known for known in (8, 10, 12) if known >= depth)
     if name.startswith("gray") or name in ("monob", "monow", "ya8"):
         return PIXEL_FORMATS[format_name("420", depth)]
-    if described.is_rgb or name == "pal8":
+    if is_rgb(name):
         return PIXEL_FORMATS[format_name("444", depth)]
     factors = (_factor(described.chroma_width(64)), _factor(described.chroma_height(64)))
     sampling = next(key for key, known in SUBSAMPLINGS.items() if known == factors)

@@ -9,7 +9,7 @@ from koalacli.errors import UsageError
 from koalacli.io.video_encode import QUALITY_OPTIONS, EncoderPlan, plan_encoder
 from koalacli.io.video_mux import Cut
 from koalacli.io.video_open import NUMBER, USUAL_RATE, clock
-from koalacli.io.video_planes import PIXEL_FORMATS, PixelFormat
+from koalacli.io.video_planes import PIXEL_FORMATS, PixelFormat, is_rgb
 from koalacli.io.video_source import FilmInfo, FilmSource
 from koalacli.io.video_streams import StreamPlan, plan_streams
 
@@ -114,6 +114,8 @@ def plan_film(job: FilmJob, config: VideoConfig) -> FilmPlan:
         remarks = list(take.remarks)
         if encoder.pixel_format != take.pixel_format:
             remarks.append(f"{encoder.codec} holds {info.width}x{info.height} as {encoder.pixel_format.name} only")
+        elif encoder.pixel_format.name.startswith("yuv444") and is_rgb(info.source_format):
+            remarks.append("RGB keeps full-size chroma; --pix-fmt yuv420p plays on more screens")
         if encoder.codec not in QUALITY_OPTIONS:
             remarks.append(f"{encoder.codec} has no --crf and no --preset; -E sets its quality, such as -E b=20M")
         subtitles = "drop" if config.no_subtitles else config.subtitles

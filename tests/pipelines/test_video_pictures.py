@@ -100,6 +100,18 @@ def test_a_sequence_becomes_a_film(tmp_path: Path, contents: Any, colorizer: Any
         list(color_film(FilmJob(str(source), str(tmp_path / "other.mp4")), config, colorizer))
 
 
+def test_rgb_pictures_become_limited_range(tmp_path: Path, contents: Any, colorizer: Any) -> None:
+    """RGB is full in itself; the film made of it is as players expect, and what plays where is said."""
+    for number in range(3):
+        Image.fromarray(np.repeat(drawn()[number][..., None], 3, 2)).save(tmp_path / f"{number}.png")
+    job = FilmJob(str(tmp_path / "%d.png"), str(tmp_path / "film.mp4"))
+    *_, record = color_film(job, VideoConfig(crf=0, preset="ultrafast"), colorizer)
+    film = contents(tmp_path / "film.mp4")
+    assert "--pix-fmt yuv420p" in record.reason
+    assert film.tags[3] == 1
+    assert np.abs(film.luma[0] - (16 + drawn()[0] * (219 / 255))).max() <= 1
+
+
 @pytest.mark.parametrize(("depth", "dtype"), [("", np.uint8), ("10le", np.uint16)])
 def test_a_film_becomes_a_sequence(depth: str, dtype: Any, film: Any, tmp_path: Path, colorizer: Any) -> None:
     """Upright pictures counted from 1, with the film's luma in all its bits; those that are there stay."""
