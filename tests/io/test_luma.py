@@ -129,7 +129,7 @@ def test_damaged_files_are_taken_apart_soundly_or_not_at_all(options: dict[str, 
     source = jpeg(np.dstack([photograph(50, 70)] * 3), subsampling="4:2:0", **options)
     chance = random.Random(3)
     kept = 0
-    for number in range(72):
+    for number in range(48):
         mutated = bytearray(source[: chance.randrange(len(source))] if number % 6 == 5 else source)
         for _ in range(number % 6):
             mutated[chance.randrange(len(mutated))] ^= 1 << chance.randrange(8)
@@ -140,4 +140,4 @@ def test_damaged_files_are_taken_apart_soundly_or_not_at_all(options: dict[str, 
                 with suppress(InputError):
                     gray = split_luma(read_layout(bytes(mutated)))
                     assert np.array_equal(luma_of_jpeg(gray), luma_of_jpeg(bytes(mutated)))
-    assert 10 < kept < 72
+    assert 8 < kept < 48
