@@ -16,6 +16,8 @@ from koalacli.color.lab import Array
 from koalacli.config import NetworkConfig
 
 UNIFORM_SHARE = 0.5  # of the uniform distribution in the smoothed prior (Zhang et al. 2016, lambda)
+RAREST_SHARE = 1e-6  # of a bin at the start: no logit of a fresh network is further down than this
+START_SCALE = 0.1  # of the random kernel of the logits, see `start_at_prior`
 GRID_EDGE = 14  # the bin table covers -GRID_EDGE..GRID_EDGE steps on each axis: more than sRGB can show
 
 
@@ -97,6 +99,19 @@ def build_rebalanced(config: NetworkConfig, tables: dict[str, Any], settings: Lo
         return loss + _regression(ops.reshape(expected, ops.shape(ab)), ab, settings)
 
     return rebalanced
+
+
+def start_at_prior(core: Any, bin_prior: Array, strength: float) -> None:
+    """Let a fresh network with the head `bins` begin at the best constant answer, whatever it sees.
+
+    Random logits cost more than knowing nothing, and hundreds of steps go by until the prior is
+    learned. Its weighted form is the minimum of the cross-entropy over constants; a kernel near
+    zero leaves it undisturbed and still passes gradients on.
+    """
+    logits = core.get_layer("logits")
+    share = bin_prior * rebalance_weights(bin_prior, strength, UNIFORM_SHARE)
+    logits.bias.assign(np.log(share / share.sum() + RAREST_SHARE))
+    logits.kernel.assign(logits.kernel * START_SCALE)
 
 
 LOSSES: dict[str, LossKind] = {

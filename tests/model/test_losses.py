@@ -1,13 +1,14 @@
 """Losses against NumPy, and what they are for."""
 
+import keras
 import numpy as np
 import pytest
-from keras import ops
+from keras import layers, ops
 
 from koalacli.color.gamut import gamut_bins, rebalance_weights, soft_encode
 from koalacli.color.lab import rgb_to_lab
 from koalacli.config import NetworkConfig, TrainConfig
-from koalacli.model.losses import LOSSES, UNIFORM_SHARE, LossSettings, bin_table, encode_on_device
+from koalacli.model.losses import LOSSES, UNIFORM_SHARE, LossSettings, bin_table, encode_on_device, start_at_prior
 from koalacli.presets import PRESETS
 
 BINS = gamut_bins()
@@ -100,3 +101,28 @@ def test_huber_grows_linearly_for_strong_errors() -> None:
     near = np.full_like(zero, 1 / PLAIN.ab_scale)
     assert loss_of("huber", PLAIN, zero, near) == pytest.approx(loss_of("mse", PLAIN, zero, near) / 2, rel=1e-4)
     assert loss_of("huber", PLAIN, zero, zero + 0.9) / loss_of("huber", PLAIN, zero, zero + 0.45) < 2.15
+
+
+def test_a_fresh_network_begins_at_the_best_constant_answer() -> None:
+    """Its cross-entropy is close to the least that any constant distribution reaches, and below a random start."""
+    config = TrainConfig()
+    features = layers.Input((None, None, 8))
+    core = keras.Model(features, layers.Conv2D(len(BINS), 1, name="logits")(features))
+    numbers = np.random.default_rng(2).choice(len(BINS), 20000, p=PRIOR / PRIOR.sum())
+    ab = BINS[numbers].reshape(1, 100, 200, 2)
+    seen = np.random.default_rng(3).random((1, 100, 200, 8), np.float32)
+
+    def loss() -> float:
+        return loss_of(
+            "rebalanced", KOALA, ab, ops.convert_to_numpy(core(seen)), chroma_gain=1.0, regression_weight=0.0
+        )
+
+    before = loss()
+    start_at_prior(core, PRIOR, config.rebalance_strength)
+    weights = np.bincount(numbers, minlength=len(BINS)) * rebalance_weights(
+        PRIOR, config.rebalance_strength, UNIFORM_SHARE
+    )
+    share = weights / weights.sum()
+    best = -(weights * np.log(np.where(share > 0, share, 1))).sum() / len(numbers)
+    assert best - 1e-3 <= loss() < best + 0.05
+    assert loss() < before
