@@ -1,24 +1,32 @@
 """How steady the color of films is, against the same weights frame by frame.
 
-    python benchmarks/video_steadiness.py CLIP... [--seconds 8] [--sheets FOLDER]
+    python benchmarks/video_steadiness.py CLIP... [--seconds 8] [--track 0] [--sheets FOLDER]
 
-Colors every clip with --temporal off, fast and best, decodes the results and prints JSON:
+Colors every clip with --temporal off, fast and best, losslessly, decodes the results and prints JSON:
 
 - warp: mean distance in ab between a frame and the one before it carried along dense flow
-  (DIS, medium preset, on luma), where flow there and back agrees within a pixel and luma
-  within 12 codes. CIELAB units.
-- cdc: Jensen-Shannon divergence of the histograms of B, G and R, 256 bins, between frames 1, 2
-  and 4 apart, mean. It counts changes of light too: `cdc_gray` is what the film has without
-  any color, and no colorizing can fall much below it.
-- cdc_color: the same of a and b, 256 bins over -128..128, which light does not reach.
-- chroma: mean of it. ab_error: mean distance to the clip's own color, where it has some.
+  (DIS, medium preset, on luma, short side 192), where flow there and back agrees within a pixel
+  and luma within 12 codes; frames after a cut are left out. CIELAB units.
+- cdc: color distribution consistency as published (Liu et al. 2021, see `koalacli.metrics.clips`):
+  Jensen-Shannon divergence of the histograms of B, G and R of whole frames 1, 2 and 4 apart.
+- cdc_scenes: the same without pairs of frames that a cut lies between.
+- cdc_color: cdc_scenes of a and b, 256 bins over -128..128, at short side 192: light does not reach it.
+- chroma: mean of it. ab_error: mean distance to the clip's own color, where it has some. Both at short side 192.
 
-With --sheets, a picture per clip: eight frames, frame by frame above, steady below.
+Every ratio is to frame by frame. CDC counts changes of light too, which no coloring can or should
+remove, so `floors` holds the same two figures of the gray film, of the film in one constant
+color (with the mean chroma of frame by frame: the steadiest color that there is), and
+of the clip's own color. `over_gray` is what coloring adds: cdc_scenes less that of the gray film.
+
+With --sheets, a picture per clip: eight frames of it, frame by frame, fast and best.
 """
 
 import argparse
 import json
+import platform
 import tempfile
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,36 +34,60 @@ import av
 import cv2
 import numpy as np
 
-from koalacli.color.lab import rgb_to_lab
+from koalacli.color.gamut import merge_rgb8
+from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
-from koalacli.pipelines.video_film import FilmJob, color_film
+from koalacli.metrics.clips import CDC_STEPS, histograms, jensen_shannon
+from koalacli.pipelines.video_film import color_film
+from koalacli.pipelines.video_plan import FilmJob
 
 SHORT_SIDE = 192
+CUT_SURE = 0.3  # share of the picture where flow is reliable, below which two frames have a cut between them
 WAYS = ("off", "fast", "best")
-APART = (1, 2, 4)
+KEYS = ("warp", "cdc", "cdc_scenes", "cdc_color", "chroma", "ab_error")
 
 
-def film_index(path: Path) -> int:
+def film_index(path: Path, track: int) -> int:
     """Index of the stream that koala colorizes; the output keeps it."""
     with av.open(str(path)) as container:
-        return int(container.streams.best("video").index)
+        videos = container.streams.video
+        return int(videos[track - 1].index if track and len(videos) > 1 else container.streams.best("video").index)
 
 
-def decode(path: Path, index: int, seconds: float) -> np.ndarray:
-    """Frames of a stream as rgb8 (N, h, w, 3), small."""
-    frames = []
+def decode(path: Path, index: int, seconds: Fraction) -> Iterator[np.ndarray]:
+    """Frames of a stream, rgb8 (H, W, 3)."""
     with av.open(str(path)) as container:
         stream = container.streams[index]
         start = (stream.start_time or 0) * stream.time_base
         for frame in container.decode(stream):
             if frame.pts * stream.time_base - start >= seconds:
                 break
-            scale = SHORT_SIDE / min(frame.width, frame.height)
-            size = (round(frame.width * scale), round(frame.height * scale))
-            rgb = frame.to_ndarray(format="rgb24", src_colorspace=None)
-            frames.append(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA))
-    return np.stack(frames)
+            yield frame.to_ndarray(format="rgb24")
+
+
+class Clip:
+    """What is kept of a clip: histograms of whole frames, and frames at short side 192."""
+
+    def __init__(self, frames: Iterable[np.ndarray]):
+        bins, small = [], []
+        for rgb8 in frames:
+            bins.append(histograms(rgb8))
+            scale = SHORT_SIDE / min(rgb8.shape[:2])
+            size = (round(rgb8.shape[1] * scale), round(rgb8.shape[0] * scale))
+            small.append(cv2.resize(rgb8, size, interpolation=cv2.INTER_AREA))
+        self.bins, self.small = np.stack(bins), np.stack(small)
+
+    def ab(self) -> np.ndarray:
+        """float32 (N, h, w, 2)."""
+        return np.stack([rgb_to_lab(frame.astype(np.float32) / np.float32(255))[..., 1:] for frame in self.small])
+
+
+def repaint(frames: Iterable[np.ndarray], ab: tuple[float, float]) -> Iterator[np.ndarray]:
+    """The same lightness in one constant color."""
+    for rgb8 in frames:
+        lightness = lightness_of(rgb8)
+        yield merge_rgb8(lightness, np.full((*rgb8.shape[:2], 2), ab, np.float32))
 
 
 def reliable_flow(luma: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -73,36 +105,37 @@ def reliable_flow(luma: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def divergence(codes: np.ndarray) -> float:
-    """Mean Jensen-Shannon divergence of histograms over time; codes uint8 (N, h, w, C)."""
-    size = codes[0, ..., 0].size
-    bins = np.array([[np.bincount(plane.ravel(), minlength=256) for plane in np.moveaxis(one, -1, 0)] for one in codes])
-    bins = bins / size
-    total = []
-    for apart in APART:
-        one, other = bins[apart:], bins[:-apart]
-        middle = (one + other) / 2
-        parts = [
-            np.where(p > 0, p * np.log(np.maximum(p, 1e-12) / np.maximum(middle, 1e-12)), 0).sum(-1)
-            for p in (one, other)
-        ]
-        total.append(np.mean(parts))
-    return float(np.mean(total))
+def cdc(bins: np.ndarray, cuts: list[int]) -> float:
+    """CDC of histograms (N, channels, 256), without pairs that one of the cuts lies between."""
+    means = []
+    for step in CDC_STEPS:
+        pairs = [at for at in range(len(bins) - step) if not any(at < cut <= at + step for cut in cuts)]
+        means.append(np.mean([jensen_shannon(bins[at], bins[at + step]) for at in pairs]))
+    return float(np.mean(means))
 
 
-def score(rgb: np.ndarray, flows: list[tuple[np.ndarray, np.ndarray]], truth: np.ndarray | None) -> dict[str, float]:
+def color_bins(ab: np.ndarray) -> np.ndarray:
+    """Histograms of a and b, (N, 2, 256)."""
+    codes = np.clip(np.rint(ab) + 128, 0, 255).astype(np.int64)
+    counts = [[np.bincount(plane.ravel(), minlength=256) for plane in np.moveaxis(one, -1, 0)] for one in codes]
+    return np.array(counts) / codes[0, ..., 0].size
+
+
+def score(
+    clip: Clip, flows: list[tuple[np.ndarray, np.ndarray]], cuts: list[int], truth: np.ndarray | None
+) -> dict[str, float]:
     """All figures of one colored clip."""
-    ab = np.stack([rgb_to_lab(frame.astype(np.float32) / 255)[..., 1:] for frame in rgb])
+    ab = clip.ab()
     errors = []
     for number, (place, sure) in enumerate(flows, 1):
-        if sure.mean() < 0.3:  # a cut, or nothing to go by
-            continue
-        carried = cv2.remap(ab[number - 1], place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        errors.append(np.linalg.norm(ab[number] - carried, axis=-1)[sure].mean())
+        if number not in cuts:
+            carried = cv2.remap(ab[number - 1], place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            errors.append(np.linalg.norm(ab[number] - carried, axis=-1)[sure].mean())
     figures = {
         "warp": float(np.mean(errors)),
-        "cdc": divergence(rgb),
-        "cdc_color": divergence(np.clip(np.rint(ab) + 128, 0, 255).astype(np.uint8)),
+        "cdc": cdc(clip.bins, []),
+        "cdc_scenes": cdc(clip.bins, cuts),
+        "cdc_color": cdc(color_bins(ab), cuts),
         "chroma": float(np.linalg.norm(ab, axis=-1).mean()),
     }
     if truth is not None:
@@ -110,36 +143,54 @@ def score(rgb: np.ndarray, flows: list[tuple[np.ndarray, np.ndarray]], truth: np
     return figures
 
 
-def measure(clip: Path, colorizer: Colorizer, seconds: float, sheets: Path | None) -> dict[str, object]:
-    """Figures of one clip, for every way, and their ratios to frame by frame."""
-    index = film_index(clip)
-    source = decode(clip, index, seconds)
-    luma = np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source])
-    flows = reliable_flow(luma)
-    true_ab = np.stack([rgb_to_lab(frame.astype(np.float32) / 255)[..., 1:] for frame in source])
+def measure(path: Path, colorizer: Colorizer, seconds: Fraction, track: int, sheets: Path | None) -> dict[str, object]:
+    """Figures of one clip, for every way, their ratios to frame by frame, and floors."""
+    index = film_index(path, track)
+    source = Clip(decode(path, index, seconds))
+    true_ab = source.ab()
     truth = true_ab if np.linalg.norm(true_ab, axis=-1).mean() > 2 else None
     colored = {}
     with tempfile.TemporaryDirectory() as folder:
         for way in WAYS:
             output = Path(folder) / f"{way}.mkv"
-            config = VideoConfig(temporal=way, crf=4, preset="ultrafast", end=str(seconds))
-            list(color_film(FilmJob(str(clip), str(output)), config, colorizer))
-            colored[way] = decode(output, index, seconds)
-    figures = {way: score(rgb, flows, truth) for way, rgb in colored.items()}
+            config = VideoConfig(temporal=way, crf=0, preset="ultrafast", end=str(float(seconds)), track=track)
+            list(color_film(FilmJob(str(path), str(output)), config, colorizer))
+            colored[way] = Clip(decode(output, index, seconds))
+    flows = reliable_flow(np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source.small]))
+    cuts = [number for number, (_, sure) in enumerate(flows, 1) if sure.mean() < CUT_SURE]
+    figures = {way: score(clip, flows, cuts, truth) for way, clip in colored.items()}
+    mean_ab = colored["off"].ab().mean((0, 1, 2))
+    constant = mean_ab * figures["off"]["chroma"] / np.linalg.norm(mean_ab)
+    floors = {
+        "gray": Clip(repaint(decode(path, index, seconds), (0.0, 0.0))).bins,
+        "constant_color": Clip(repaint(decode(path, index, seconds), tuple(constant))).bins,
+    }
+    if truth is not None:
+        floors["own_color"] = source.bins
+    gray = cdc(floors["gray"], cuts)
     if sheets:
-        write_sheet(sheets / f"{clip.stem}.png", [colored["off"], colored["fast"]])
-    ratios = {
-        way: {key: round(value / figures["off"][key], 3) for key, value in figures[way].items()} for way in WAYS[1:]
-    }
-    gray = np.repeat(luma[..., None], 3, axis=-1)
-    rounded = {way: {key: round(value, 4) for key, value in ones.items()} for way, ones in figures.items()}
+        write_sheet(sheets / f"{path.stem}.png", [clip.small for clip in colored.values()])
     return {
-        "clip": clip.name,
-        "frames": len(source),
-        "cdc_gray": round(divergence(gray), 4),
-        **rounded,
-        "ratio": ratios,
+        "clip": path.name,
+        "frames": len(source.small),
+        "cuts": cuts,
+        **{way: {key: round(value, 5) for key, value in ones.items()} for way, ones in figures.items()},
+        "floors": {
+            name: {"cdc": round(cdc(bins, []), 5), "cdc_scenes": round(cdc(bins, cuts), 5)}
+            for name, bins in floors.items()
+        },
+        "ratio": {way: ratios(figures[way], figures["off"]) for way in WAYS[1:]},
+        "floor_ratio": {
+            name: ratios({"cdc": cdc(bins, []), "cdc_scenes": cdc(bins, cuts)}, figures["off"])
+            for name, bins in floors.items()
+        },
+        "over_gray": {way: round(figures[way]["cdc_scenes"] - gray, 5) for way in WAYS},
     }
+
+
+def ratios(figures: dict[str, float], base: dict[str, float]) -> dict[str, float]:
+    """Of each figure to its base."""
+    return {key: round(value / base[key], 3) for key, value in figures.items()}
 
 
 def write_sheet(path: Path, rows: list[np.ndarray]) -> None:
@@ -153,20 +204,24 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", nargs="+", type=Path)
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--seconds", type=Fraction, default=Fraction(8))
+    parser.add_argument("--track", type=int, default=0, help="Video stream of clips that have several, from 1.")
     parser.add_argument("--sheets", type=Path)
     asked = parser.parse_args()
     colorizer = Colorizer()
-    clips = [measure(clip, colorizer, asked.seconds, asked.sheets) for clip in asked.clips]
-    keys = ("warp", "cdc", "cdc_color", "chroma", "ab_error")
+    cv2.setNumThreads(1)  # as `koala video` does
+    clips = [measure(clip, colorizer, asked.seconds, asked.track, asked.sheets) for clip in asked.clips]
     mean = {
         way: {
             key: round(float(np.mean([c["ratio"][way][key] for c in clips if key in c["ratio"][way]])), 3)
-            for key in keys
+            for key in KEYS
+            if any(key in c["ratio"][way] for c in clips)
         }
         for way in WAYS[1:]
     }
-    print(json.dumps({"weights": colorizer.weights.digest[:12], "clips": clips, "mean_ratio": mean}, indent=1))
+    environment = {"python": platform.python_version(), "opencv": cv2.__version__, "av": av.__version__}
+    result = {"environment": environment, "weights": colorizer.weights.digest[:12], "clips": clips, "mean_ratio": mean}
+    print(json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":

@@ -219,6 +219,12 @@ def test_averages_keep_the_chroma_of_the_opinions() -> None:
         assert np.allclose(chroma_of(one.ab), 20, atol=0.1)
 
 
+def test_frames_by_themselves_are_scenes_by_themselves() -> None:
+    """Without steadiness nothing is shared, and every frame may decide anew what becomes of its own color."""
+    found = list(color_each(pan(9), brightness_network))
+    assert [one.shot.number for one in found if one.scene_start] == list(range(9))
+
+
 def test_contradictory_opinions_stay_pale() -> None:
     """Chroma comes back up to a factor: opposite opinions do not become one vivid color of no ground."""
     color = np.zeros((4, 4, 3), np.float32)

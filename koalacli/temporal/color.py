@@ -55,12 +55,13 @@ class Key(Generic[S]):
     """A key frame and the span that it ends.
 
     Attributes:
+        shots: of the span; the key frame is the last.
         opinion: float32 (h, w, 3), what the network says: a, b and chroma, at the size of carried color.
         forward: how each frame of the span is reached from the key frame before; empty at a scene's start.
         backward: how the key frame before, and each frame of the span but the last, is reached from this one.
     """
 
-    span: Span[S]
+    shots: list[S]
     opinion: Array
     forward: list[Reach]
     backward: list[Reach]
@@ -93,16 +94,16 @@ def color_spans(
         if key.forward:
             assert before is not None  # a scene begins with a span without links
             yield from _between(key, before, color)
-        yield Colored(key.span.key, finish(color), not (key.forward or resumed), carried)
+        yield Colored(key.shots[-1], finish(color), not (key.forward or resumed), carried)
         before, resumed = color, False
 
 
 def color_each(shots: Iterable[S], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Colored[S]]:
-    """Color frames one by one, as if they were photographs; same contract as `color_spans`."""
+    """Color frames one by one, as if they were photographs, every one a scene; else as `color_spans`."""
     nothing = Carried(np.empty((0, 0, 3), np.float32), np.empty((0, 0), np.float32))
     for group in batched(shots, FRAMES_AT_ONCE):
         for shot, ab in zip(group, predict([shot.small for shot in group]), strict=True):
-            yield Colored(shot, ab, False, nothing)
+            yield Colored(shot, ab, True, nothing)
 
 
 def finish(color: Array) -> Array:
@@ -122,7 +123,7 @@ def _keys(spans: Iterable[Span[S]], predict: Callable[[list[Gray]], list[Array]]
     for group in batched(spans, KEYS_AT_ONCE):
         for span, ab in zip(group, predict([span.key.small for span in group]), strict=True):
             opinion = _as_color(ab, span.key.small)
-            yield Key(span, opinion, reaches_forward(span.links), reaches_backward(span.links))
+            yield Key(span.shots, opinion, reaches_forward(span.links), reaches_backward(span.links))
 
 
 def _with_future(keys: Iterable[Key[S]], count: int) -> Iterator[tuple[Key[S], list[Key[S]]]]:
@@ -184,8 +185,8 @@ def _average(past: Carried, key: Key[S], future: list[Key[S]], memory: float) ->
 
 def _between(key: Key[S], before: Array, after: Array) -> Iterator[Colored[S]]:
     """Frames between two key frames take color from both, by trust and nearness."""
-    count = len(key.span.shots)
-    reached = zip(key.span.shots[:-1], key.forward[:-1], key.backward[1:], strict=True)
+    count = len(key.shots)
+    reached = zip(key.shots[:-1], key.forward[:-1], key.backward[1:], strict=True)
     for number, (shot, there, back) in enumerate(reached, 1):
         share = number / count
         weight_before = (there.trust**2 + FLOOR) * np.float32(1 - share)

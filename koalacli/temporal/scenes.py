@@ -28,7 +28,7 @@ class Method:
 
 METHODS = {
     "fast": Method(spacing=6, memory=4, ahead=6, flow_preset=cv2.DISOPTICAL_FLOW_PRESET_FAST),
-    "best": Method(spacing=3, memory=12, ahead=16, flow_preset=cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
+    "best": Method(spacing=3, memory=8, ahead=12, flow_preset=cv2.DISOPTICAL_FLOW_PRESET_MEDIUM),
 }
 
 
