@@ -49,7 +49,7 @@ def _application(build: Callable[..., Any], input_size: int) -> Callable[[str], 
             activation = "softmax" if cut == "softmax" else None
             network = build(include_top=True, weights=None, input_shape=shape, classifier_activation=activation)
         network.trainable = False
-        embedding = network(GrayInput(input_size, name="gray_input")(lightness), training=False)
+        embedding = network(GrayInput(input_size, name="gray_input", dtype="float32")(lightness), training=False)
         return keras.Model(lightness, embedding, name="extractor")
 
     return build_model

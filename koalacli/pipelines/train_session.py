@@ -53,10 +53,14 @@ class Session:
         self.config = config
         self.placement = placement
         keras.utils.set_random_seed(config.seed)
-        keras.config.set_dtype_policy(config.precision)
         self.embed: Embedder | None = None
-        with placement.build():
-            self._build(tables, start)
+        usual = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(config.precision)
+        try:
+            with placement.build():
+                self._build(tables, start)
+        finally:  # networks that are built later for another purpose are not of this precision
+            keras.config.set_dtype_policy(usual)
 
     def _build(self, tables: Tables, start: Weights | None) -> None:
         config = self.config

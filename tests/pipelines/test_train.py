@@ -268,6 +268,24 @@ def test_plateau_lowers_the_rate_and_early_stopping_ends(config: TrainConfig) ->
     assert min(rates) == pytest.approx(rates[0] * 0.1)
 
 
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_learns_the_same(config: TrainConfig, precision: str) -> None:
+    """Half as many bits in between, float32 where it counts: same figures but for rounding, stopped and resumed."""
+    exact = rows_of(list(train(config)))[-1]
+    mixed = replace(config, precision=precision, name="mixed")
+    list(train(replace(mixed, steps=3)))
+    events = list(train(TrainConfig(runs=config.runs, name="mixed", resume=True, steps=6)))
+    row = rows_of(events)[-1]
+    assert row["val_loss"] == pytest.approx(exact["val_loss"], rel=0.05)
+    assert row["val_loss"] != exact["val_loss"]
+    arrays = RunFolder(Path(config.runs, "mixed")).read_checkpoint()[0]
+    assert {array.dtype for name, array in arrays.items() if name.startswith("network")} == {np.dtype(np.float32)}
+    scales = [array for name, array in arrays.items() if name.endswith("dynamic_scale")]
+    assert [float(scale) for scale in scales] == ([2.0**15] if precision == "mixed_float16" else [])
+    weights = load_weights(events[-1].weights)
+    assert weights.network.model.compute_dtype == "float32"
+
+
 def test_fine_tuning_starts_from_given_weights(config: TrainConfig) -> None:
     """--from a file begins with that file's figures, and records what it came from."""
     first = list(train(replace(config, steps=30, lr=3e-3, ema=0.0)))
