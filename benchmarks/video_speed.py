@@ -14,6 +14,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import platform
 import resource
 import statistics
 import tempfile
@@ -98,6 +99,12 @@ def measure_memory(film: Path, folder: Path, pieces: list[int]) -> dict[str, flo
     return found
 
 
+def environment() -> dict[str, object]:
+    """What the figures depend on besides koala."""
+    versions = {"python": platform.python_version(), "av": av.__version__, "opencv": cv2.__version__}
+    return {**versions, "machine": platform.machine(), "cores": os.cpu_count()}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -112,14 +119,14 @@ def main() -> None:
     size = (round(asked.height * 16 / 9), asked.height)
     from koalacli.colorizer import Colorizer
 
-    result: dict[str, object] = {"cores": os.cpu_count(), "size": size, "seconds": asked.seconds}
+    result: dict[str, object] = {"environment": environment(), "size": size, "seconds": asked.seconds}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         film = folder / "film.mp4"
         enlarge(asked.clip, film, max([asked.seconds * bool(asked.repeat), *asked.memory]), size)
         if asked.memory:
             result["peak_mib"] = measure_memory(film, folder, asked.memory)
-        colorizer = Colorizer()
+        colorizer = Colorizer() if asked.repeat else None
         cv2.setNumThreads(1)
         for preset in asked.presets if asked.repeat else []:
             rounds = [
