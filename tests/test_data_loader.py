@@ -48,6 +48,17 @@ def test_a_batch_depends_on_seed_and_number_alone(tree: Path) -> None:
     later.close()
 
 
+def test_machines_share_a_batch_without_overlap(tree: Path) -> None:
+    """The parts of two machines, put together, are the batch of one."""
+    whole, first, second = (make_loader(tree).batches(1, *share) for share in ((0, 1), (0, 2), (1, 2)))
+    for _ in range(3):
+        batch, *parts = next(whole), next(first), next(second)
+        np.testing.assert_array_equal(np.concatenate([part.lightness for part in parts]), batch.lightness)
+        assert parts[0].samples + parts[1].samples == batch.samples
+    for batches in (whole, first, second):
+        batches.close()
+
+
 def test_another_seed_is_another_order(tree: Path) -> None:
     """The seed fixes the order."""
     one, two = (make_loader(tree, seed=seed).batches() for seed in (1, 2))

@@ -120,10 +120,11 @@ class Loader:
         """Batches until every sample was drawn once; the last one is filled up from the next order."""
         return -(-len(self.samples) // self.batch_size)
 
-    def batches(self, first: int = 0) -> Generator[Batch, None, None]:
-        """All batches from number `first` on, without end."""
-        places = self._places(first * self.batch_size)
-        for number, examples in enumerate(self._grouped(places, self._draw), first):
+    def batches(self, first: int = 0, part: int = 0, parts: int = 1) -> Generator[Batch, None, None]:
+        """All batches from number `first` on, without end; of each only one of several equal parts, if asked."""
+        size = self.batch_size // parts
+        places = self._places(first, part * size, size)
+        for number, examples in enumerate(self._grouped(places, self._draw, size), first):
             yield Batch(
                 number,
                 [example.sample for example in examples],
@@ -135,7 +136,7 @@ class Loader:
     def examples(self, limit: int = 0) -> Iterator[Example]:
         """Every usable sample once, in order, up to a limit; for validation and for measuring."""
         found = 0
-        for examples in self._grouped(iter(range(len(self.samples))), self._try):
+        for examples in self._grouped(iter(range(len(self.samples))), self._try, self.batch_size):
             for example in examples:
                 if example is not None:
                     yield example
@@ -143,14 +144,14 @@ class Loader:
                     if found == limit:
                         return
 
-    def _grouped(self, places: Iterator[int], make: Callable[[int], T]) -> Iterator[list[T]]:
-        """Results of `make` in the order of places, `batch_size` at a time, two batches ahead."""
+    def _grouped(self, places: Iterator[int], make: Callable[[int], T], size: int) -> Iterator[list[T]]:
+        """Results of `make` in the order of places, `size` at a time, two groups ahead."""
         with ThreadPoolExecutor(self.workers, "koala-data") as threads:
             waiting: deque[list[Future[T]]] = deque()
             try:
                 while True:
                     while len(waiting) < 3:
-                        numbers = list(islice(places, self.batch_size))
+                        numbers = list(islice(places, size))
                         if not numbers:
                             break
                         waiting.append([threads.submit(make, number) for number in numbers])
@@ -160,11 +161,12 @@ class Loader:
             finally:
                 threads.shutdown(wait=True, cancel_futures=True)
 
-    def _places(self, first: int) -> Iterator[int]:
-        place = first
+    def _places(self, number: int, offset: int, size: int) -> Iterator[int]:
+        """Places of a part of each batch: `size` of them, `offset` after the batch's first."""
         while True:
-            yield place
-            place += 1
+            begin = number * self.batch_size + offset
+            yield from range(begin, begin + size)
+            number += 1
 
     def _draw(self, place: int) -> Example:
         """The example at a place of the endless order; an unusable picture is replaced by another one.

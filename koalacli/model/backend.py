@@ -110,4 +110,18 @@ def prediction(model: Any) -> Callable[[Any], Any]:
         import tensorflow as tf
 
         return tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+    if keras.backend.backend() == "jax":
+        return _prediction_here(model)
     return lambda inputs: model.predict_on_batch(inputs)
+
+
+def _prediction_here(model: Any) -> Callable[[Any], Any]:
+    """With JAX, predict_on_batch would ask all devices of all machines; this asks the first one of this machine."""
+    import jax
+
+    forward = jax.jit(lambda trained, fixed, inputs: model.stateless_call(trained, fixed, inputs, training=False)[0])
+
+    def here(variables: Any) -> list[Any]:
+        return [variable.value.addressable_data(0) for variable in variables]
+
+    return lambda inputs: forward(here(model.trainable_variables), here(model.non_trainable_variables), inputs)

@@ -4,10 +4,9 @@ Data parallelism by the backends' own means: `tf.distribute` under TensorFlow, `
 under JAX. Every device has all values and a part of the batch.
 """
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -15,6 +14,7 @@ import numpy as np
 
 from koalacli.errors import DeviceError
 from koalacli.model.backend import choose_device, on_device
+from koalacli.model.backend_machines import Machines, join_machines
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Placement:
         build: context in which the model is made.
         run: context in which it runs.
         step: (model, inputs, targets) -> loss: one step of training on arrays.
+        machines: that share each batch; inputs and targets of a step are this machine's part.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Placement:
     build: Callable[[], AbstractContextManager[Any]]
     run: Callable[[], AbstractContextManager[Any]]
     step: Callable[[Any, Any, Any], float]
+    machines: Machines = field(default_factory=Machines)
 
 
 def place(device: str, devices: int) -> Placement:
@@ -41,14 +43,17 @@ def place(device: str, devices: int) -> Placement:
 
     Args:
         device: auto, cpu, gpu or gpu:N, for one device.
-        devices: how many devices share each batch; 0 for all there are.
+        devices: how many devices share each batch; 0 for all there are. Several machines always give all.
 
     Raises:
         DeviceError: they are not there, or the backend cannot share batches.
     """
     backend = keras.backend.backend()
-    if "TF_CONFIG" in os.environ:
-        raise DeviceError("TF_CONFIG asks for several machines; koala trains on one, with --devices; unset it")
+    machines = join_machines()
+    if machines.strategy is not None:
+        return _across_machines(machines)
+    if machines.count > 1:
+        return _data_parallel(0, machines)
     if devices == 1:
         chosen = choose_device(device)
         return Placement(chosen, 1, lambda: on_device(chosen), lambda: on_device(chosen), _step)
@@ -68,27 +73,46 @@ def _mirrored(devices: int) -> Placement:
     return Placement(_describe(names), len(names), strategy.scope, nullcontext, _shared_step(strategy))
 
 
+def _across_machines(machines: Machines) -> Placement:
+    strategy = machines.strategy
+    name = f"{machines.count} machines, {strategy.num_replicas_in_sync} devices"
+    step = _shared_step(strategy, machines.count)
+    return Placement(name, strategy.num_replicas_in_sync, strategy.scope, nullcontext, step, machines)
+
+
 def _step(model: Any, inputs: Any, targets: Any) -> float:
     return float(model.train_on_batch(inputs, targets))
 
 
-def _shared_step(strategy: Any) -> Callable[[Any, Any, Any], float]:
+def _shared_step(strategy: Any, machines: int = 1) -> Callable[[Any, Any, Any], float]:
     """As `_step`; every replica gets its own part of the batch, where train_on_batch would give each the whole."""
+    import tensorflow as tf
+
+    here = strategy.num_replicas_in_sync // machines
+    traced: list[Any] = []
 
     def split(array: Any) -> Any:
         if isinstance(array, list):
             return [split(part) for part in array]
-        parts = np.split(array, strategy.num_replicas_in_sync)
+        parts = np.split(array, here)
         return strategy.experimental_distribute_values_from_function(
-            lambda context: keras.ops.convert_to_tensor(parts[context.replica_id_in_sync_group])
+            lambda context: keras.ops.convert_to_tensor(parts[context.replica_id_in_sync_group % here])
         )
 
+    def trace(model: Any) -> Any:
+        _share_statistics(model)
+
+        def run(inputs: Any, targets: Any) -> Any:
+            losses = strategy.run(lambda x, y: model.train_step((x, y))["loss"], args=(inputs, targets))
+            return strategy.reduce("MEAN", losses, axis=None)
+
+        return tf.function(run, autograph=False)
+
     def step(model: Any, inputs: Any, targets: Any) -> float:
-        if model.train_function is None:
-            _share_statistics(model)
-        model.make_train_function()
+        if not traced:
+            traced.append(trace(model))
         model.reset_metrics()
-        return float(model.train_function(iter([(split(inputs), split(targets))]))["loss"])
+        return float(traced[0](split(inputs), split(targets)))
 
     return step
 
@@ -102,10 +126,12 @@ def _share_statistics(model: Any) -> None:
             layer.synchronized = True
 
 
-def _data_parallel(devices: int) -> Placement:
+def _data_parallel(devices: int, machines: Machines | None = None) -> Placement:
     names = _take(keras.distribution.list_devices(), devices)
     keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names, auto_shard_dataset=False))
-    return Placement(_describe(names), len(names), nullcontext, nullcontext, _step)
+    machines = machines or Machines()
+    name = f"{machines.count} machines, {_describe(names)}" if machines.count > 1 else _describe(names)
+    return Placement(name, len(names), nullcontext, nullcontext, _step, machines)
 
 
 def _take(present: list[str], devices: int) -> list[str]:

@@ -13,7 +13,8 @@ from koalacli.config import TrainConfig
 from koalacli.data.loader import Batch, Loader
 from koalacli.errors import UsageError
 from koalacli.io.files import write_file
-from koalacli.model.backend_devices import place
+from koalacli.model.backend_devices import Placement, place
+from koalacli.model.backend_machines import Machines
 from koalacli.model.recipes import complete
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.pipelines import train_check as check
@@ -22,6 +23,7 @@ from koalacli.pipelines.train_data import Pictures, gather
 from koalacli.pipelines.train_events import Checked, Progressed, TrainEnded, TrainEvent, TrainStarted, Warned
 from koalacli.pipelines.train_run import Progress, RunFolder, open_run
 from koalacli.pipelines.train_session import Session, learning_rate
+from koalacli.pipelines.train_team import Order, follow, give, open_together, translated
 from koalacli.pipelines.train_tensorboard import TensorBoard
 
 PROGRESS_SECONDS = 0.5  # between two events of progress
@@ -41,7 +43,15 @@ def train(config: TrainConfig) -> Iterator[TrainEvent]:
         KoalaError: the run cannot begin, or cannot go on; the last checkpoint is whole then.
     """
     placement = place(config.device, config.devices)
-    folder, config, resumed = open_run(config)
+    try:
+        yield from _train(config, placement)
+    except Exception as error:
+        raise translated(placement.machines, error) from error
+
+
+def _train(config: TrainConfig, placement: Placement) -> Iterator[TrainEvent]:
+    machines = placement.machines
+    folder, config, resumed = open_together(machines, config, open_run)
     config = complete(config)
     if (config.batch_size or 0) % placement.replicas:
         raise UsageError(f"--batch-size {config.batch_size} cannot be shared by {placement.replicas} devices")
@@ -51,9 +61,12 @@ def train(config: TrainConfig) -> Iterator[TrainEvent]:
     pictures = gather(config, bins)
     tables = {"gamut_bins": bins, "bin_prior": pictures.bin_prior}
     session = Session(config, tables, start, placement)
-    run = _Run(folder, config, session, pictures)
+    run = _Run(folder, config, session, pictures, machines)
     if resumed:
         run.restore()
+    if machines.rank:
+        yield from run.follow(placement.name)
+        return
     run.open_logs()
     if not resumed:
         folder.write_args(config)
@@ -67,8 +80,11 @@ def train(config: TrainConfig) -> Iterator[TrainEvent]:
 class _Run:
     """One run: the loop, its clock and its checks."""
 
-    def __init__(self, folder: RunFolder, config: TrainConfig, session: Session, pictures: Pictures):
+    def __init__(
+        self, folder: RunFolder, config: TrainConfig, session: Session, pictures: Pictures, machines: Machines
+    ):
         self.folder, self.config, self.session, self.pictures = folder, config, session, pictures
+        self.machines = machines
         self.loader: Loader = pictures.loader
         self.progress = Progress()
         self.losses: list[float] = []
@@ -82,7 +98,8 @@ class _Run:
         arrays, self.progress = self.folder.read_checkpoint()
         self.session.restore(arrays)
         rows = [row for row in self.folder.read_history() if row["step"] <= self.progress.step]
-        self.folder.write_history(rows)
+        if not self.machines.rank:
+            self.folder.write_history(rows)
         self.best_row = next((row for row in rows if self._score(row) >= self.progress.best), {})
 
     def open_logs(self) -> None:
@@ -117,7 +134,7 @@ class _Run:
         if not self.progress.checks:
             yield from self._check()
         reason = self._end()
-        batches = self.loader.batches(self.progress.step)
+        batches = self.loader.batches(self.progress.step, 0, self.machines.count)
         try:
             while not reason:
                 self._step(next(batches))
@@ -128,6 +145,7 @@ class _Run:
                 reason = self._end()
             if self.losses:
                 yield from self._check()
+            give(self.machines, Order.END)
         except (KeyboardInterrupt, GeneratorExit):
             self._store()  # what was learned since the last check is kept
             raise
@@ -135,9 +153,22 @@ class _Run:
             batches.close()
         yield self._ended(reason)
 
+    def follow(self, device: str) -> Iterator[TrainEvent]:
+        """Do as the chief says, to the end; nothing is written here."""
+        yield self.started(device)
+        begin = self.progress.step
+        for step in follow(self.machines, self.session, self.loader, begin):
+            self.progress.step = step
+            self.progress.seconds = time.monotonic() - self.clock
+            if time.monotonic() - self.last_event > PROGRESS_SECONDS:
+                self.last_event = time.monotonic()
+                rate = (step - begin) * self.loader.batch_size / self.progress.seconds
+                yield Progressed(step, self._share(), float("nan"), rate, float("nan"))
+        yield self._ended("the chief has ended the run")
+
     def _step(self, batch: Batch) -> None:
         rate = learning_rate(self.config, self.progress.step, self._share(), self.progress.rate_factor)
-        self.losses.append(self.session.step(batch, rate))
+        self.losses.append(self.session.step(batch, give(self.machines, Order.STEP, rate)))
         self.progress.step += 1
         self.progress.seconds = time.monotonic() - self.clock
 
@@ -176,6 +207,7 @@ class _Run:
         session, progress = self.session, self.progress
         steps_since = len(self.losses)
         seconds_since = time.monotonic() - self.last_check
+        give(self.machines, Order.CHECK)
         with session.averaged():
             val_loss, predicted = self._predict()
             row = {
@@ -283,7 +315,7 @@ class _Run:
             steps=self.progress.step,
             seconds=self.progress.seconds,
             skipped=self.loader.summary(),
-            success=not self.config.overfit or self._known_by_heart(self.best_row),
+            success=not self.config.overfit or not self.best_row or self._known_by_heart(self.best_row),
             figures=self.best_row,
         )
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -76,17 +78,21 @@ def last_row(runs: Path, name: str) -> dict[str, float]:
     return RunFolder(runs / name).read_history()[-1]
 
 
-def run_apart(*configs: dict[str, Any], backend: str = "tensorflow", virtual: int = 0, outputs: str = "") -> None:
-    """Trainings in a process of their own, to their end."""
-    task = {"virtual": virtual, "outputs": outputs, "configs": configs}
+def environment(backend: str, virtual: int = 1) -> dict[str, str]:
+    """Variables that choose a backend and how many devices the processor is, and let it start soon."""
     flags = f"--xla_force_host_platform_device_count={virtual or 1} --xla_backend_optimization_level=0"
-    variables = {
+    return {
         **{"KERAS_BACKEND": backend, "XLA_FLAGS": flags},
         **{"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     }
+
+
+def run_apart(*configs: dict[str, Any], backend: str = "tensorflow", virtual: int = 0, outputs: str = "") -> None:
+    """Trainings in a process of their own, to their end."""
+    task = {"virtual": virtual, "outputs": outputs, "configs": configs}
     done = subprocess.run(
         [sys.executable, DRIVER, json.dumps(task)],
-        env={**os.environ, **variables},
+        env={**os.environ, **environment(backend, virtual)},
         capture_output=True,
         text=True,
         timeout=200,
@@ -123,3 +129,78 @@ def test_other_backends_train_without_tensorflow(
     ramp = np.linspace(0, 100, 64 * 64, dtype=np.float32).reshape(1, 64, 64, 1)
     again = keras.ops.convert_to_numpy(loaded.model(ramp, training=False))
     np.testing.assert_allclose(again, np.load(outputs), atol=1e-4)
+
+
+def start_machines(backend: str, configs: list[dict[str, Any]]) -> list[subprocess.Popen[str]]:
+    """Two processes that train together over loopback."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        places = [f"127.0.0.1:{taken.getsockname()[1]}" for taken in (first, second)]
+    processes = []
+    for rank in range(2):
+        cluster = {"cluster": {"worker": places}, "task": {"type": "worker", "index": rank}}
+        own = {
+            "tensorflow": {"TF_CONFIG": json.dumps(cluster)},
+            "jax": {
+                "KERAS_DISTRIBUTION_JOB_ADDRESSES": places[0],
+                "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+                "KERAS_DISTRIBUTION_PROCESS_ID": str(rank),
+            },
+        }
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, DRIVER, json.dumps({"configs": configs})],
+                env={**os.environ, **environment(backend), **own[backend]},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+    return processes
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_two_machines_learn_what_one_learns(
+    backend: str, pictures: Path, start: str, alone: dict[str, float], tmp_path: Path
+) -> None:
+    """Two processes share each batch, stop and go on; the chief alone tells of checks and writes files."""
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed; pip install {backend} runs this test")
+    begin = settings(pictures, tmp_path, "run", start=start, steps=2)
+    go_on = {"runs": str(tmp_path), "name": "run", "resume": True, "steps": 3}
+    machines = start_machines(backend, [begin, go_on])
+    try:
+        told = [machine.communicate(timeout=200) for machine in machines]
+    finally:
+        for machine in machines:
+            machine.kill()
+    assert [machine.returncode for machine in machines] == [0, 0], told[0][1][-2000:] + told[1][1][-2000:]
+    same(last_row(tmp_path, "run"), alone)
+    checks = [output.count('"event": "check"') for output, _ in told]
+    assert checks == [3, 0]  # at the start, and where each training ends
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_a_lost_machine_ends_the_run_and_leaves_its_checkpoint(
+    backend: str, pictures: Path, start: str, tmp_path: Path
+) -> None:
+    """The chief says in one line what happened; what it had stored can be read."""
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed; pip install {backend} runs this test")
+    config = settings(pictures, tmp_path, "run", start=start, steps=100_000)
+    chief, other = start_machines(backend, [config])
+    folder = RunFolder(tmp_path / "run")
+    try:
+        end = time.monotonic() + 150
+        while time.monotonic() < end and len(folder.read_history()) < 3:
+            time.sleep(0.1)
+        other.kill()
+        _, errors = chief.communicate(timeout=80)
+    finally:
+        for machine in (chief, other):
+            machine.kill()
+            machine.communicate()
+    assert chief.returncode == 1, errors[-2000:]
+    assert "koala: another machine of this run is gone" in errors.splitlines()[-1]
+    assert folder.read_checkpoint()[1].step >= 2
