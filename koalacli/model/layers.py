@@ -8,7 +8,7 @@ from keras import layers, ops
 BATCH_NORM_EPSILON = 1e-3
 # Keras' 0.99 remembers the initial variance for hundreds of steps, and the error of every layer multiplies: a short
 # training is perfect in training mode and gray at inference.
-BATCH_NORM_MOMENTUM = 0.97
+BATCH_NORM_MOMENTUM = 0.9
 
 
 @keras.saving.register_keras_serializable("koala")

@@ -101,16 +101,20 @@ def build_rebalanced(config: NetworkConfig, tables: dict[str, Any], settings: Lo
     return rebalanced
 
 
+def best_constant(bin_prior: Array, strength: float) -> Array:
+    """Logits, float32 (Q,), of the constant answer with the least rebalanced cross-entropy: the weighted prior."""
+    share = bin_prior * rebalance_weights(bin_prior, strength, UNIFORM_SHARE)
+    return np.asarray(np.log(share / share.sum() + RAREST_SHARE), np.float32)
+
+
 def start_at_prior(core: Any, bin_prior: Array, strength: float) -> None:
     """Let a fresh network with the head `bins` begin at the best constant answer, whatever it sees.
 
     Random logits cost more than knowing nothing, and hundreds of steps go by until the prior is
-    learned. Its weighted form is the minimum of the cross-entropy over constants; a kernel near
-    zero leaves it undisturbed and still passes gradients on.
+    learned. A kernel near zero leaves it undisturbed and still passes gradients on.
     """
     logits = core.get_layer("logits")
-    share = bin_prior * rebalance_weights(bin_prior, strength, UNIFORM_SHARE)
-    logits.bias.assign(np.log(share / share.sum() + RAREST_SHARE))
+    logits.bias.assign(best_constant(bin_prior, strength))
     logits.kernel.assign(logits.kernel * START_SCALE)
 
 

@@ -15,6 +15,7 @@ from koalacli.errors import UsageError
 from koalacli.io.files import write_file
 from koalacli.model.backend_devices import Placement, place
 from koalacli.model.backend_machines import Machines
+from koalacli.model.losses import best_constant
 from koalacli.model.recipes import complete
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.pipelines import train_check as check
@@ -270,7 +271,7 @@ class _Run:
         validation, session = self.pictures.validation, self.session
         config = session.network.config
         if config.head == "bins":
-            pixel = np.log(self.pictures.bin_prior + 1e-8)
+            pixel = best_constant(self.pictures.bin_prior, self.config.rebalance_strength)
         else:
             pixel = self.pictures.mean_ab / config.ab_scale
         outputs = np.broadcast_to(pixel.astype(np.float32), (1, *validation.ab.shape[1:3], len(pixel)))

@@ -27,7 +27,7 @@ from koalacli.pipelines.train_embed import Embedder
 from koalacli.pipelines.train_run import Arrays
 
 # Rise of the cosine schedule, whichever is shorter: Adam's first steps are as long as its later ones, and blind.
-WARMUP_STEPS, WARMUP_SHARE = 100, 0.05
+WARMUP_STEPS, WARMUP_SHARE = 100, 0.2
 # Where a few pictures are learned by heart every batch is the whole: its statistics may follow at once.
 OVERFIT_MOMENTUM = 0.8
 Tables = dict[str, Array]  # gamut_bins, bin_prior
