@@ -101,6 +101,15 @@ def test_the_split_depends_on_names_alone(seed: int, share: float) -> None:
     assert abs(len(val) / 200 - share) < 0.15
 
 
+@given(st.integers(2, 6), st.integers(0, 50))
+def test_two_pictures_are_enough_for_both_sides(count: int, seed: int) -> None:
+    """A handful of pictures always leaves one to validate on and one to train on, in any order."""
+    samples = [Sample(f"p/{number}.jpg", "tree") for number in range(count)]
+    sides = split_samples(samples, 0.05, seed)
+    assert all(sides)
+    assert split_samples(samples[::-1], 0.05, seed)[1] == sides[1]
+
+
 def test_a_split_must_leave_both_sides_something() -> None:
     """A share of nothing or all is refused."""
     with pytest.raises(UsageError, match="val-split"):

@@ -61,13 +61,21 @@ def find_samples(data: Sequence[str]) -> list[Sample]:
 
 
 def split_samples(samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Training and validation part; a picture's side depends on its name and the seed alone."""
+    """Training and validation part, neither empty if there are two pictures.
+
+    A picture's side depends on its name and the seed alone, except where one side would be empty.
+    """
     if not 0 < share < 1:
         raise UsageError(f"val-split {share} must lie between 0 and 1")
     limit = int(share * 2**64)
     sides: tuple[list[Sample], list[Sample]] = ([], [])
     for sample in samples:
         sides[name_hash(sample.name, seed) < limit].append(sample)
+    for few, many in (sides, sides[::-1]):
+        if not few and len(many) > 1:
+            chosen = min(many, key=lambda sample: name_hash(sample.name, seed))
+            many.remove(chosen)
+            few.append(chosen)
     return sides
 
 

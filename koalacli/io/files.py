@@ -73,6 +73,8 @@ def output_error(path: Path, error: OSError) -> OutputError:
     """What an error of the system means to the user."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return StorageFullError(f"{path}: no space left on the device; free some and run again")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"{path}: cannot be written ({error.strerror}); give another place, or allow writing there")
     return OutputError(f"{path}: cannot be written ({error.strerror or error})")
 
 

@@ -118,6 +118,11 @@ def start_at_prior(core: Any, bin_prior: Array, strength: float) -> None:
     logits.kernel.assign(logits.kernel * START_SCALE)
 
 
+def start_at_mean(core: Any, mean_ab: Array, ab_scale: float) -> None:
+    """Let a fresh network with the head `ab` begin at one mean color (2,), CIELAB units: its best blind guess."""
+    core.get_layer("ab").bias.assign(np.arctanh(np.clip(mean_ab / ab_scale, -0.9, 0.9)))
+
+
 LOSSES: dict[str, LossKind] = {
     "mse": LossKind(build_mse, "ab", "mean squared distance, as in 2017"),
     "huber": LossKind(build_huber, "ab", "smooth L1 distance, less afraid of rare strong colors"),

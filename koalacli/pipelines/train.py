@@ -15,20 +15,19 @@ from koalacli.errors import UsageError
 from koalacli.io.files import write_file
 from koalacli.model.backend_devices import Placement, place
 from koalacli.model.backend_machines import Machines
-from koalacli.model.losses import best_constant
 from koalacli.model.recipes import complete
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.pipelines import train_check as check
 from koalacli.pipelines.train_card import model_card, training_record
 from koalacli.pipelines.train_data import Pictures, gather
 from koalacli.pipelines.train_events import Checked, Progressed, TrainEnded, TrainEvent, TrainStarted, Warned
+from koalacli.pipelines.train_judge import Judge
 from koalacli.pipelines.train_run import Progress, RunFolder, open_run
 from koalacli.pipelines.train_session import Session, learning_rate
 from koalacli.pipelines.train_team import Order, follow, give, open_together, translated
 from koalacli.pipelines.train_tensorboard import TensorBoard
 
 PROGRESS_SECONDS = 0.5  # between two events of progress
-LEARNED = 0.3  # squared color error left, as a share of the constant color's, for pictures known by heart
 
 
 def train(config: TrainConfig) -> Iterator[TrainEvent]:
@@ -91,7 +90,8 @@ class _Run:
         self.losses: list[float] = []
         self.best_row: dict[str, float] = {}
         self.logs: TensorBoard | None = None
-        self.baseline = self._baseline()
+        self.collapsed = False
+        self.judge = Judge(config, session, pictures)
         self.clock = self.last_check = self.last_event = time.monotonic()
 
     def restore(self) -> None:
@@ -101,7 +101,7 @@ class _Run:
         rows = [row for row in self.folder.read_history() if row["step"] <= self.progress.step]
         if not self.machines.rank:
             self.folder.write_history(rows)
-        self.best_row = next((row for row in rows if self._score(row) >= self.progress.best), {})
+        self.best_row = next((row for row in rows if self.judge.score(row) >= self.progress.best), {})
 
     def open_logs(self) -> None:
         """Begin TensorBoard logs where they are wanted."""
@@ -124,7 +124,7 @@ class _Run:
             device=device,
             backend=keras.backend.backend(),
             step=self.progress.step,
-            baseline=self.baseline,
+            baseline=self.judge.baseline,
             skipped=self.pictures.skipped,
         )
 
@@ -192,7 +192,7 @@ class _Run:
             return "all done"
         if config.early_stopping and self.progress.stale >= config.early_stopping:
             return f"no better weights in {self.progress.stale} checks"
-        if config.overfit and self.best_row and self._known_by_heart(self.best_row):
+        if config.overfit and self.best_row and self.judge.known_by_heart(self.best_row):
             return "learned by heart"
         return ""
 
@@ -210,15 +210,14 @@ class _Run:
         seconds_since = time.monotonic() - self.last_check
         give(self.machines, Order.CHECK)
         with session.averaged():
-            val_loss, predicted = self._predict()
+            measured, predicted = self.judge.measure()
             row = {
                 "step": float(progress.step),
                 "epoch": progress.step / self.loader.steps_per_epoch,
                 "seconds": progress.seconds,
                 "lr": learning_rate(self.config, progress.step, self._share(), progress.rate_factor),
                 "loss": float(np.mean(self.losses)) if self.losses else float("nan"),
-                "val_loss": val_loss,
-                **check.figures(self.pictures.validation, predicted),
+                **measured,
                 "pictures_per_second": steps_since * self.loader.batch_size / seconds_since,
             }
             best = self._judge(row)
@@ -228,16 +227,22 @@ class _Run:
         self.losses.clear()
         self._store()
         yield Checked(row, best)
-        if progress.checks > 2 and row["spread"] < check.COLLAPSED:
+        yield from self._alarm(row["spread"])
+        self.last_check = self.last_event = time.monotonic()
+
+    def _alarm(self, spread: float) -> Iterator[Warned]:
+        """Say once that predictions collapse, and again only when they had recovered."""
+        collapsed = self.progress.checks > 2 and spread < check.COLLAPSED
+        if collapsed and not self.collapsed:
             yield Warned(
-                f"predictions collapse toward one color: their spread is {row['spread']:.0%} of the references'; "
+                f"predictions collapse toward one color: their spread is {spread:.0%} of the references'; "
                 "a lower --lr, --loss rebalanced or more varied pictures may help"
             )
-        self.last_check = self.last_event = time.monotonic()
+        self.collapsed = collapsed
 
     def _judge(self, row: dict[str, float]) -> bool:
         """Whether these are the best weights so far; moves the plateau schedule."""
-        progress, score = self.progress, self._score(row)
+        progress, score = self.progress, self.judge.score(row)
         progress.checks += 1
         if score > progress.best:
             progress.best, progress.stale, self.best_row = score, 0, row
@@ -247,41 +252,9 @@ class _Run:
             progress.rate_factor *= PLATEAU_FACTOR
         return False
 
-    def _score(self, row: dict[str, float]) -> float:
-        """Higher is better. Regression fades on purpose, so it is judged by what it minimizes.
-
-        So is whatever is worse than one constant color: random values can be colorful too.
-        """
-        if self.session.network.config.head != "bins":
-            return -row["val_loss"]
-        return row["score"] if row["val_loss"] < self.baseline["val_loss"] else WORTHLESS - row["val_loss"]
-
-    def _predict(self) -> tuple[float, Array]:
-        """Validation loss, and read-out predictions (N, s, s, 2)."""
-        validation, size = self.pictures.validation, self.loader.batch_size
-        losses, predicted = [], []
-        for first in range(0, len(validation), size):
-            part = slice(first, min(first + size, len(validation)))
-            outputs = self.session.predict(*validation.batch(part, size))[: part.stop - first]
-            losses.append(self.session.loss_of(validation.ab[part], outputs) * len(outputs))
-            predicted.append(self.session.read(outputs))
-        return sum(losses) / len(validation), np.concatenate(predicted)
-
-    def _baseline(self) -> dict[str, float]:
-        validation, session = self.pictures.validation, self.session
-        config = session.network.config
-        if config.head == "bins":
-            pixel = best_constant(self.pictures.bin_prior, self.config.rebalance_strength)
-        else:
-            pixel = self.pictures.mean_ab / config.ab_scale
-        outputs = np.broadcast_to(pixel.astype(np.float32), (1, *validation.ab.shape[1:3], len(pixel)))
-        losses = [session.loss_of(ab[None], outputs) for ab in validation.ab]
-        constant = check.constant_color(validation, self.pictures.mean_ab)
-        return {"val_loss": float(np.mean(losses)), **check.figures(validation, constant)}
-
     def _write_weights(self, names: tuple[str, ...], row: dict[str, float]) -> None:
         session = self.session
-        record = training_record(self.config, session, self.pictures, row, self.baseline, self.loader.skipped)
+        record = training_record(self.config, session, self.pictures, row, self.judge.baseline, self.loader.skipped)
         content, digest = encode_weights(session.network, session.read_out, record)
         for name in names:
             write_file(self.folder.file(f"{name}.safetensors"), content)
@@ -316,14 +289,10 @@ class _Run:
             steps=self.progress.step,
             seconds=self.progress.seconds,
             skipped=self.loader.summary(),
-            success=not self.config.overfit or not self.best_row or self._known_by_heart(self.best_row),
+            success=not self.config.overfit or not self.best_row or self.judge.known_by_heart(self.best_row),
             figures=self.best_row,
         )
 
-    def _known_by_heart(self, row: dict[str, float]) -> bool:
-        return row["ab_error"] ** 2 < LEARNED * self.baseline["ab_error"] ** 2
 
-
-WORTHLESS = -1000.0  # below any score
 PLATEAU_PATIENCE, PLATEAU_FACTOR = 5, 0.1  # of the KTH system
 OVERFIT_CHECK_STEPS = 25

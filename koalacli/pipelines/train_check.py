@@ -75,7 +75,7 @@ def hold(examples: Iterable[Example]) -> Validation:
         if len(first) < GRID_PICTURES:
             first.append(example)
     if not ab:
-        raise DataError("no usable picture to validate on")
+        raise DataError("there is no usable picture to validate on")
     references = np.stack(ab)
     return Validation(np.stack(lightness), references, samples, digests, first, _rarity(references))
 
@@ -91,7 +91,7 @@ def measure_bin_prior(examples: Iterable[Example], bins: Array) -> tuple[Array, 
         index, weight = soft_encode(example.ab, bins)
         counts += np.bincount(index.ravel(), weight.ravel(), minlength=len(bins))
     if not counts.sum():
-        raise DataError("no usable picture to measure colors on")
+        raise DataError("there is no usable picture to train on")
     prior = counts / counts.sum()
     return prior.astype(np.float32), (prior @ bins).astype(np.float32)
 

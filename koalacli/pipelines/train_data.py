@@ -1,6 +1,8 @@
 """The pictures of a run: found, split, measured, and held ready."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from koalacli.color.lab import Array
@@ -53,12 +55,23 @@ def gather(config: TrainConfig, bins: Array) -> Pictures:
         return Loader(samples, view, batch_size=size, seed=config.seed, workers=workers)
 
     val_loader = loader(val, plain)
-    validation = hold(val_loader.examples(config.val_limit))
+    with _told(val_loader):
+        validation = hold(val_loader.examples(config.val_limit))
     measured = loader(limit_samples(train, MEASURED_PICTURES, config.seed), plain)
-    bin_prior, mean_ab = measure_bin_prior(measured.examples(), bins)
+    with _told(measured):
+        bin_prior, mean_ab = measure_bin_prior(measured.examples(), bins)
     training = loader(train, view)
     training.skipped.update(measured.skipped)
     return Pictures(training, validation, bin_prior, mean_ab, val_loader.summary())
+
+
+@contextmanager
+def _told(loader: Loader) -> Iterator[None]:
+    """Errors within it tell what was wrong with the pictures."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{error}: {loader.summary()}" if loader.skipped else str(error)) from error
 
 
 def _split(config: TrainConfig) -> tuple[list[Sample], list[Sample]]:
@@ -70,7 +83,7 @@ def _split(config: TrainConfig) -> tuple[list[Sample], list[Sample]]:
     else:
         train, val = split_samples(samples, config.val_split, config.seed)
     if not train or not (val or config.overfit):
-        raise DataError(f"{len(samples)} pictures cannot be split; give more, another --val-split, or --val-data")
+        raise DataError(f"too few pictures to train and validate on: {len(samples)}; give more, or --val-data")
     if config.val_limit:  # a few more than needed: some may be unusable
         val = limit_samples(val, 2 * config.val_limit, config.seed)
     return limit_samples(train, config.limit, config.seed), val

@@ -8,7 +8,15 @@ from keras import layers, ops
 from koalacli.color.gamut import gamut_bins, rebalance_weights, soft_encode
 from koalacli.color.lab import rgb_to_lab
 from koalacli.config import NetworkConfig, TrainConfig
-from koalacli.model.losses import LOSSES, UNIFORM_SHARE, LossSettings, bin_table, encode_on_device, start_at_prior
+from koalacli.model.losses import (
+    LOSSES,
+    UNIFORM_SHARE,
+    LossSettings,
+    bin_table,
+    encode_on_device,
+    start_at_mean,
+    start_at_prior,
+)
 from koalacli.presets import PRESETS
 
 BINS = gamut_bins()
@@ -126,3 +134,11 @@ def test_a_fresh_network_begins_at_the_best_constant_answer() -> None:
     best = -(weights * np.log(np.where(share > 0, share, 1))).sum() / len(numbers)
     assert best - 1e-3 <= loss() < best + 0.05
     assert loss() < before
+
+
+def test_a_fresh_regression_begins_at_the_mean_color() -> None:
+    """Without features its answer is the mean color, in network units, also behind tanh."""
+    features = layers.Input((None, None, 8))
+    core = keras.Model(features, layers.Conv2D(2, 1, activation="tanh", name="ab")(features))
+    start_at_mean(core, np.array((5.0, 15.0), np.float32), 100.0)
+    assert np.allclose(ops.convert_to_numpy(core(np.zeros((1, 2, 2, 8), np.float32))), (0.05, 0.15), atol=1e-6)

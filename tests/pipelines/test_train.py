@@ -240,10 +240,10 @@ def test_a_dead_source_ends_the_run_and_keeps_the_last_checkpoint(config: TrainC
 
 def test_a_folder_of_gray_pictures_is_an_error(config: TrainConfig, tmp_path: Path) -> None:
     """Nothing is left to train on, and the message counts why."""
-    for number in range(6):
+    for number in range(3):
         gray = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
         (tmp_path / f"{number}.png").write_bytes(cv2.imencode(".png", gray)[1].tobytes())
-    with pytest.raises(DataError, match="usable"):
+    with pytest.raises(DataError, match=r"usable.*gray"):
         next(train(replace(config, data=(str(tmp_path),))))
 
 
@@ -254,9 +254,10 @@ def test_a_diverging_run_is_stopped(config: TrainConfig) -> None:
 
 
 def test_collapse_raises_the_alarm(config: TrainConfig) -> None:
-    """Predictions that stay one color are pointed out while the run goes on."""
+    """Predictions that stay one color are pointed out once, while the run goes on."""
     events = list(train(replace(config, lr=1e-12, steps=10, checkpoint_minutes=1e-6)))
-    assert any("collapse" in event.message for event in events if isinstance(event, Warned))
+    assert len(rows_of(events)) > 5
+    assert ["collapse" in event.message for event in events if isinstance(event, Warned)] == [True]
 
 
 def test_plateau_lowers_the_rate_and_early_stopping_ends(config: TrainConfig) -> None:

@@ -1,0 +1,62 @@
+"""What a network in training is compared with, and which of its states is the best."""
+
+import numpy as np
+
+from koalacli.color.lab import Array
+from koalacli.config import TrainConfig
+from koalacli.model.losses import best_constant
+from koalacli.pipelines import train_check as check
+from koalacli.pipelines.train_data import Pictures
+from koalacli.pipelines.train_session import Session
+
+LEARNED = 0.3  # squared color error left, as a share of the constant color's, for pictures known by heart
+WORTHLESS = -1000.0  # below any score
+
+
+class Judge:
+    """Validates a session, beside the best that one constant color could do.
+
+    Attributes:
+        baseline: the figures of that constant color, `val_loss` among them.
+    """
+
+    def __init__(self, config: TrainConfig, session: Session, pictures: Pictures):
+        self.config, self.session, self.pictures = config, session, pictures
+        self.baseline = self._baseline()
+
+    def measure(self) -> tuple[dict[str, float], Array]:
+        """Figures of the network as it is, `val_loss` among them, and its predictions (N, s, s, 2)."""
+        validation, size = self.pictures.validation, self.pictures.loader.batch_size
+        losses, predicted = [], []
+        for first in range(0, len(validation), size):
+            part = slice(first, min(first + size, len(validation)))
+            outputs = self.session.predict(*validation.batch(part, size))[: part.stop - first]
+            losses.append(self.session.loss_of(validation.ab[part], outputs) * len(outputs))
+            predicted.append(self.session.read(outputs))
+        ab = np.concatenate(predicted)
+        return {"val_loss": sum(losses) / len(validation), **check.figures(validation, ab)}, ab
+
+    def score(self, row: dict[str, float]) -> float:
+        """Higher is better. Regression fades on purpose, so it is judged by what it minimizes.
+
+        So is whatever is worse than one constant color: random values can be colorful too.
+        """
+        if self.session.network.config.head != "bins":
+            return -row["val_loss"]
+        return row["score"] if row["val_loss"] < self.baseline["val_loss"] else WORTHLESS - row["val_loss"]
+
+    def known_by_heart(self, row: dict[str, float]) -> bool:
+        """Whether the pictures of --overfit were learned."""
+        return row["ab_error"] ** 2 < LEARNED * self.baseline["ab_error"] ** 2
+
+    def _baseline(self) -> dict[str, float]:
+        validation, session = self.pictures.validation, self.session
+        network = session.network.config
+        if network.head == "bins":
+            pixel = best_constant(self.pictures.bin_prior, self.config.rebalance_strength)
+        else:
+            pixel = self.pictures.mean_ab / network.ab_scale
+        outputs = np.broadcast_to(pixel.astype(np.float32), (1, *validation.ab.shape[1:3], len(pixel)))
+        losses = [session.loss_of(ab[None], outputs) for ab in validation.ab]
+        constant = check.constant_color(validation, self.pictures.mean_ab)
+        return {"val_loss": float(np.mean(losses)), **check.figures(validation, constant)}
