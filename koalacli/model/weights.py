@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.config import NetworkConfig, ReadOut
-from koalacli.errors import WeightsError
+from koalacli.errors import TrainingError, WeightsError
 from koalacli.model.fold import Tensors, fold_tensors
 from koalacli.model.network import Network, build_network
 from koalacli.presets import PRESETS
@@ -48,7 +48,11 @@ class Weights:
 
 
 def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) -> tuple[bytes, str]:
-    """The bytes of a weights file, float16 on disk, and its digest."""
+    """The bytes of a weights file, float16 on disk, and its digest.
+
+    Raises:
+        TrainingError: a value is beyond float16, or no number at all.
+    """
     from safetensors.numpy import save
 
     tensors = {name: _to_disk(name, array) for name, array in network_tensors(network).items()}
@@ -136,7 +140,11 @@ def _variables(network: Network) -> Iterator[tuple[str, Any]]:
 def _to_disk(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """float16, except where its range or precision is too small: BatchNorm variances and tables."""
     wide = name in TABLES or name.endswith("moving_variance")
-    return np.ascontiguousarray(array.astype(np.float32 if wide else np.float16))
+    with np.errstate(over="ignore"):
+        stored = np.ascontiguousarray(array.astype(np.float32 if wide else np.float16))
+    if not np.isfinite(stored).all():  # behind tanh the loss may be a number all the same
+        raise TrainingError(f"{name} has grown too large to be stored; a smaller --lr may help")
+    return stored
 
 
 def round_to_disk(model: Any) -> None:

@@ -16,9 +16,11 @@ import keras
 import numpy as np
 import pytest
 
-from koalacli.config import TrainConfig
+from koalacli.color.gamut import gamut_bins
+from koalacli.config import ReadOut, TrainConfig
 from koalacli.model import network
-from koalacli.model.weights import load_weights
+from koalacli.model.recipes import complete, network_config
+from koalacli.model.weights import load_weights, save_weights
 from koalacli.pipelines.train import train
 from koalacli.pipelines.train_run import RunFolder
 
@@ -60,9 +62,12 @@ def settings(pictures: Path, runs: Path, name: str, **changes: Any) -> dict[str,
 @pytest.fixture(scope="module")
 def start(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Weights that all runs start from: backends draw different random values."""
-    runs = tmp_path_factory.mktemp("start")
-    list(train(TrainConfig(**settings(pictures, runs, "start", steps=1))))
-    return str(runs / "start" / "last.safetensors")
+    path = tmp_path_factory.mktemp("start") / "start.safetensors"
+    config, bins = complete(TrainConfig(**settings(pictures, path.parent, "start"))), gamut_bins()
+    tables = {"gamut_bins": bins, "bin_prior": np.full(len(bins), 1 / len(bins), np.float32)}
+    keras.utils.set_random_seed(0)
+    save_weights(path, network.build_network(network_config(config, len(bins)), tables), ReadOut(), {})
+    return str(path)
 
 
 @pytest.fixture(scope="module")
