@@ -54,7 +54,7 @@ def main() -> None:
     )
     pictures = gather(config, gamut_bins())
     placement = place(config.device, 1)
-    session = Session(config, {"gamut_bins": gamut_bins(), "bin_prior": pictures.bin_prior}, None, placement)
+    session = Session(config, pictures.tables, None, placement)
     batches = pictures.loader.batches()
     kept = next(batches)
     for _ in range(2):

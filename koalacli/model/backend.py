@@ -75,6 +75,25 @@ def compile_function(function: Callable[..., Any], shape: tuple[int | None, ...]
     return run
 
 
+def normalize_batch(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any] | None:
+    """BatchNorm in training mode by one kernel of the backend, or None where there is none.
+
+    Args:
+        x: float32 (B, H, W, C).
+
+    Returns:
+        Normalized x, and mean and variance (C,) of the batch. TensorFlow's kernel has a gradient of
+        its own, which passes over memory a third as often as that of Keras' formula.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(x, gamma, beta, epsilon=epsilon, is_training=True)
+    count = tf.cast(tf.size(x) // x.shape[-1], "float32")
+    return outputs, mean, variance * (count - 1.0) / count  # the kernel's variance is the unbiased one
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of any backend means that the batch did not fit."""
     name = type(error).__name__

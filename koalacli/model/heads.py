@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from keras import layers, ops
+from keras import ops
 
 from koalacli.config import NetworkConfig
-from koalacli.model.layers import convolve
+from koalacli.model.layers import PointwiseConv2D, convolve
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def read_ab(outputs: Any, tables: dict[str, Any], config: NetworkConfig, tempera
 
 def build_bins(x: Any, config: NetworkConfig) -> Any:
     """One logit per gamut bin."""
-    return layers.Conv2D(config.bins, 1, dtype="float32", name="logits")(x)
+    return PointwiseConv2D(config.bins, 1, dtype="float32", name="logits")(x)
 
 
 def read_bins(outputs: Any, tables: dict[str, Any], config: NetworkConfig, temperature: float) -> Any:

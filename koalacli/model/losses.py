@@ -17,7 +17,7 @@ from koalacli.config import NetworkConfig
 
 UNIFORM_SHARE = 0.5  # of the uniform distribution in the smoothed prior (Zhang et al. 2016, lambda)
 RAREST_SHARE = 1e-6  # of a bin at the start: no logit of a fresh network is further down than this
-START_SCALE = 0.1  # of the random kernel of the logits, see `start_at_prior`
+START_SCALE = 0.1  # of the random kernel of the logits, see `start_at_constant`
 GRID_EDGE = 14  # the bin table covers -GRID_EDGE..GRID_EDGE steps on each axis: more than sRGB can show
 
 
@@ -89,9 +89,9 @@ def build_rebalanced(config: NetworkConfig, tables: dict[str, Any], settings: Lo
         ab = ab * settings.chroma_gain
         logits = ops.reshape(ops.cast(outputs, "float32"), (-1, len(bins)))
         index, share = encode_on_device(ops.reshape(ab, (-1, 2)), numbers)
-        log_probs = ops.take_along_axis(logits, index, axis=1) - ops.logsumexp(logits, axis=1, keepdims=True)
         pixel_weight = ops.sum(share * ops.take(ops.convert_to_tensor(bin_weights), index), axis=1)
-        cross_entropy = -pixel_weight * ops.sum(share * log_probs, axis=1)
+        target = spread_shares(index, share, ops.shape(logits))
+        cross_entropy = pixel_weight * (ops.logsumexp(logits, axis=1) - ops.sum(target * logits, axis=1))
         loss = ops.mean(ops.reshape(cross_entropy, ops.shape(ab)[:3]), axis=(1, 2))
         if not (settings.regression_weight or settings.edge_weight or settings.chroma_weight):
             return loss
@@ -101,26 +101,34 @@ def build_rebalanced(config: NetworkConfig, tables: dict[str, Any], settings: Lo
     return rebalanced
 
 
-def best_constant(bin_prior: Array, strength: float) -> Array:
-    """Logits, float32 (Q,), of the constant answer with the least rebalanced cross-entropy: the weighted prior."""
-    share = bin_prior * rebalance_weights(bin_prior, strength, UNIFORM_SHARE)
+def mean_color(tables: dict[str, Any]) -> Array:
+    """Mean ab of the training pictures, float32 (2,), CIELAB units; tables have gamut_bins and bin_prior."""
+    return np.asarray(tables["bin_prior"] @ tables["gamut_bins"], np.float32)
+
+
+def best_constant(config: NetworkConfig, tables: dict[str, Any], strength: float) -> Array:
+    """Outputs of the head, float32 (C,), that cost least where nothing is seen.
+
+    For `bins` the weighted prior, the minimum of the rebalanced cross-entropy; for `ab` the mean color.
+    """
+    if config.head == "ab":
+        return mean_color(tables) / np.float32(config.ab_scale)
+    share = tables["bin_prior"] * rebalance_weights(tables["bin_prior"], strength, UNIFORM_SHARE)
     return np.asarray(np.log(share / share.sum() + RAREST_SHARE), np.float32)
 
 
-def start_at_prior(core: Any, bin_prior: Array, strength: float) -> None:
-    """Let a fresh network with the head `bins` begin at the best constant answer, whatever it sees.
+def start_at_constant(core: Any, head: str, outputs: Array) -> None:
+    """Let a fresh network begin at the best constant outputs of its head, whatever it sees.
 
     Random logits cost more than knowing nothing, and hundreds of steps go by until the prior is
     learned. A kernel near zero leaves it undisturbed and still passes gradients on.
     """
+    if head == "ab":
+        core.get_layer("ab").bias.assign(np.arctanh(np.clip(outputs, -0.9, 0.9)))
+        return
     logits = core.get_layer("logits")
-    logits.bias.assign(best_constant(bin_prior, strength))
+    logits.bias.assign(outputs)
     logits.kernel.assign(logits.kernel * START_SCALE)
-
-
-def start_at_mean(core: Any, mean_ab: Array, ab_scale: float) -> None:
-    """Let a fresh network with the head `ab` begin at one mean color (2,), CIELAB units: its best blind guess."""
-    core.get_layer("ab").bias.assign(np.arctanh(np.clip(mean_ab / ab_scale, -0.9, 0.9)))
 
 
 LOSSES: dict[str, LossKind] = {
@@ -169,6 +177,17 @@ def encode_on_device(ab: Any, numbers: Any) -> tuple[Any, Any]:
         axis=1,
     )
     return index, share
+
+
+def spread_shares(index: Any, share: Any, shape: Any) -> Any:
+    """Soft targets (N, Q) of which `encode_on_device` gives the four that are not zero.
+
+    Picking the same four out of the logits would be shorter, but its gradient is a scattered sum
+    over N x Q places, which TensorFlow takes a tenth of a training step for on a processor.
+    """
+    rows = ops.broadcast_to(ops.arange(shape[0], dtype="int32")[:, None], ops.shape(index))
+    places = ops.stack([ops.reshape(rows, (-1,)), ops.reshape(index, (-1,))], axis=1)
+    return ops.scatter(places, ops.reshape(share, (-1,)), shape)
 
 
 def _regression(expected: Any, ab: Any, settings: LossSettings) -> Any:

@@ -18,8 +18,8 @@ from koalacli.config import NetworkConfig
 from koalacli.model.extractors import EXTRACTORS
 from koalacli.model.heads import HEADS
 from koalacli.model.layers import (
-    BATCH_NORM_EPSILON,
-    BATCH_NORM_MOMENTUM,
+    BatchNorm,
+    PointwiseConv2D,
     RepeatOverCells,
     ScaleLightness,
     convolve,
@@ -131,11 +131,11 @@ def fuse_add(features: Features, embedding: Any, config: NetworkConfig, folded: 
     embedding computed once instead of at every cell.
     """
     deepest = features[max(features)]
-    x = layers.Conv2D(config.embedding_size, 1, use_bias=False, name="l32")(deepest)
+    x = PointwiseConv2D(config.embedding_size, 1, use_bias=False, name="l32")(deepest)
     if config.extractor != "none":
         pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)
         x = layers.Add(name="fusion_add")([x, convolve(pooled, config.embedding_size, "embed", kernel=1)])
-    x = layers.BatchNormalization(-1, BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON, name="fusion_bn")(x)
+    x = BatchNorm(name="fusion_bn")(x)
     return layers.Activation("relu", name="fusion_relu")(x)
 
 

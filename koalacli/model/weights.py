@@ -56,6 +56,9 @@ def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) 
     from safetensors.numpy import save
 
     tensors = {name: _to_disk(name, array) for name, array in network_tensors(network).items()}
+    for name, array in tensors.items():
+        if not np.isfinite(array).all():  # behind tanh the loss may be a number all the same
+            raise TrainingError(f"{name} has grown too large to be stored; a smaller --lr may help")
     header = {
         "format": FORMAT,
         "network": asdict(network.config),
@@ -141,16 +144,16 @@ def _to_disk(name: str, array: NDArray[Any]) -> NDArray[Any]:
     """float16, except where its range or precision is too small: BatchNorm variances and tables."""
     wide = name in TABLES or name.endswith("moving_variance")
     with np.errstate(over="ignore"):
-        stored = np.ascontiguousarray(array.astype(np.float32 if wide else np.float16))
-    if not np.isfinite(stored).all():  # behind tanh the loss may be a number all the same
-        raise TrainingError(f"{name} has grown too large to be stored; a smaller --lr may help")
-    return stored
+        return np.ascontiguousarray(array.astype(np.float32 if wide else np.float16))
 
 
 def round_to_disk(model: Any) -> None:
-    """Round a model's values to what a weights file keeps of them."""
+    """Round a model's values to what a weights file keeps of them; WeightsError if one is beyond float16."""
     for variable in model.weights:
-        variable.assign(_to_disk(variable.name, variable.numpy()).astype(np.float32))
+        stored = _to_disk(variable.name, variable.numpy())
+        if not np.isfinite(stored).all():
+            raise WeightsError(f"{variable.path} is too large to be stored as float16, or no number")
+        variable.assign(stored.astype(np.float32))
 
 
 def _digest(header: dict[str, Any], tensors: Tensors) -> str:

@@ -59,8 +59,7 @@ def _train(config: TrainConfig, placement: Placement) -> Iterator[TrainEvent]:
     start = load_weights(origin) if origin else None
     bins = start.network.tables.get("gamut_bins", gamut_bins()) if start else gamut_bins()
     pictures = gather(config, bins)
-    tables = {"gamut_bins": bins, "bin_prior": pictures.bin_prior}
-    session = Session(config, tables, start, placement)
+    session = Session(config, pictures.tables, start, placement)
     run = _Run(folder, config, session, pictures, machines)
     if resumed:
         run.restore()
@@ -91,7 +90,7 @@ class _Run:
         self.best_row: dict[str, float] = {}
         self.logs: TensorBoard | None = None
         self.collapsed = False
-        self.judge = Judge(config, session, pictures)
+        self.judge = Judge(session, pictures)
         self.clock = self.last_check = self.last_event = time.monotonic()
 
     def restore(self) -> None:

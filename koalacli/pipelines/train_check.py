@@ -80,8 +80,8 @@ def hold(examples: Iterable[Example]) -> Validation:
     return Validation(np.stack(lightness), references, samples, digests, first, _rarity(references))
 
 
-def measure_bin_prior(examples: Iterable[Example], bins: Array) -> tuple[Array, Array]:
-    """How frequent each of bins (Q, 2) is in pictures, float32 (Q,) that sums to 1, and their mean color, float32 (2,).
+def measure_bin_prior(examples: Iterable[Example], bins: Array) -> Array:
+    """How frequent each of bins (Q, 2) is in pictures, float32 (Q,) that sums to 1.
 
     Raises:
         DataError: there is no picture.
@@ -92,8 +92,7 @@ def measure_bin_prior(examples: Iterable[Example], bins: Array) -> tuple[Array, 
         counts += np.bincount(index.ravel(), weight.ravel(), minlength=len(bins))
     if not counts.sum():
         raise DataError("there is no usable picture to train on")
-    prior = counts / counts.sum()
-    return prior.astype(np.float32), (prior @ bins).astype(np.float32)
+    return (counts / counts.sum()).astype(np.float32)
 
 
 def read_ab(outputs: Array, config: NetworkConfig, tables: dict[str, Any], temperature: float) -> Array:

@@ -24,15 +24,13 @@ class Pictures:
     Attributes:
         loader: of the training pictures.
         validation: pictures to validate on.
-        bin_prior: float32 (Q,), frequency of each gamut bin in the training pictures.
-        mean_ab: float32 (2,), their mean color.
+        tables: gamut_bins (Q, 2) and bin_prior (Q,), the frequency of each in the training pictures.
         skipped: validation pictures that could not be used, in words.
     """
 
     loader: Loader
     validation: Validation
-    bin_prior: Array
-    mean_ab: Array
+    tables: dict[str, Array]
     skipped: str
 
 
@@ -59,10 +57,10 @@ def gather(config: TrainConfig, bins: Array) -> Pictures:
         validation = hold(val_loader.examples(config.val_limit))
     measured = loader(limit_samples(train, MEASURED_PICTURES, config.seed), plain)
     with _told(measured):
-        bin_prior, mean_ab = measure_bin_prior(measured.examples(), bins)
+        tables = {"gamut_bins": bins, "bin_prior": measure_bin_prior(measured.examples(), bins)}
     training = loader(train, view)
     training.skipped.update(measured.skipped)
-    return Pictures(training, validation, bin_prior, mean_ab, val_loader.summary())
+    return Pictures(training, validation, tables, val_loader.summary())
 
 
 @contextmanager

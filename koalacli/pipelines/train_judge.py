@@ -3,8 +3,7 @@
 import numpy as np
 
 from koalacli.color.lab import Array
-from koalacli.config import TrainConfig
-from koalacli.model.losses import best_constant
+from koalacli.model.losses import mean_color
 from koalacli.pipelines import train_check as check
 from koalacli.pipelines.train_data import Pictures
 from koalacli.pipelines.train_session import Session
@@ -20,8 +19,8 @@ class Judge:
         baseline: the figures of that constant color, `val_loss` among them.
     """
 
-    def __init__(self, config: TrainConfig, session: Session, pictures: Pictures):
-        self.config, self.session, self.pictures = config, session, pictures
+    def __init__(self, session: Session, pictures: Pictures):
+        self.session, self.pictures = session, pictures
         self.baseline = self._baseline()
 
     def measure(self) -> tuple[dict[str, float], Array]:
@@ -50,13 +49,8 @@ class Judge:
         return row["ab_error"] ** 2 < LEARNED * self.baseline["ab_error"] ** 2
 
     def _baseline(self) -> dict[str, float]:
-        validation, session = self.pictures.validation, self.session
-        network = session.network.config
-        if network.head == "bins":
-            pixel = best_constant(self.pictures.bin_prior, self.config.rebalance_strength)
-        else:
-            pixel = self.pictures.mean_ab / network.ab_scale
-        outputs = np.broadcast_to(pixel.astype(np.float32), (1, *validation.ab.shape[1:3], len(pixel)))
-        losses = [session.loss_of(ab[None], outputs) for ab in validation.ab]
-        constant = check.constant_color(validation, self.pictures.mean_ab)
-        return {"val_loss": float(np.mean(losses)), **check.figures(validation, constant)}
+        validation, constant = self.pictures.validation, self.session.constant
+        outputs = np.broadcast_to(constant, (1, *validation.ab.shape[1:3], len(constant)))
+        losses = [self.session.loss_of(ab[None], outputs) for ab in validation.ab]
+        color = check.constant_color(validation, mean_color(self.pictures.tables))
+        return {"val_loss": float(np.mean(losses)), **check.figures(validation, color)}

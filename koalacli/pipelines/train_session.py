@@ -17,7 +17,7 @@ from koalacli.errors import DeviceError, TrainingError, UsageError
 from koalacli.model import backend
 from koalacli.model.backend_devices import Placement
 from koalacli.model.extractors import fill_extractor, fill_trunk
-from koalacli.model.losses import LOSSES, LossSettings, start_at_mean, start_at_prior
+from koalacli.model.losses import LOSSES, LossSettings, best_constant, start_at_constant
 from koalacli.model.network import Network, build_network
 from koalacli.model.optimizers import OPTIMIZERS
 from koalacli.model.recipes import network_config
@@ -40,6 +40,7 @@ class Session:
         network: see `build_network`.
         read_out: that finished weights will carry.
         origin: digest of the weights it started from, or empty.
+        constant: outputs of the head, float32 (C,), that are best where nothing is seen.
         embed: where embeddings are computed once; None where the network makes its own.
     """
 
@@ -78,8 +79,9 @@ class Session:
             fill_extractor(self.network.extractor, network.extractor, network.cut, config.extractor_weights or "")
         elif network.encoder == "mobilenet-v1":
             fill_trunk(self.network.core, config.extractor_weights or "", lambda: load_weights("koala").network.core)
+        self.constant = best_constant(network, tables, config.rebalance_strength)
         if not start:
-            self._start_at_constant(tables)
+            start_at_constant(self.network.core, network.head, self.constant)
         if self.network.extractor is not None:
             round_to_disk(self.network.extractor)  # trained with what will be stored
         settings = LossSettings(**{key: getattr(config, key) for key in LossSettings.__dataclass_fields__})
@@ -102,13 +104,6 @@ class Session:
             )
         fill_network(self.network, network_tensors(start.network), start.name)
         self.read_out, self.origin = start.read_out, start.digest
-
-    def _start_at_constant(self, tables: Tables) -> None:
-        network, prior = self.network.config, tables["bin_prior"]
-        if network.head == "bins":
-            start_at_prior(self.network.core, prior, self.config.rebalance_strength)
-        else:
-            start_at_mean(self.network.core, prior @ tables["gamut_bins"], network.ab_scale)
 
     @property
     def parameters(self) -> int:

@@ -12,10 +12,10 @@ from koalacli.model.losses import (
     LOSSES,
     UNIFORM_SHARE,
     LossSettings,
+    best_constant,
     bin_table,
     encode_on_device,
-    start_at_mean,
-    start_at_prior,
+    start_at_constant,
 )
 from koalacli.presets import PRESETS
 
@@ -126,7 +126,7 @@ def test_a_fresh_network_begins_at_the_best_constant_answer() -> None:
         )
 
     before = loss()
-    start_at_prior(core, PRIOR, config.rebalance_strength)
+    start_at_constant(core, "bins", best_constant(KOALA, TABLES, config.rebalance_strength))
     weights = np.bincount(numbers, minlength=len(BINS)) * rebalance_weights(
         PRIOR, config.rebalance_strength, UNIFORM_SHARE
     )
@@ -140,5 +140,6 @@ def test_a_fresh_regression_begins_at_the_mean_color() -> None:
     """Without features its answer is the mean color, in network units, also behind tanh."""
     features = layers.Input((None, None, 8))
     core = keras.Model(features, layers.Conv2D(2, 1, activation="tanh", name="ab")(features))
-    start_at_mean(core, np.array((5.0, 15.0), np.float32), 100.0)
-    assert np.allclose(ops.convert_to_numpy(core(np.zeros((1, 2, 2, 8), np.float32))), (0.05, 0.15), atol=1e-6)
+    start_at_constant(core, "ab", best_constant(PLAIN, TABLES, 0.6))
+    answer = ops.convert_to_numpy(core(np.zeros((1, 2, 2, 8), np.float32)))
+    assert np.allclose(answer * PLAIN.ab_scale, PRIOR @ BINS, atol=1e-3)

@@ -16,12 +16,6 @@ LOSSLESS = {"crf": 0, "preset": "ultrafast", "temporal": "fast"}
 UNEVEN = [0, 33, 67, 100, 250, 251, 400, 1000, 1033, 1500, 1501, 1502, 2000]
 
 
-@pytest.fixture
-def colorizer(small_colorizer: Any) -> Any:
-    """A quick one."""
-    return small_colorizer
-
-
 def color(source: Path, colorizer: Any, target: str = "", **settings: Any) -> tuple[Path, Record]:
     """Color a film losslessly; the output and its record."""
     output = source.with_name(target or f"out{source.suffix}")

@@ -25,7 +25,7 @@ from koalacli.pipelines.train import train
 from koalacli.pipelines.train_run import RunFolder
 
 DRIVER = Path(__file__).with_name("train_driver.py")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")

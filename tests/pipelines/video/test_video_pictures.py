@@ -24,12 +24,6 @@ from koalacli.records import Outcome
 DURATIONS = [100, 40, 200, 40, 40]
 
 
-@pytest.fixture
-def colorizer(small_colorizer: Any) -> Any:
-    """A quick one."""
-    return small_colorizer
-
-
 def drawn(count: int = 5) -> np.ndarray:
     """Gray frames (N, 48, 64)."""
     wide = np.add.outer(np.arange(48) * 2, np.arange(100)).astype(np.uint8)

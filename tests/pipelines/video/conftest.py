@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+
+from koalacli.config import VideoConfig
+from koalacli.pipelines.video_film import color_film
+from koalacli.pipelines.video_plan import FilmJob
+from koalacli.records import Record
 
 
 @dataclass
@@ -203,7 +209,7 @@ def plane_of(frame: Any, number: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def small_colorizer() -> Any:
+def colorizer() -> Any:
     """The shipped weights, looking at so small a picture that films take little time."""
     from koalacli import Colorizer
 
@@ -224,6 +230,25 @@ def film(tmp_path: Path) -> Callable[..., Path]:
         return write_film(tmp_path / name, FilmRecipe(**settings))
 
     return make
+
+
+@pytest.fixture
+def long_film(film: Callable[..., Path]) -> Callable[..., Path]:
+    """Write a film of several segments with a cut: long_film("name.mkv", audio=0, ...)."""
+    return partial(film, pts=list(range(0, 40 * 90, 40)), cut_at=50, width=128, height=96)
+
+
+@pytest.fixture
+def finish(colorizer: Any) -> Callable[..., Record]:
+    """Color a film into out.mp4 beside it, to the end: finish(source, start="1", ...)."""
+
+    def run(source: Path, **settings: Any) -> Record:
+        config = VideoConfig(**{"crf": 12, "preset": "ultrafast", **settings})
+        *_, record = color_film(FilmJob(str(source), str(source.with_name("out.mp4"))), config, colorizer)
+        assert isinstance(record, Record)
+        return record
+
+    return run
 
 
 @pytest.fixture

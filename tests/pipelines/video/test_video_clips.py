@@ -14,12 +14,6 @@ from koalacli.records import Outcome, Record
 LOSSLESS = {"crf": 0, "preset": "ultrafast"}
 
 
-@pytest.fixture
-def colorizer(small_colorizer: Any) -> Any:
-    """A quick one."""
-    return small_colorizer
-
-
 WHOLE = 10**6
 # Index of the stream that players show, and the seconds that are taken.
 CLIPS = {

@@ -1,0 +1,130 @@
+"""Runs of training that must not begin, and what is left of those that end early."""
+
+import errno
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from koalacli.config import TrainConfig
+from koalacli.errors import DataError, DeviceError, StorageFullError, TrainingError, UsageError, WeightsError
+from koalacli.pipelines.train import train
+from koalacli.pipelines.train_events import Checked
+from koalacli.pipelines.train_run import RunFolder
+
+
+def test_missing_extractor_weights_end_the_run_before_it_begins(config: TrainConfig) -> None:
+    """The message names the file and where it comes from; no run folder is left."""
+    with pytest.raises(WeightsError, match=r"nowhere\.h5.*xception_weights.*https://"):
+        next(train(replace(config, preset="photos-xception", extractor=None, extractor_weights="nowhere.h5")))
+    assert not Path(config.runs, "run").exists()
+
+
+def test_a_full_disk_ends_the_run_and_keeps_the_last_checkpoint(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says so; the checkpoint before it can be resumed."""
+    run = train(replace(config, checkpoint_minutes=1e-6))
+    next(event for event in run if isinstance(event, Checked) and event.row["step"] == 2)
+
+    def refuse(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", refuse)
+        with pytest.raises(StorageFullError, match="no space left"):
+            list(run)
+    assert not list(Path(config.runs, "run").glob(".*.part"))
+    assert next(train(TrainConfig(runs=config.runs, name="run", resume=True))).step == 2
+
+
+def test_a_dead_source_ends_the_run_and_keeps_the_last_checkpoint(config: TrainConfig, tmp_path: Path) -> None:
+    """The pictures vanish while training: a clear error, and the checkpoint is whole."""
+    folder = tmp_path / "usb"
+    folder.mkdir()
+    for path in Path(config.data[0]).iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    run = train(replace(config, data=(str(folder),), steps=500))
+    next(event for event in run if isinstance(event, Checked))
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    with pytest.raises(DataError, match=r"usb.*gone"):
+        list(run)
+    assert RunFolder(Path(config.runs, "run")).read_checkpoint()[1].checks >= 1
+
+
+def test_a_folder_of_gray_pictures_is_an_error(config: TrainConfig, tmp_path: Path) -> None:
+    """Nothing is left to train on, and the message counts why."""
+    for number in range(3):
+        gray = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
+        (tmp_path / f"{number}.png").write_bytes(cv2.imencode(".png", gray)[1].tobytes())
+    with pytest.raises(DataError, match=r"usable.*gray"):
+        next(train(replace(config, data=(str(tmp_path),))))
+
+
+def test_a_diverging_run_is_stopped(config: TrainConfig) -> None:
+    """A loss that is no number ends the run with a hint."""
+    with pytest.raises(TrainingError, match="--lr"):
+        list(train(replace(config, optimizer="sgd", lr=1e30)))
+
+
+def test_weights_of_another_network_are_refused(config: TrainConfig) -> None:
+    """Fine-tuning another head or preset is a usage error that says what differs."""
+    with pytest.raises(UsageError, match="another network"):
+        next(train(replace(config, start="koala")))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"loss": "mse", "head": "bins"}, "reads the head"),
+        ({"preset": "koala", "extractor": "xception"}, "its own extractor"),
+        ({"extractor": "trunk"}, "no trunk"),
+        ({"image_size": 50}, "multiple of 32"),
+        ({"batch_size": 0}, "above 0"),
+        ({"data": ()}, "nothing to train on"),
+    ],
+)
+def test_contradictions_are_refused(config: TrainConfig, changes: dict[str, Any], message: str) -> None:
+    """Settings that cannot be meant are refused before anything is written."""
+    with pytest.raises(UsageError, match=message):
+        next(train(replace(config, **changes)))
+    assert not Path(config.runs, "run").exists()
+
+
+def test_a_run_is_never_overwritten(config: TrainConfig) -> None:
+    """A taken name is refused; without a name the next free number is taken."""
+    next(train(config))
+    with pytest.raises(UsageError, match="exists"):
+        next(train(config))
+    names = [Path(next(train(replace(config, name=""))).run).name for _ in range(2)]
+    assert names == ["deep-koalarization-1", "deep-koalarization-2"]
+
+
+def test_what_makes_a_run_cannot_change_when_it_goes_on(config: TrainConfig) -> None:
+    """Another batch size would be another run."""
+    next(iter(train(config)))
+    with pytest.raises(UsageError, match="--batch-size cannot change"):
+        next(train(TrainConfig(runs=config.runs, name="run", resume=True, batch_size=2)))
+
+
+@pytest.mark.parametrize(
+    ("variable", "changes", "message"),
+    [
+        ("TF_CONFIG", {}, r"TF_CONFIG: the machines cannot be joined.*cluster"),
+        ("KERAS_DISTRIBUTION_JOB_ADDRESSES", {}, "not for tensorflow: TF_CONFIG does"),
+        ("UNUSED", {"device": "gpu:7"}, "not available"),
+        ("UNUSED", {"devices": 7}, "were asked for"),
+    ],
+)
+def test_devices_that_are_not_there_are_refused(
+    config: TrainConfig, monkeypatch: pytest.MonkeyPatch, variable: str, changes: dict[str, Any], message: str
+) -> None:
+    """No silent fallback to fewer devices or machines than were asked for."""
+    monkeypatch.setenv(variable, "{}")
+    with pytest.raises(DeviceError, match=message):
+        next(train(replace(config, **changes)))
