@@ -3,12 +3,12 @@
 `python tests/test_formats_table.py` writes the table anew.
 """
 
-import importlib.util
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import formats_inputs as inputs
 import numpy as np
 import pytest
 from PIL import Image
@@ -29,18 +29,6 @@ COLUMNS = (
     "file", "mode", "bits", "size", "lightness", "alpha", "frames", "EXIF", "XMP", "IPTC", "dpi",
     "profile", "provenance",
 )  # fmt: skip
-
-
-def _load_inputs() -> Any:
-    spec = importlib.util.spec_from_file_location("formats_inputs", Path(__file__).with_name("formats_inputs.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-inputs = _load_inputs()
 
 
 def colorize_all(folder: Path) -> list[Record]:

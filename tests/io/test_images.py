@@ -1,12 +1,11 @@
 """Reading: modes, depth and profiles become pixels that mean one thing; what cannot is refused by name."""
 
-import importlib.util
 import io
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cv2
+import formats_inputs as inputs
 import numpy as np
 import pytest
 import tifffile
@@ -18,18 +17,6 @@ from koalacli.errors import InputError, UnsupportedError
 from koalacli.io.codecs import encode
 from koalacli.io.images import read_picture, turn, turn_back
 from koalacli.io.profiles import convert_16bit, convert_gray
-
-
-def _inputs() -> Any:
-    spec = importlib.util.spec_from_file_location("formats_inputs", Path(__file__).parents[1] / "formats_inputs.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-inputs = _inputs()
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:

@@ -1,6 +1,5 @@
 """Lossless luma: what is put behind a gray JPEG's luma, and that the luma stays."""
 
-import importlib.util
 import io
 import shutil
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import formats_inputs as inputs
 import jpeglib
 import numpy as np
 import pytest
@@ -27,18 +27,6 @@ from koalacli.io.profiles import convert_8bit, convert_gray
 from koalacli.photograph.canvas import Graft
 
 LIMIT = 10**8
-
-
-def _inputs() -> Any:
-    spec = importlib.util.spec_from_file_location("formats_inputs", Path(__file__).parents[1] / "formats_inputs.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-inputs = _inputs()
 
 
 class Sight:

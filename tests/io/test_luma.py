@@ -1,15 +1,14 @@
 """Gray photographs in JPEGs with color planes: their luma is taken out as it is, or not at all."""
 
-import importlib.util
 import io
 import random
 import shutil
 import subprocess
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import cv2
+import formats_inputs as inputs
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,18 +20,6 @@ from koalacli.io.luma import split_luma
 from koalacli.io.profiles import SRGB, color_profile_of, convert_gray, is_srgb
 
 LIMIT = 10**8
-
-
-def _inputs() -> Any:
-    spec = importlib.util.spec_from_file_location("formats_inputs", Path(__file__).parents[1] / "formats_inputs.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-inputs = _inputs()
 
 
 def photograph(height: int = 93, width: int = 130, seed: int = 0) -> np.ndarray:
