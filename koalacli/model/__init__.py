@@ -10,7 +10,7 @@ from contextlib import contextmanager
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Without its own allocator TensorFlow returns every large array to the system and has it zeroed again by the next
-# step: a fifth of the time of training on a processor. It is read as the library starts.
+# step, which slows training on a processor. It is read as the library starts.
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
 
 

@@ -83,7 +83,7 @@ def normalize_batch(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any,
 
     Returns:
         Normalized x, and mean and variance (C,) of the batch. TensorFlow's kernel has a gradient of
-        its own, which passes over memory a third as often as that of Keras' formula.
+        its own, which passes over memory less often than that of Keras' formula.
     """
     if keras.backend.backend() != "tensorflow":
         return None

@@ -72,8 +72,8 @@ class GrayInput(layers.Layer):
 class PointwiseConv2D(layers.Conv2D):
     """1x1 convolution that trains as one matrix product over all pixels.
 
-    Its gradients are then matrix products, too; as a convolution they take TensorFlow three times
-    as long on a processor. Inference stays a convolution, whose results do not depend on the batch.
+    Its gradients are then matrix products, too; as a convolution they take TensorFlow longer
+    on a processor. Inference stays a convolution, whose results do not depend on the batch.
     """
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:

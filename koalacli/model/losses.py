@@ -183,7 +183,7 @@ def spread_shares(index: Any, share: Any, shape: Any) -> Any:
     """Soft targets (N, Q) of which `encode_on_device` gives the four that are not zero.
 
     Picking the same four out of the logits would be shorter, but its gradient is a scattered sum
-    over N x Q places, which TensorFlow takes a tenth of a training step for on a processor.
+    over N x Q places, which is slow in TensorFlow on a processor.
     """
     rows = ops.broadcast_to(ops.arange(shape[0], dtype="int32")[:, None], ops.shape(index))
     places = ops.stack([ops.reshape(rows, (-1,)), ops.reshape(index, (-1,))], axis=1)

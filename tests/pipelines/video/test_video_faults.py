@@ -151,18 +151,23 @@ def test_a_full_disk_stops_a_folder(film: Any, colorizer: Any, monkeypatch: pyte
         list(color_video(str(tmp_path), VideoConfig(**SETTINGS)))
 
 
+def repack(source: Path, target: Path, movflags: str) -> None:
+    """Copy the picture's packets into an mp4 that is laid out otherwise."""
+    with av.open(str(source)) as given, av.open(str(target), "w", options={"movflags": movflags}) as made:
+        stream = made.add_stream_from_template(given.streams.video[0], opaque=True)
+        for packet in given.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                made.mux(packet)
+
+
 @pytest.mark.parametrize("name", ["film.mkv", "film.mp4"])
 def test_a_truncated_film_is_colored_as_far_as_it_goes(name: str, contents: Any, long_film: Any, finish: Any) -> None:
     """The frames that are left are written; the record names the damage with its time and fails."""
     source = long_film(name, audio=0, options={"preset": "ultrafast", "crf": "10"})
     if name.endswith("mp4"):  # the index has to stand at the front, else nothing is left to read
         front = source.with_name("front.mp4")
-        with av.open(str(source)) as given, av.open(str(front), "w", options={"movflags": "faststart"}) as made:
-            stream = made.add_stream_from_template(given.streams.video[0], opaque=True)
-            for packet in given.demux(video=0):
-                if packet.size:
-                    packet.stream = stream
-                    made.mux(packet)
+        repack(source, front, "faststart")
         source = front
     data = source.read_bytes()
     source.write_bytes(data[: len(data) * 6 // 10])
@@ -178,12 +183,7 @@ def test_a_film_that_ends_in_the_middle_of_a_box_is_damaged(long_film: Any, fini
     """Fragmented mp4 states no length, but its outermost boxes do."""
     source = long_film("film.mp4", audio=0)
     pieces = source.with_name("pieces.mp4")
-    with av.open(str(source)) as given, av.open(str(pieces), "w", options={"movflags": "frag_keyframe"}) as made:
-        stream = made.add_stream_from_template(given.streams.video[0], opaque=True)
-        for packet in given.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                made.mux(packet)
+    repack(source, pieces, "frag_keyframe")
     pieces.write_bytes(pieces.read_bytes()[: pieces.stat().st_size * 8 // 10])
     record = finish(pieces)
     assert record.outcome == Outcome.FAILED
