@@ -147,12 +147,19 @@ def _to_disk(name: str, array: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(array.astype(np.float32 if wide else np.float16))
 
 
-def round_to_disk(model: Any) -> None:
-    """Round a model's values to what a weights file keeps of them; WeightsError if one is beyond float16."""
+def round_to_disk(model: Any, origin: str) -> None:
+    """Round a model's values to what a weights file keeps of them.
+
+    Raises:
+        WeightsError: one is beyond float16; the message names `origin`, where they are from.
+    """
     for variable in model.weights:
         stored = _to_disk(variable.name, variable.numpy())
         if not np.isfinite(stored).all():
-            raise WeightsError(f"{variable.path} is too large to be stored as float16, or no number")
+            raise WeightsError(
+                f"{origin}: {variable.path} is beyond float16 or no number, so it cannot be kept in weights; "
+                "give other --extractor-weights"
+            )
         variable.assign(stored.astype(np.float32))
 
 

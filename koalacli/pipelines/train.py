@@ -44,14 +44,17 @@ def train(config: TrainConfig) -> Iterator[TrainEvent]:
     """
     placement = place(config.device, config.devices)
     try:
-        yield from _train(config, placement)
+        folder, config, resumed = open_together(placement.machines, config, open_run)
+        try:
+            yield from _train(folder, config, resumed, placement)
+        finally:
+            folder.unlock()
     except Exception as error:
         raise translated(placement.machines, error) from error
 
 
-def _train(config: TrainConfig, placement: Placement) -> Iterator[TrainEvent]:
+def _train(folder: RunFolder, config: TrainConfig, resumed: bool, placement: Placement) -> Iterator[TrainEvent]:
     machines = placement.machines
-    folder, config, resumed = open_together(machines, config, open_run)
     config = complete(config)
     if (config.batch_size or 0) % placement.replicas:
         raise UsageError(f"--batch-size {config.batch_size} cannot be shared by {placement.replicas} devices")
@@ -66,9 +69,10 @@ def _train(config: TrainConfig, placement: Placement) -> Iterator[TrainEvent]:
     if machines.rank:
         yield from run.follow(placement.name)
         return
-    run.open_logs()
     if not resumed:
+        folder.lock()
         folder.write_args(config)
+    run.open_logs()
     try:
         yield run.started(placement.name)
         yield from run.go()

@@ -8,6 +8,7 @@
     ├─ best.md, last.md      their model cards
     ├─ checkpoint.safetensors  what resuming needs: values, optimizer, counters
     ├─ tensorboard/          on request: the same figures and grids, for TensorBoard
+    ├─ lock                  held by the process that trains; means nothing once it ended
     └─ skipped.csv           pictures that could not be used, and why
 
 Every file is written whole or not at all.
@@ -25,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.config import TrainConfig
-from koalacli.errors import DataError, UsageError
+from koalacli.errors import DataError, OutputError, UsageError
 from koalacli.io.files import write_file
+from koalacli.io.locks import FolderLock
 
 ARGS, HISTORY, CHECKPOINT, SKIPPED = "args.toml", "history.csv", "checkpoint.safetensors", "skipped.csv"
 # What may change when a run goes on; anything else would make it another run.
@@ -64,11 +66,32 @@ class RunFolder:
 
     def __init__(self, path: Path):
         self.path = path
+        self._lock = FolderLock(path)
 
     @property
     def name(self) -> str:
         """The run's name: that of its folder."""
         return self.path.name
+
+    def lock(self) -> None:
+        """Keep other processes from going on with the same run; the folder is made if need be.
+
+        Raises:
+            UsageError: another one is at it.
+            OutputError: the folder cannot be written.
+        """
+        try:
+            taken = self._lock.take()
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+        if not taken:
+            raise UsageError(
+                f"{self.path}: process {self._lock.holder()} is training this run; let it end, or give another --name"
+            )
+
+    def unlock(self) -> None:
+        """Let others go on with the run."""
+        self._lock.release()
 
     def file(self, name: str) -> Path:
         """A file of the run."""
@@ -129,10 +152,10 @@ class RunFolder:
 
 
 def open_run(config: TrainConfig) -> tuple[RunFolder, TrainConfig, bool]:
-    """The run's folder, its settings, and whether it goes on from a checkpoint.
+    """The run's folder, its settings, and whether it goes on from a checkpoint. A run to resume is locked.
 
     Raises:
-        UsageError: the name is taken, or settings differ from those of the run to resume.
+        UsageError: the name is taken, settings differ from those of the run to resume, or it is being trained.
         DataError: there is no run to resume.
     """
     runs = Path(config.runs)
@@ -140,7 +163,9 @@ def open_run(config: TrainConfig) -> tuple[RunFolder, TrainConfig, bool]:
         folder = RunFolder(runs / config.name if config.name else _newest(runs))
         if not folder.file(ARGS).is_file():
             raise DataError(f"{folder.path}: no run to resume there")
-        return folder, _merged(folder.read_args(), config), folder.file(CHECKPOINT).is_file()
+        merged = _merged(folder.read_args(), config)
+        folder.lock()
+        return folder, merged, folder.file(CHECKPOINT).is_file()
     if not config.data:
         raise UsageError("nothing to train on: give --data DIR (or --resume a run)")
     name = config.name or _free_name(runs, config.preset)

@@ -83,7 +83,8 @@ class Session:
         if not start:
             start_at_constant(self.network.core, network.head, self.constant)
         if self.network.extractor is not None:
-            round_to_disk(self.network.extractor)  # trained with what will be stored
+            # trained with what will be stored
+            round_to_disk(self.network.extractor, config.extractor_weights or config.start)
         settings = LossSettings(**{key: getattr(config, key) for key in LossSettings.__dataclass_fields__})
         self.loss = LOSSES[config.loss or ""].build(network, self.network.tables, settings)
         if self.network.extractor is not None and (config.cache_embeddings or config.overfit):

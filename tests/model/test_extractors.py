@@ -9,6 +9,7 @@ import pytest
 
 from koalacli.errors import WeightsError
 from koalacli.model.extractors import EXTRACTORS, fill_extractor, weights_file
+from koalacli.model.weights import round_to_disk
 
 
 def write_as_shipped(network: keras.Model, folder: Path, name: str) -> Path:
@@ -44,3 +45,14 @@ def test_a_missing_file_is_named_with_its_source(name: str, cut: str) -> None:
     extractor = keras.Sequential([keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])])
     with pytest.raises(WeightsError, match=rf"nowhere\.h5.*{weights_file(name, cut)}, from https://.*random"):
         fill_extractor(extractor, name, cut, "nowhere.h5")
+
+
+def test_values_beyond_float16_are_named_with_their_file() -> None:
+    """An extractor that weights could not keep is refused before training; others are rounded."""
+    extractor = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, name="logits")])
+    extractor.set_weights([np.full((1, 1), 0.1), np.zeros(1)])
+    round_to_disk(extractor, "mine.h5")
+    assert extractor.get_weights()[0] == np.float32(np.float16(0.1))
+    extractor.set_weights([np.full((1, 1), 1e6), np.zeros(1)])
+    with pytest.raises(WeightsError, match=r"mine\.h5: .*kernel is beyond float16"):
+        round_to_disk(extractor, "mine.h5")

@@ -1,6 +1,7 @@
 """Runs of training that must not begin, and what is left of those that end early."""
 
 import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,17 @@ def test_a_run_is_never_overwritten(config: TrainConfig) -> None:
         next(train(config))
     names = [Path(next(train(replace(config, name=""))).run).name for _ in range(2)]
     assert names == ["deep-koalarization-1", "deep-koalarization-2"]
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(config: TrainConfig) -> None:
+    """A run that is under way is not resumed beside itself; once it ended, it is."""
+    running = train(config)
+    next(running)
+    again = TrainConfig(runs=config.runs, name="run", resume=True)
+    with pytest.raises(UsageError, match=rf"process {os.getpid()} is training this run"):
+        next(train(again))
+    list(running)
+    assert next(train(replace(again, steps=7))).step == 6
 
 
 def test_what_makes_a_run_cannot_change_when_it_goes_on(config: TrainConfig) -> None:

@@ -29,7 +29,8 @@ def test_a_run_leaves_everything_behind(config: TrainConfig) -> None:
     events = list(train(config))
     folder = Path(config.runs) / "run"
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    expected = {"args.toml", "history.csv", "checkpoint.safetensors", "samples/000000.jpg", "samples/000006.jpg"}
+    expected = {"lock", "args.toml", "history.csv", "checkpoint.safetensors"}
+    expected |= {f"samples/{step:06d}.jpg" for step in (0, 6)}
     expected |= {f"{name}.{suffix}" for name in ("best", "last") for suffix in ("safetensors", "md")}
     assert expected <= files
     assert isinstance(events[0], TrainStarted)
@@ -96,6 +97,7 @@ def test_a_killed_run_loses_what_came_after_its_checkpoint_and_no_more(config: T
     folder = RunFolder(Path(config.runs) / "run")
     checkpoint = folder.file("checkpoint.safetensors").read_bytes()
     next(event for event in run if isinstance(event, Checked))
+    run.close()  # the rest of this process goes on; a killed one's lock is gone with it
     folder.file("checkpoint.safetensors").write_bytes(checkpoint)  # as if killed before it was replaced
     folder.file(".checkpoint.safetensors.1.part").write_bytes(checkpoint[:1000])
     history = folder.read_history()
