@@ -77,7 +77,7 @@ class Reader:
             colorizer = self.colorizers[size]
             guide = colorizer.shrink(self.lightness)[None]
             seen = np.ascontiguousarray(guide[:, :, ::-1] if mirrored else guide)
-            logits = np.asarray(colorizer.weights.network.model(seen, training=False))[0]
+            logits = np.asarray(colorizer.weights.network.model(colorizer.stretch(seen), training=False))[0]
             self.known[size, mirrored] = _log_softmax(logits[:, ::-1] if mirrored else logits)
         return self.known[size, mirrored]
 

@@ -1,4 +1,4 @@
-"""How much colors depend on what should not matter: input size, mirroring, grain, JPEG.
+"""How much colors depend on what should not matter: input size, mirroring, grain, JPEG, what old film does.
 
     python benchmarks/robustness.py FOLDER [--weights koala] [--limit N]
 
@@ -23,10 +23,14 @@ from koalacli.color.gamut import merge_rgb8
 from koalacli.color.lab import Array, lightness_of, rgb_to_lab
 from koalacli.color.upsample import enlarge_ab
 from koalacli.colorizer import Colorizer
+from koalacli.data.pictures import ORTHOCHROMATIC
 from koalacli.io.images import read_picture
 from koalacli.metrics.pictures import delta_e_2000
 
-GRAIN_SIGMA, JPEG_QUALITY = 5.0, 40
+GRAIN_SIGMA, JPEG_QUALITY = 5.0, 40  # 8-bit codes; libjpeg's scale
+FADED_LOW, FADED_SPAN = 60, 0.5  # black of a faded print in 8-bit codes, and the share of contrast that is left
+CORNER = 0.4  # brightness that a vignette leaves in the corners
+SCRATCHES_PER_100_COLUMNS = 1
 
 
 def resized(gray8: Array, factor: float) -> Array:
@@ -35,13 +39,43 @@ def resized(gray8: Array, factor: float) -> Array:
     return cv2.resize(gray8, None, fx=factor, fy=factor, interpolation=method)
 
 
-def with_grain(gray8: Array) -> Array:
+def rounded(gray: Array) -> Array:
+    """8-bit codes."""
+    return np.clip(np.round(gray), 0, 255).astype(np.uint8)
+
+
+def with_grain(gray8: Array, rgb8: Array) -> Array:
     """Gaussian noise in 8-bit codes, the same for every run."""
-    noise = np.random.default_rng(0).normal(0, GRAIN_SIGMA, gray8.shape)
-    return np.clip(np.round(gray8 + noise), 0, 255).astype(np.uint8)
+    return rounded(gray8 + np.random.default_rng(0).normal(0, GRAIN_SIGMA, gray8.shape))
 
 
-def through_jpeg(gray8: Array) -> Array:
+def faded(gray8: Array, rgb8: Array) -> Array:
+    """Little contrast, as in prints that lay in the light."""
+    return rounded(FADED_LOW + gray8 * FADED_SPAN)
+
+
+def vignetted(gray8: Array, rgb8: Array) -> Array:
+    """Corners in the dark."""
+    down, right = (np.linspace(-1, 1, side) for side in gray8.shape)
+    distance = (down[:, None] ** 2 + right**2) / 2
+    return rounded(gray8 * (1 - (1 - CORNER) * distance))
+
+
+def scratched(gray8: Array, rgb8: Array) -> Array:
+    """Black and white lines one pixel wide from top to bottom, the same for every run."""
+    chance = np.random.default_rng(0)
+    columns = chance.integers(0, gray8.shape[1], gray8.shape[1] * SCRATCHES_PER_100_COLUMNS // 100)
+    scratched = gray8.copy()
+    scratched[:, columns] = chance.choice((0, 255), len(columns))
+    return scratched
+
+
+def orthochromatic(gray8: Array, rgb8: Array) -> Array:
+    """As film before 1920 saw it: red is dark, blue is bright."""
+    return rounded(rgb8 @ ORTHOCHROMATIC)
+
+
+def through_jpeg(gray8: Array, rgb8: Array) -> Array:
     """Stored and read again."""
     stored = cv2.imencode(".jpg", gray8, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     return cv2.imdecode(stored, cv2.IMREAD_GRAYSCALE)
@@ -52,18 +86,25 @@ def same(ab: Array) -> Array:
     return ab
 
 
-# change -> what is done to the gray copy, and what undoes it on the small ab
-CHANGES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
-    "half size": (lambda gray: resized(gray, 0.5), same),
-    "double size": (lambda gray: resized(gray, 2.0), same),
-    "mirrored": (lambda gray: gray[:, ::-1], lambda ab: np.ascontiguousarray(ab[:, ::-1])),
+Change = Callable[[Array, Array], Array]  # (gray copy (H, W), color (H, W, 3)), 8 bit -> another gray copy
+# change -> what makes the other copy, and what undoes it on the small ab
+CHANGES: dict[str, tuple[Change, Callable[[Array], Array]]] = {
+    "half size": (lambda gray, rgb: resized(gray, 0.5), same),
+    "double size": (lambda gray, rgb: resized(gray, 2.0), same),
+    "mirrored": (lambda gray, rgb: gray[:, ::-1], lambda ab: np.ascontiguousarray(ab[:, ::-1])),
     f"grain, sigma {GRAIN_SIGMA:g}": (with_grain, same),
     f"JPEG, quality {JPEG_QUALITY}": (through_jpeg, same),
+    "half the contrast": (faded, same),
+    "vignette": (vignetted, same),
+    "scratches": (scratched, same),
+    "orthochromatic film": (orthochromatic, same),
 }
 
 
-def judge(colorizer: Colorizer, gray8: Array) -> dict[str, float]:
+def judge(colorizer: Colorizer, rgb8: Array) -> dict[str, float]:
     """Mean difference per change, for one picture."""
+    true = lightness_of(rgb8)
+    gray8 = merge_rgb8(true, np.zeros((*true.shape[:2], 2), np.float32))[..., 0]
     lightness = lightness_of(gray8)
     guide = colorizer.shrink(lightness)
 
@@ -75,7 +116,7 @@ def judge(colorizer: Colorizer, gray8: Array) -> dict[str, float]:
     gray = plain * np.float32([1, 0, 0])
     differences = {"gray, for comparison": float(delta_e_2000(plain, gray).mean())}
     for name, (change, undo) in CHANGES.items():
-        differences[name] = float(delta_e_2000(plain, colors(change(gray8), undo)).mean())
+        differences[name] = float(delta_e_2000(plain, colors(change(gray8, rgb8), undo)).mean())
     return differences
 
 
@@ -88,10 +129,7 @@ def main() -> None:
     given = parser.parse_args()
     colorizer = Colorizer(given.weights, "cpu")
     paths = sorted(path for path in given.folder.iterdir() if path.suffix.lower() in (".jpg", ".png", ".webp"))
-    rows = []
-    for path in paths[: given.limit]:
-        lightness = lightness_of(read_picture(path).pixels)
-        rows.append(judge(colorizer, merge_rgb8(lightness, np.zeros((*lightness.shape[:2], 2), np.float32))[..., 0]))
+    rows = [judge(colorizer, read_picture(path).pixels) for path in paths[: given.limit]]
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     result = {
         "benchmark": "robustness",

@@ -4,7 +4,7 @@ A command's flags are the fields of its dataclass; `--help` and docs/cli.md prin
 texts below. All classes are frozen: a run cannot change what it was asked to do.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 STRIDE = 32  # every network accepts sides that are multiples of this many pixels
@@ -44,6 +44,7 @@ class ReadOut:
         0.5, "Annealing temperature of the color read-out: 0.2 is vivid, 1.0 is calm; only for heads with bins."
     )
     saturation: float = setting(1.0, "Factor on chroma after the read-out; 0 gives gray, 1 leaves it as predicted.")
+    stretch: float = setting(80.0, "Least range of L* that the network sees: faded pictures are stretched to it.")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,11 @@ class ColorizeConfig:
     )
     saturation: float | None = setting(
         None, "Factor on chroma: 0 gives gray, 1 is as predicted; by default the weights' own."
+    )
+    stretch: float | None = setting(
+        None,
+        "Least contrast, L* units, at which the network sees a picture, so that faded ones get their colors; "
+        "the output keeps its own. 0 turns it off; by default the weights' own.",
     )
     colored: str = setting(
         "recolor",
@@ -151,6 +157,7 @@ class EvalConfig:
     size: int | None = same_setting(ColorizeConfig, "size")
     vividness: float | None = same_setting(ColorizeConfig, "vividness")
     saturation: float | None = same_setting(ColorizeConfig, "saturation")
+    stretch: float | None = same_setting(ColorizeConfig, "stretch")
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,7 @@ class VideoConfig:
     size: int | None = same_setting(ColorizeConfig, "size")
     vividness: float | None = same_setting(ColorizeConfig, "vividness")
     saturation: float | None = same_setting(ColorizeConfig, "saturation")
+    stretch: float | None = same_setting(ColorizeConfig, "stretch")
     colored: str = setting(
         "recolor",
         "Shots that are in color already: recolor them, copy their color, or skip films that begin with one.",
@@ -205,6 +213,12 @@ class VideoConfig:
         "", "Frames per second of an image sequence (frames/%06d.png), such as 24 or 24000/1001; by default 25."
     )
     on_exist: str = setting("skip", "What to do where the output exists.", choices=("skip", "overwrite", "error"))
+
+
+def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig) -> dict[str, Any]:
+    """The read-out settings that a command was given; the others are the weights' own."""
+    asked = {known.name: getattr(config, known.name) for known in fields(ReadOut)}
+    return {name: value for name, value in asked.items() if value is not None}
 
 
 OWN = "by default the preset's own"

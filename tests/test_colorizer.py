@@ -112,6 +112,17 @@ def test_saturation_zero_is_gray(gray: np.ndarray) -> None:
     assert np.abs(rgb8.astype(int) - gray[..., None]).max() <= 1
 
 
+def test_a_faded_print_gets_the_colors_of_a_fresh_one(colorizer: Colorizer, gray: np.ndarray) -> None:
+    """Half the contrast costs colors only where the stretch is turned off."""
+    faded = np.rint(60 + gray * 0.5).astype(np.uint8)
+    plain = Colorizer(device="cpu", stretch=0.0)
+    expected, kept, lost = (
+        colors.predict_ab_of([colors.shrink(lightness_of(picture))])
+        for colors, picture in ((colorizer, gray), (colorizer, faded), (plain, faded))
+    )
+    assert np.abs(kept - expected).mean() < 0.5 * np.abs(lost - expected).mean()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -120,6 +131,7 @@ def test_saturation_zero_is_gray(gray: np.ndarray) -> None:
         ({"size": 100}, UsageError),
         ({"vividness": 0.0}, UsageError),
         ({"saturation": -1.0}, UsageError),
+        ({"stretch": 95.0}, UsageError),
     ],
 )
 def test_wrong_wishes_are_refused(arguments: dict[str, object], error: type[KoalaError]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import koalacli
 from koalacli.color.lab import Array
 from koalacli.colorizer import Colorizer
-from koalacli.config import ColorizeConfig
+from koalacli.config import ColorizeConfig, read_out_of
 from koalacli.errors import KoalaError, OutputError, StorageFullError, UsageError
 from koalacli.io.paths import Job
 from koalacli.io.xmp import Provenance
@@ -102,9 +102,7 @@ def load_colorizer(config: ColorizeConfig) -> Colorizer:
     """The Colorizer that a config asks for; what it leaves open is the weights' own read-out."""
     if config.batch_size != "auto" and not (config.batch_size.isdigit() and int(config.batch_size) > 0):
         raise UsageError(f"--batch-size {config.batch_size}: give auto or a positive number")
-    asked = {"size": config.size, "vividness": config.vividness, "saturation": config.saturation}
-    read_out = {key: value for key, value in asked.items() if value is not None}
-    return Colorizer(config.weights, config.device, batch_size=config.batch_size, **read_out)
+    return Colorizer(config.weights, config.device, batch_size=config.batch_size, **read_out_of(config))
 
 
 def provenance_of(colorizer: Colorizer) -> Provenance:

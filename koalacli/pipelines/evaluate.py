@@ -16,7 +16,7 @@ import koalacli
 from koalacli.color.gamut import merge_rgb8
 from koalacli.color.lab import Array
 from koalacli.colorizer import Colorizer
-from koalacli.config import EvalConfig
+from koalacli.config import EvalConfig, read_out_of
 from koalacli.errors import DataError, KoalaError, UsageError
 from koalacli.io.codecs import write_file
 from koalacli.metrics.floors import MeanColor, fit_lookup, load_lookup
@@ -201,10 +201,8 @@ def load_colorizers(config: EvalConfig) -> list[Colorizer]:
     """One Colorizer for every --weights."""
     if config.batch_size != "auto" and not (config.batch_size.isdigit() and int(config.batch_size) > 0):
         raise UsageError(f"--batch-size {config.batch_size}: give auto or a positive number")
-    asked = {"size": config.size, "vividness": config.vividness, "saturation": config.saturation}
-    read_out = {key: value for key, value in asked.items() if value is not None}
     return [
-        Colorizer(weights, config.device, batch_size=config.batch_size, **read_out)
+        Colorizer(weights, config.device, batch_size=config.batch_size, **read_out_of(config))
         for weights in dict.fromkeys(config.weights)
     ]
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 
 from koalacli.colorizer import Colorizer
-from koalacli.config import VideoConfig
+from koalacli.config import VideoConfig, read_out_of
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.video_encode import CONTAINERS, OTHERWISE
 from koalacli.io.video_open import FILM_SUFFIXES, find_sequence
@@ -37,9 +36,7 @@ def color_video(source: str, config: VideoConfig) -> Iterator[Started | Progress
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
     jobs = [] if pictures else plan_jobs(source, config)
-    asked = {"size": config.size, "vividness": config.vividness, "saturation": config.saturation}
-    read_out: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
-    colorizer = Colorizer(config.weights, config.device, **read_out)
+    colorizer = Colorizer(config.weights, config.device, **read_out_of(config))
     cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
     yield Started(len(jobs) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
     if pictures:
