@@ -9,6 +9,7 @@ import numpy as np
 from koalacli.color.lab import Array
 
 EXTREMES = (1.0, 99.0)  # percentiles that count as darkest and lightest: specks and scratches do not
+BARS = 1.0  # L*; what is darker is taken for the black around a picture: letterbox, scanner bed
 LARGEST_GAIN = 4.0  # beyond it, more of the noise than of the picture would be seen
 MARGIN = 5.0  # L* units kept between the stretched range and black or white, where the picture has them
 
@@ -17,13 +18,15 @@ def stretch_levels(lightness: Array, least_range: float) -> Array:
     """A picture with at least this range of lightness, as near its own brightness as that allows.
 
     Args:
-        lightness: float32, any shape, L* 0..100.
+        lightness: float32 (h, w, 1), L* 0..100.
         least_range: L* units between darkest and lightest, up to 90; pictures that have it are left alone.
 
     Returns:
         float32 of the same shape, L* 0..100.
     """
-    darkest, lightest = np.percentile(lightness, EXTREMES)
+    probe = lightness[::2, ::2]  # enough to know its range
+    inside = probe[probe > BARS]
+    darkest, lightest = np.percentile(inside, EXTREMES) if inside.size else (0.0, 0.0)
     found = lightest - darkest
     if found >= least_range:
         return lightness
