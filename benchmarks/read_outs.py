@@ -21,6 +21,7 @@ import numpy as np
 
 from koalacli.color.gamut import merge_rgb8
 from koalacli.color.lab import Array, lightness_of
+from koalacli.color.levels import stretch_levels
 from koalacli.color.upsample import enlarge_ab
 from koalacli.colorizer import Colorizer
 from koalacli.io.images import read_picture
@@ -43,6 +44,7 @@ class Reading:
     temperature: float = 0.5
     saturation: float = 1.0
     damped: bool = False
+    stretch: float = 80.0
 
 
 SHIPPED = Reading()
@@ -55,6 +57,8 @@ READ_OUTS: dict[str, Reading] = {
     "saturation 1.15": replace(SHIPPED, saturation=1.15),
     "size 160": replace(SHIPPED, sizes=(160,)),
     "size 256": replace(SHIPPED, sizes=(256,)),
+    "contrast as it is": replace(SHIPPED, stretch=0.0),
+    "contrast of at least 90": replace(SHIPPED, stretch=90.0),
     "mirrored and averaged": replace(SHIPPED, mirrored=True),
     "six views": MANY_VIEWS,
     "six views, temperature 0.3": replace(MANY_VIEWS, temperature=0.3),
@@ -69,24 +73,25 @@ class Reader:
 
     def __init__(self, colorizers: dict[int, Colorizer], lightness: Array):
         self.colorizers, self.lightness = colorizers, lightness
-        self.known: dict[tuple[int, bool], Array] = {}
+        self.known: dict[tuple[int, bool, float], Array] = {}
 
-    def log_probs(self, size: int, mirrored: bool) -> Array:
+    def log_probs(self, size: int, mirrored: bool, stretch: float) -> Array:
         """float32 (h, w, Q)."""
-        if (size, mirrored) not in self.known:
+        view = size, mirrored, stretch
+        if view not in self.known:
             colorizer = self.colorizers[size]
-            guide = colorizer.shrink(self.lightness)[None]
+            guide = stretch_levels(colorizer.shrink(self.lightness), stretch)[None]
             seen = np.ascontiguousarray(guide[:, :, ::-1] if mirrored else guide)
-            logits = np.asarray(colorizer.weights.network.model(colorizer.stretch(seen), training=False))[0]
-            self.known[size, mirrored] = _log_softmax(logits[:, ::-1] if mirrored else logits)
-        return self.known[size, mirrored]
+            logits = np.asarray(colorizer.weights.network.model(seen, training=False))[0]
+            self.known[view] = _log_softmax(logits[:, ::-1] if mirrored else logits)
+        return self.known[view]
 
     def rgb8(self, reading: Reading) -> Array:
         """The picture colored by one reading."""
         base = self.colorizers[192].shrink(self.lightness)
         size = (base.shape[1] // 4, base.shape[0] // 4)
         views = [(side, flip) for side in reading.sizes for flip in (False, True)[: 1 + reading.mirrored]]
-        log_probs = sum(_resize(self.log_probs(*view), size) for view in views) / len(views)
+        log_probs = sum(_resize(self.log_probs(*view, reading.stretch), size) for view in views) / len(views)
         bins = np.asarray(self.colorizers[192].weights.network.tables["gamut_bins"], np.float32)
         ab = np.exp(_log_softmax(log_probs / reading.temperature)) @ bins * reading.saturation
         if reading.damped:

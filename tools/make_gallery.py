@@ -2,8 +2,8 @@
 
     python tools/make_gallery.py flower.mp4 stream-of-water.mp4 ... --gray film.mp4 ...
 
-Photographs of examples/, the photographs that come with scikit-image, and two frames of each
-clip, evenly spaced. Nothing is chosen and no option is set.
+Photographs of examples/, the same as faded prints, the photographs that come with scikit-image,
+and two frames of each clip, evenly spaced. Nothing is chosen and no option is set.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from koalacli.pipelines.colorize import colorize
 ROOT = Path(__file__).resolve().parent.parent
 PAGE, PICTURES = ROOT / "docs" / "gallery.md", ROOT / "docs" / "images" / "gallery"
 HEIGHT, WIDEST = 300, 1200
+FADED_BLACK, FADED_SPAN = 80, 0.42  # black of a faded print in 8-bit codes, and the share of contrast that is left
 
 HEAD = """# Gallery
 
@@ -31,6 +32,10 @@ Made by `tools/make_gallery.py` with the weights `{digest}`. What goes wrong has
 
 """
 OLD = "## Black-and-white originals\n\nAs scanned or filmed, and colored. Nobody knows the true colors.\n\n"
+FADED = (
+    "## Faded prints\n\nThe photographs above with 42% of their contrast. Faded, colored, and "
+    "colored with `--stretch 0`, which lets the network see them as they are.\n\n"
+)
 KNOWN = "## Photographs whose colors are known\n\nGray copy, colored, true.\n\n"
 
 
@@ -55,23 +60,28 @@ def main() -> None:
     PICTURES.mkdir(parents=True)
     page = HEAD.format(digest=Colorizer().weights.digest[:12])
     with tempfile.TemporaryDirectory() as made:
-        old, true, gray = (Path(made, name) for name in ("old", "true", "gray"))
-        for folder in (old, true, gray):
+        old, faded, true, gray, unstretched = (
+            Path(made, name) for name in ("old", "faded", "true", "gray", "unstretched")
+        )
+        for folder in (old, faded, true, gray):
             folder.mkdir()
         for path in sorted((ROOT / "examples").glob("*.jpg")):
             shutil.copy(path, old)
+            fade = [round(FADED_BLACK + FADED_SPAN * level) for level in range(256)]
+            Image.open(path).convert("L").point(fade).save(faded / f"{path.stem}-faded.jpg", quality=95)
         write_frames(given.gray, old)
         write_photographs(true)
         write_frames(given.clips, true)
         for path in true.iterdir():
             Image.open(path).convert("L").save(gray / path.name)
-        for title, source, columns in ((OLD, old, [old]), (KNOWN, gray, [gray, true])):
+        list(colorize(str(faded), str(unstretched), ColorizeConfig(stretch=0.0)))
+        for title, source, columns in ((OLD, old, []), (FADED, faded, [unstretched]), (KNOWN, gray, [true])):
             colored = Path(made, f"{source.name}-colored")
             list(colorize(str(source), str(colored), ColorizeConfig()))
             page += title
             for path in sorted(source.iterdir()):
                 write_row(
-                    [path, colored / path.name, *(folder / path.name for folder in columns[1:])],
+                    [path, colored / path.name, *(folder / path.name for folder in columns)],
                     PICTURES / f"{path.stem}.jpg",
                 )
                 page += f"![{path.stem}: gray and colored](images/gallery/{path.stem}.jpg)\n\n"
