@@ -1,6 +1,6 @@
 """How much colors depend on what should not matter: input size, mirroring, grain, JPEG, what old film does.
 
-    python benchmarks/robustness.py FOLDER [--weights koala] [--limit N]
+    python benchmarks/robustness.py FOLDER [--weights koala] [--stretch L] [--limit N]
 
 Each color photograph's gray copy is colored as it is and once more after each change. Both
 colorings are laid on the lightness of the unchanged copy, at its size, so that only color is
@@ -125,15 +125,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="color photographs")
     parser.add_argument("--weights", default="koala")
+    parser.add_argument("--stretch", type=float, help="instead of the weights' own")
     parser.add_argument("--limit", type=int)
     given = parser.parse_args()
-    colorizer = Colorizer(given.weights, "cpu")
+    colorizer = Colorizer(given.weights, "cpu", **({} if given.stretch is None else {"stretch": given.stretch}))
     paths = sorted(path for path in given.folder.iterdir() if path.suffix.lower() in (".jpg", ".png", ".webp"))
     rows = [judge(colorizer, read_picture(path).pixels) for path in paths[: given.limit]]
     table = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     result = {
         "benchmark": "robustness",
         "weights": colorizer.weights.digest,
+        "stretch": colorizer.read_out.stretch,
         "pictures": len(rows),
         "delta_e_2000": {
             name: {"mean": round(float(values.mean()), 2), "p95": round(float(np.percentile(values, 95)), 2)}

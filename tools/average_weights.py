@@ -5,10 +5,12 @@
 
 Trainings that went on from the same weights in different ways end in the same valley, and the
 mean of them is often better and steadier than each ("model soups", Wortsman et al. 2022).
-Gamut bins, prior and read-out are the first file's. The record names all files by digest.
+Gamut bins, prior and what is not said of the read-out are the first file's. The record names all
+files by digest. The shipped weights were made so; the whole command is in their card.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,8 @@ def main() -> None:
     parser.add_argument("weights", nargs="+", help="shipped names or files")
     parser.add_argument("--shares", nargs="+", type=float, help="of each file; by default all the same")
     parser.add_argument("--summary", default="", help="how the mean came about, for the record")
+    parser.add_argument("--data", default="that of the files averaged", help="what all were trained on")
+    parser.add_argument("--saturation", type=float, help="of the read-out")
     parser.add_argument("--terms", default="", help="of all pictures involved; by default the first file's")
     parser.add_argument("--output", type=Path, required=True)
     given = parser.parse_args()
@@ -49,14 +53,17 @@ def main() -> None:
     network = parts[0].network
     fill_network(network, means, str(given.output))
     averaged = [
-        {"name": part.name, "digest": part.digest, "share": round(float(share), 4), "record": part.record}
+        {"name": part.name, "digest": part.digest, "share": round(float(share), 4), "summary": part.record["summary"]}
         for part, share in zip(parts, shares, strict=True)
     ]
     record = {
-        **{"summary": given.summary or f"mean of {len(parts)} weights files", "data": "that of the files averaged"},
+        **{"summary": given.summary or f"mean of {len(parts)} weights files", "data": given.data},
         **{"terms": given.terms or parts[0].record.get("terms", ""), "averaged": averaged},
     }
-    print(save_weights(given.output, network, parts[0].read_out, record))
+    read_out = parts[0].read_out
+    if given.saturation is not None:
+        read_out = replace(read_out, saturation=given.saturation)
+    print(save_weights(given.output, network, read_out, record))
 
 
 if __name__ == "__main__":
