@@ -8,7 +8,7 @@
 `parts` trains networks from the beginning for equal time; `recipe` goes on from weights for equal
 steps. As many trainings at a time as there are cores, each on a core of its own, so that all have
 the same; then each one's weights color gray copies of the photographs in --judge, as `koala eval`
-does, once as they are and once paler, so that they can be compared at equal colorfulness.
+does, once at saturation 1 and once paler, so that they can be compared at equal colorfulness.
 Trainings that are finished are not repeated. Prints JSON.
 """
 
@@ -125,8 +125,8 @@ def judge(given: argparse.Namespace, progress: Callable[[str], object]) -> dict[
     if START in table.common:
         weights["before"] = given.start
     figures: dict[str, dict[str, float]] = {}
-    for saturation, suffix in ((None, ""), (PALER, "_paler")):
-        progress(f"judging at saturation {saturation or 'as stored'}\n")
+    for saturation, suffix in ((1.0, ""), (PALER, "_paler")):
+        progress(f"judging at saturation {saturation}\n")
         config = EvalConfig(data=given.judge, weights=tuple(weights.values()), saturation=saturation)
         evaluation = next(record for record in evaluate(config) if isinstance(record, Evaluation))
         names = dict(zip(evaluation.predictions, weights, strict=True))
