@@ -1,6 +1,7 @@
 """Fixtures for all tests: data beside the checkout, synthetic pictures, one loaded Colorizer."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -15,6 +16,10 @@ settings.register_profile(
     "koala", deadline=None, max_examples=30, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("koala")
+
+# Shells start background jobs deaf to Ctrl-C, and their children inherit it; tests send it to theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
