@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.color.lab import Array, lightness_of
-from koalacli.color.levels import stretch_levels
+from koalacli.color.levels import LARGEST_RANGE, stretch_levels
 from koalacli.color.strips import colorize_pixels, merge_color
 from koalacli.config import STRIDE, ReadOut
 from koalacli.errors import KoalaError, UsageError
@@ -27,7 +27,6 @@ Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 # batches; the picture is stretched to the nearest, by at most 6% up to a ratio of 4.
 ASPECT_RATIOS = (1.0, 1.125, 1.25, 1.334, 1.5, 1.667, 1.834, 2.0, 2.25, 2.5, 2.834, 3.167, 3.5, 4.0)
 AUTO_BATCH = {"cpu": 8, "gpu": 64}  # on a CPU larger batches gain nothing and hold more pictures
-LARGEST_STRETCH = 90.0  # L* units; room is left for the specks beyond the percentiles
 SMALLEST_BATCH = 2  # single-picture batches take other kernels, whose sums round differently
 
 
@@ -79,10 +78,6 @@ class Colorizer:
         method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         return cv2.resize(lightness, (width, height), interpolation=method)[..., None]
 
-    def stretch(self, lightness: Array) -> Array:
-        """Pictures (B, h, w, 1) with the contrast at which the network sees them; see `stretch_levels`."""
-        return np.stack([stretch_levels(picture, self.read_out.stretch) for picture in lightness])
-
     def predict_ab(self, lightness: Array) -> Array:
         """Color of pictures of any one size, at the network's own output size.
 
@@ -94,7 +89,8 @@ class Colorizer:
             float32 (B, ceil(h/s), ceil(w/s), 2), CIELAB units; s is the network's output stride.
         """
         height, width = lightness.shape[1:3]
-        padded = pad_to_stride(self.stretch(lightness))
+        seen = np.stack([stretch_levels(picture, self.read_out.stretch) for picture in lightness])
+        padded = pad_to_stride(seen)
         done: list[Array] = []
         while sum(map(len, done)) < len(padded):
             chunk = padded[sum(map(len, done)) :][: self.batch_size]
@@ -189,6 +185,6 @@ def _checked(read_out: ReadOut) -> ReadOut:
         raise UsageError(f"vividness {read_out.vividness} must be above 0 (0.2 is vivid, 1.0 is calm)")
     if read_out.saturation < 0:
         raise UsageError(f"saturation {read_out.saturation} must not be negative")
-    if not 0 <= read_out.stretch <= LARGEST_STRETCH:
-        raise UsageError(f"stretch {read_out.stretch} is not between 0 and {LARGEST_STRETCH:g}")
+    if not 0 <= read_out.stretch <= LARGEST_RANGE:
+        raise UsageError(f"stretch {read_out.stretch} is not between 0 and {LARGEST_RANGE:g}")
     return read_out

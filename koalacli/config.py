@@ -37,7 +37,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class ReadOut:
-    """How network outputs become color; the user may turn these knobs without retraining."""
+    """What the network sees and how its outputs become color: knobs to turn without retraining."""
 
     size: int = setting(192, "Short side, in pixels, of the picture that the network sees.")
     vividness: float = setting(

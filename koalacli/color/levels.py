@@ -12,6 +12,7 @@ EXTREMES = (1.0, 99.0)  # percentiles that count as darkest and lightest: specks
 BARS = 1.0  # L*; what is darker is taken for the black around a picture: letterbox, scanner bed
 LARGEST_GAIN = 4.0  # beyond it, more of the noise than of the picture would be seen
 MARGIN = 5.0  # L* units kept between the stretched range and black or white, where the picture has them
+LARGEST_RANGE = 100.0 - 2 * MARGIN  # L* units that can be asked for
 
 
 def stretch_levels(lightness: Array, least_range: float) -> Array:
@@ -19,7 +20,7 @@ def stretch_levels(lightness: Array, least_range: float) -> Array:
 
     Args:
         lightness: float32 (h, w, 1), L* 0..100.
-        least_range: L* units between darkest and lightest, up to 90; pictures that have it are left alone.
+        least_range: L* units between darkest and lightest, up to LARGEST_RANGE; pictures that have it are left alone.
 
     Returns:
         float32 of the same shape, L* 0..100.
