@@ -83,7 +83,9 @@ class RunFolder:
         try:
             taken = self._lock.take()
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error}); give another --runs") from error
+            raise OutputError(
+                f"{self.path}: cannot be written ({error.strerror or error}); give another --runs"
+            ) from error
         if not taken:
             raise UsageError(
                 f"{self.path}: process {self._lock.holder()} is training this run; let it end, or give another --name"
