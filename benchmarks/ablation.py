@@ -28,8 +28,8 @@ import keras
 
 from koalacli.config import EvalConfig
 from koalacli.metrics.results import Evaluation
-from koalacli.pipelines.evaluate import evaluate
-from koalacli.pipelines.train_run import RunFolder
+from koalacli.pipelines.evaluate.pipeline import evaluate
+from koalacli.pipelines.train.folder import RunFolder
 
 
 @dataclass(frozen=True)

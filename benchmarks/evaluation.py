@@ -25,8 +25,8 @@ import numpy as np
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig
-from koalacli.pipelines import evaluate as pipeline
-from koalacli.pipelines.evaluate_judge import Judge
+from koalacli.pipelines.evaluate import pipeline
+from koalacli.pipelines.evaluate.judge import Judge
 from koalacli.records import Started
 
 SIDE = 256

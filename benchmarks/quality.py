@@ -15,7 +15,7 @@ import numpy as np
 
 from koalacli.config import EvalConfig
 from koalacli.metrics.results import Evaluation
-from koalacli.pipelines.evaluate import evaluate
+from koalacli.pipelines.evaluate.pipeline import evaluate
 
 
 def main() -> None:

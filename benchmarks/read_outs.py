@@ -19,12 +19,13 @@ import cv2
 import keras
 import numpy as np
 
+from koalacli.arrays import Array
 from koalacli.color.gamut import merge_rgb8
-from koalacli.color.lab import Array, lightness_of
+from koalacli.color.lab import lightness_of
 from koalacli.color.levels import stretch_levels
 from koalacli.color.upsample import enlarge_ab
 from koalacli.colorizer import Colorizer
-from koalacli.io.images import read_picture
+from koalacli.io.picture.read import read_picture
 from koalacli.metrics import METRICS
 from koalacli.metrics.comparison import Comparison, View
 from koalacli.metrics.pooling import pool

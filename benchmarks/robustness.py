@@ -19,12 +19,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from koalacli.arrays import Array
 from koalacli.color.gamut import merge_rgb8
-from koalacli.color.lab import Array, lightness_of, rgb_to_lab
+from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.color.upsample import enlarge_ab
 from koalacli.colorizer import Colorizer
 from koalacli.data.pictures import ORTHOCHROMATIC
-from koalacli.io.images import read_picture
+from koalacli.io.picture.read import read_picture
 from koalacli.metrics.pictures import delta_e_2000
 
 GRAIN_SIGMA, JPEG_QUALITY = 5.0, 40  # 8-bit codes; libjpeg's scale

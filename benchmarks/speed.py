@@ -49,7 +49,7 @@ def measure_speed(folder: Path, repeat: int) -> dict[str, object]:
     from koalacli.color.lab import lightness_of
     from koalacli.config import ColorizeConfig
     from koalacli.engines.local import load_colorizer
-    from koalacli.io.images import read_picture
+    from koalacli.io.picture.read import read_picture
     from koalacli.pipelines.colorize import colorize
     from koalacli.records import Started
 

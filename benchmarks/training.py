@@ -19,10 +19,10 @@ import numpy as np
 
 from koalacli.color.gamut import gamut_bins
 from koalacli.config import TrainConfig
-from koalacli.model.backend_devices import place
+from koalacli.model.backend.devices import place
 from koalacli.model.recipes import complete
-from koalacli.pipelines.train_data import gather
-from koalacli.pipelines.train_session import Session
+from koalacli.pipelines.train.pictures import gather
+from koalacli.pipelines.train.session import Session
 
 
 def main() -> None:

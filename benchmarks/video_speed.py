@@ -26,10 +26,10 @@ import av
 import cv2
 
 from koalacli.config import VideoConfig
-from koalacli.io.video_encode import SegmentWriter
-from koalacli.io.video_source import FilmSource
-from koalacli.pipelines.video_film import color_film
-from koalacli.pipelines.video_plan import FilmJob, plan_film
+from koalacli.io.film.encode import SegmentWriter
+from koalacli.io.film.source import FilmSource
+from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.plan import FilmJob, plan_film
 
 RATE = 25
 

@@ -39,8 +39,8 @@ from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.metrics.clips import CDC_STEPS, histograms, jensen_shannon
-from koalacli.pipelines.video_film import color_film
-from koalacli.pipelines.video_plan import FilmJob
+from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.plan import FilmJob
 
 SHORT_SIDE = 192
 CUT_SURE = 0.3  # share of the picture where flow is reliable, below which two frames have a cut between them

@@ -6,7 +6,8 @@ package costs nothing.
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from koalacli.version import __version__
+
 __all__ = ["Colorizer", "KoalaError", "__version__"]
 
 if TYPE_CHECKING:

@@ -12,16 +12,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from koalacli.color.lab import Array, lightness_of
+from koalacli.arrays import Array, Pixels
+from koalacli.color.join import colorize_pixels, merge_color
+from koalacli.color.lab import lightness_of
 from koalacli.color.levels import LARGEST_RANGE, stretch_levels
-from koalacli.color.strips import colorize_pixels, merge_color
 from koalacli.config import STRIDE, ReadOut
 from koalacli.errors import KoalaError, UsageError
 from koalacli.stream import Stage, stream
-
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 # Long sides that the network may see, as multiples of its short side. Few shapes mean full
 # batches; the picture is stretched to the nearest, by at most 6% up to a ratio of 4.
@@ -51,7 +49,7 @@ class Colorizer:
         batch_size: int | str = "auto",
         **read_out: Any,
     ):
-        from koalacli.model import backend
+        from koalacli.model.backend import trace as backend
         from koalacli.model.weights import load_weights
 
         self.device = backend.choose_device(device)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from koalacli.errors import InputError
 from koalacli.io.files import TEMPORARY
-from koalacli.io.images import read_bytes, read_picture
+from koalacli.io.picture.read import read_bytes, read_picture
 
 HERE = Path(__file__).resolve().parent
 MUTATIONS = 8  # per kind of file

@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from koalacli.color.lab import Array, rgb_to_lab
+from koalacli.arrays import Array
+from koalacli.color.lab import rgb_to_lab
 from koalacli.metrics.floors import fit_lookup, save_lookup
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 from skimage import data
 
-from koalacli.io.video_frames import read_frames
+from koalacli.io.film.frames import read_frames
 
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")  # come with scikit-image; public domain or CC0
 FRAMES_EACH = 2

@@ -13,7 +13,7 @@ from pathlib import Path
 from free_pictures import write_frames, write_photographs
 
 from koalacli.config import EvalConfig
-from koalacli.pipelines.evaluate import evaluate
+from koalacli.pipelines.evaluate.pipeline import evaluate
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "reports" / "koala.html"
 

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-import koalacli
 from koalacli import errors
 from koalacli.cli import colorize as colorize_command
 from koalacli.cli import evaluate as evaluate_command
 from koalacli.cli import train as train_command
 from koalacli.cli import video as video_command
+from koalacli.version import __version__
 
 # 0 all good; 130 interrupted. First match wins: more special errors stand first.
 EXIT_CODES: dict[type[errors.KoalaError], int] = {
@@ -60,7 +60,7 @@ app = typer.Typer(
 
 def _version(asked: bool) -> None:
     if asked:
-        sys.stdout.write(f"koala {koalacli.__version__}\n")
+        sys.stdout.write(f"koala {__version__}\n")
         raise typer.Exit
 
 

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from koalacli.cli.display import Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
-from koalacli.cli.native import native_notes_dropped
 from koalacli.cli.options import command
 from koalacli.config import ColorizeConfig
 from koalacli.errors import UsageError
+from koalacli.process import native_notes_dropped
 
 
 def register(app: typer.Typer) -> None:

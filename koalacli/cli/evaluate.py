@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
         if config.study_results:
             raise typer.Exit(show_opinions(config.study_results, json))
         from koalacli.metrics.results import Evaluation
-        from koalacli.pipelines.evaluate import evaluate as run
+        from koalacli.pipelines.evaluate.pipeline import evaluate as run
 
         found: list[Evaluation] = []
 

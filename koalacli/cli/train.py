@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the command to the app."""
 
     def train(config: TrainConfig, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
-        from koalacli.pipelines.train import train as run
+        from koalacli.pipelines.train.loop import train as run
 
         raise typer.Exit(TrainDisplay(as_json=json, quiet=quiet).show(run(config)))
 

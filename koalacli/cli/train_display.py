@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from koalacli.pipelines.train_events import TrainEvent
+    from koalacli.pipelines.train.events import TrainEvent
 
 QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Show warnings only.")]
 
@@ -34,7 +34,7 @@ class TrainDisplay:
 
     def show(self, events: "Iterable[TrainEvent]") -> int:
         """Consume a run; returns the exit code: 0, or 1 if --overfit failed."""
-        from koalacli.pipelines.train_events import TrainEnded, as_event
+        from koalacli.pipelines.train.events import TrainEnded, as_event
 
         success = True
         columns = (
@@ -57,7 +57,7 @@ class TrainDisplay:
         return 0 if success else 1
 
     def _take(self, event: "TrainEvent", bar: Progress, task: Any) -> None:
-        from koalacli.pipelines.train_events import Checked, Progressed, TrainStarted, Warned
+        from koalacli.pipelines.train.events import Checked, Progressed, TrainStarted, Warned
 
         if isinstance(event, Progressed):
             bar.update(task, completed=event.share, step=event.step, loss=f"{event.loss:.3f}", rate=f"{event.rate:.1f}")

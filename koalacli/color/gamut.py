@@ -11,12 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.color.lab import (
-    Array,
-    lab_to_linear_rgb,
-    linear_to_srgb,
-    rgb_to_lab,
-)
+from koalacli.arrays import Array
+from koalacli.color.lab import lab_to_linear_rgb, linear_to_srgb, rgb_to_lab
 
 BIN_STEP = 10  # CIELAB units between neighboring bins
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from koalacli.arrays import Array
 
 WHITE_D65 = np.array([0.95047, 1.0, 1.08883], np.float32)  # X, Y, Z; 2 degree observer
 XYZ_FROM_RGB = np.array(

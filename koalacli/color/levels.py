@@ -6,7 +6,7 @@ other colors. So they are shown a stretched copy; the lightness of the output st
 
 import numpy as np
 
-from koalacli.color.lab import Array
+from koalacli.arrays import Array
 
 EXTREMES = (1.0, 99.0)  # percentiles that count as darkest and lightest: specks and scratches do not
 BARS = 1.0  # L*; what is darker is taken for the black around a picture: letterbox, scanner bed

@@ -9,7 +9,7 @@ Box filters only: cost is proportional to pixels, whatever the radius.
 import cv2
 import numpy as np
 
-from koalacli.color.lab import Array
+from koalacli.arrays import Array
 
 RADIUS = 3  # of the guided filter, in pixels of the guide
 EPSILON = 60.0  # variance of L* below which an area counts as flat

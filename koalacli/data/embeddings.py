@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from koalacli.color.lab import Array
+from koalacli.arrays import Array
 from koalacli.errors import DataError
 
 IN_MEMORY = ":memory:"

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.color.lab import Array
-from koalacli.data.pictures import AUGMENTATIONS, Augmentation, Rgb8, UnusableError, cut, decode, to_lab, weather
+from koalacli.arrays import Array, Rgb8
+from koalacli.data.pictures import AUGMENTATIONS, Augmentation, UnusableError, cut, decode, to_lab, weather
 from koalacli.data.sources import Sample, read_sample
 from koalacli.errors import DataError
 

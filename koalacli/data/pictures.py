@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from koalacli.color.lab import LUMA_REC601, Array, luminance_to_lightness, srgb_to_linear
-
-Rgb8 = NDArray[np.uint8]
+from koalacli.arrays import Array, Rgb8
+from koalacli.color.lab import LUMA_REC601, luminance_to_lightness, srgb_to_linear
 
 SMALLEST_SIDE = 48  # pixels; below, a picture is a thumbnail of a thumbnail
 LEAST_COLOR = 1.5  # standard deviation of ab beyond a tint, CIELAB units; below, a picture is gray or toned

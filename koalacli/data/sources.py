@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from koalacli.errors import DataError, UsageError
-from koalacli.io.codecs import CODECS
+from koalacli.io.picture.codecs import CODECS
 
 PICTURE_SUFFIXES = tuple(suffix for codec in CODECS.values() for suffix in codec.suffixes)
 READ_ATTEMPTS = 3  # a remote store may hiccup; a dead one is told apart by failing again

@@ -1,25 +1,23 @@
 """Run a work list on this machine: reader and writer threads around one network."""
 
-import logging
 import os
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-import koalacli
-from koalacli.color.lab import Array
+from koalacli.arrays import Array
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig, read_out_of
 from koalacli.errors import KoalaError, OutputError, StorageFullError, UsageError
 from koalacli.io.paths import Job
-from koalacli.io.xmp import Provenance
+from koalacli.io.picture.xmp import Provenance
 from koalacli.journal import Journal, digest_settings
-from koalacli.photograph import Opened, Setup, close_photograph, decide_existing, open_photograph
+from koalacli.photograph.journey import Opened, Setup, close_photograph, decide_existing, open_photograph
+from koalacli.process import quiet_libraries
 from koalacli.records import Outcome, Record, Started
 from koalacli.stream import Stage, stream
+from koalacli.version import __version__
 from koalacli.weights_files import stated_digest
 
 
@@ -107,7 +105,7 @@ def load_colorizer(config: ColorizeConfig) -> Colorizer:
 
 def provenance_of(colorizer: Colorizer) -> Provenance:
     """Who makes the color, for the outputs' metadata."""
-    return Provenance(f"koala {koalacli.__version__}", colorizer.weights.name, f"sha256:{colorizer.weights.digest}")
+    return Provenance(f"koala {__version__}", colorizer.weights.name, f"sha256:{colorizer.weights.digest}")
 
 
 def open_journal(folder: Path | None, config: ColorizeConfig) -> Journal:
@@ -117,11 +115,3 @@ def open_journal(folder: Path | None, config: ColorizeConfig) -> Journal:
         WeightsError: there are no such weights.
     """
     return Journal(folder, digest_settings(config), stated_digest(config.weights))
-
-
-def quiet_libraries() -> None:
-    """Decoders must neither start threads beside koala's own nor talk to the terminal: errors reach the records."""
-    cv2.setNumThreads(1)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    warnings.filterwarnings("ignore", module=r"PIL\..*")
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
-from koalacli.io.codecs import CODECS, EXTRAS, codec_of
+from koalacli.io.picture.codecs import CODECS, EXTRAS, codec_of
 from koalacli.journal import Journal
 
 STREAM = "-"  # standard input or output

@@ -5,8 +5,9 @@ from collections import deque
 import cv2
 import numpy as np
 
-from koalacli.color.lab import Array, lightness_of, rgb_to_lab
-from koalacli.metrics.pictures import Double, Rgb8
+from koalacli.arrays import Array, Rgb8
+from koalacli.color.lab import lightness_of, rgb_to_lab
+from koalacli.metrics.pictures import Double
 
 CDC_STEPS = (1, 2, 4)  # frames apart
 FLOW_SIDE = 512  # longer side at which flow is found and colors are compared, pixels

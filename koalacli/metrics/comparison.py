@@ -5,10 +5,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.color.lab import Array, rgb_to_lab
+from koalacli.arrays import Array, Rgb8
+from koalacli.color.lab import rgb_to_lab
 from koalacli.errors import InputError
 from koalacli.metrics import pictures
-from koalacli.metrics.pictures import AUC_THRESHOLDS, SSIM_WINDOW, Double, Rgb8
+from koalacli.metrics.pictures import AUC_THRESHOLDS, SSIM_WINDOW, Double
 
 
 class View:

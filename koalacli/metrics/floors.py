@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from koalacli.arrays import Array, Rgb8
 from koalacli.color.gamut import merge_rgb8
-from koalacli.color.lab import Array
 from koalacli.errors import DataError
-from koalacli.metrics.pictures import Rgb8
 
 LEVELS = 101  # one entry per unit of L*
 FLOORS = {  # name -> what it is; no file name can be one of these

@@ -8,10 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from koalacli.arrays import Array, Rgb8
 from koalacli.color.gamut import BIN_STEP
-from koalacli.color.lab import Array
 
-Rgb8 = NDArray[np.uint8]
 Double = NDArray[np.float64]
 
 PSNR_LIMIT = 100.0  # dB, given to identical pictures so that means stay finite

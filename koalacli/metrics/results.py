@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.color.lab import Array
+from koalacli.arrays import Array, Rgb8
 from koalacli.metrics import METRICS
 from koalacli.metrics.comparison import Comparison
-from koalacli.metrics.pictures import AUC_THRESHOLDS, Rgb8
+from koalacli.metrics.pictures import AUC_THRESHOLDS
 from koalacli.metrics.pooling import BINS, BinCredit, Figure, pool, rebalanced_parts
 
 Shares = tuple[NDArray[np.uint16], Array]

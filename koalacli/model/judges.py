@@ -9,10 +9,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from koalacli.arrays import Array, Rgb8
 from koalacli.errors import WeightsError
-
-Array = NDArray[np.float32]
-Rgb8 = NDArray[np.uint8]
 
 INCEPTION_SIDE = 299
 LPIPS_SHIFT, LPIPS_SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of its input in -1..1

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from koalacli.model import backend
+from koalacli.model.backend import trace as backend
 
 BATCH_NORM_EPSILON = 1e-3
 # Keras' 0.99 remembers the initial variance for hundreds of steps, and the error of every layer multiplies: a short

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from koalacli.arrays import Array
 from koalacli.color.gamut import BIN_STEP, rebalance_weights
-from koalacli.color.lab import Array
 from koalacli.config import NetworkConfig
 
 UNIFORM_SHARE = 0.5  # of the uniform distribution in the smoothed prior (Zhang et al. 2016, lambda)

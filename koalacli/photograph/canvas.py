@@ -14,18 +14,19 @@ from typing import BinaryIO, Protocol
 import cv2
 import numpy as np
 
-from koalacli.color.jfif import chroma_planes
-from koalacli.color.lab import Array, lightness_of
-from koalacli.color.strips import GuidedColor, colorize_pixels, merge_rows
+from koalacli.arrays import Array, Pixels
+from koalacli.color.cbcr_jpeg import chroma_planes
+from koalacli.color.join import GuidedColor, colorize_pixels, merge_rows
+from koalacli.color.lab import lightness_of
 from koalacli.config import ColorizeConfig
 from koalacli.errors import OutputError
-from koalacli.io.codecs import CODECS, encode
-from koalacli.io.grafts import Graftable, encode_chroma, half_luma, luma_of_jpeg
-from koalacli.io.images import Picture, Pixels, decoder_errors, read_picture, turn, turn_back
-from koalacli.io.jpeg import PROGRESSIVE, graft_chroma
-from koalacli.io.metadata import Metadata, jpeg_segments, too_long_for_jpeg
-from koalacli.io.profiles import SRGB
-from koalacli.io.tiff import Scan, rows_per_strip, write_scan
+from koalacli.io.jpeg.layout import PROGRESSIVE, graft_chroma
+from koalacli.io.picture.codecs import CODECS, encode
+from koalacli.io.picture.graft import Graftable, encode_chroma, half_luma, luma_of_jpeg
+from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
+from koalacli.io.picture.profiles import SRGB
+from koalacli.io.picture.read import Picture, decoder_errors, read_picture, turn, turn_back
+from koalacli.io.picture.tiff import Scan, rows_per_strip, write_scan
 
 # Largest difference of L* between input and output that rounding explains, by depth.
 TOLERANCE = {"uint8": 0.65, "uint16": 0.02}

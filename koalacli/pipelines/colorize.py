@@ -7,7 +7,7 @@ from koalacli.engines import local
 from koalacli.errors import UsageError
 from koalacli.io.files import remove_leftovers
 from koalacli.io.paths import Plan, make_plan
-from koalacli.photograph import decide_existing
+from koalacli.photograph.journey import decide_existing
 from koalacli.records import Outcome, Record, Started
 
 

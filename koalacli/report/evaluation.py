@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from koalacli.arrays import Rgb8
 from koalacli.metrics import Metric
 from koalacli.metrics.floors import FLOORS
-from koalacli.metrics.pictures import Rgb8
 from koalacli.metrics.pooling import FIGURES, ExtraMetric, SetMetric
 from koalacli.metrics.results import Evaluation
 from koalacli.report.charts import ab_plane, curves, legend, number, scatter, strip, subject_class

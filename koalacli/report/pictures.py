@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from koalacli.metrics.pictures import Rgb8
+from koalacli.arrays import Rgb8
 
 
 @dataclass(frozen=True)

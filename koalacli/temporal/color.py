@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 import cv2
 import numpy as np
 
-from koalacli.temporal.motion import COLOR_SHARE, Array, Gray, Reach, reaches_backward, reaches_forward, sample
+from koalacli.arrays import Array
+from koalacli.temporal.motion import COLOR_SHARE, Gray, Reach, reaches_backward, reaches_forward, sample
 from koalacli.temporal.scenes import Method, S, Span
 
 FLOOR = np.float32(1e-3)  # weight of a link that nothing speaks for, so that weights never sum to 0

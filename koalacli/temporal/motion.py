@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from koalacli.arrays import Array
+
 Gray = NDArray[np.uint8]
 
 CUT_RATIO = 0.4  # luma left unexplained by motion, as a share of contrast: about 0.05 within scenes, 0.8 at cuts

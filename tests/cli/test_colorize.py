@@ -180,7 +180,7 @@ def test_a_rerun_with_nothing_to_do_loads_no_network(tmp_path: Path) -> None:
 def test_native_code_cannot_write_between_the_lines() -> None:
     """What libraries print by themselves is dropped, what Python prints arrives, and afterwards all is as before."""
     code = (
-        "import os, sys\nfrom koalacli.cli.native import native_notes_dropped\n"
+        "import os, sys\nfrom koalacli.process import native_notes_dropped\n"
         "with native_notes_dropped():\n    os.write(2, b'noise ')\n    print('said', file=sys.stderr)\n"
         "os.write(2, b'after')"
     )

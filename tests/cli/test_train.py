@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.model import network
-from koalacli.pipelines.train_run import RunFolder
+from koalacli.pipelines.train.folder import RunFolder
 from koalacli.presets import PRESETS, RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]

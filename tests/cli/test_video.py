@@ -21,7 +21,7 @@ FLAGS = ["--size", "64", "--preset", "ultrafast"]
 @pytest.fixture(autouse=True)
 def loaded(monkeypatch: pytest.MonkeyPatch, colorizer: Any) -> None:
     """The network is loaded once for all tests."""
-    monkeypatch.setattr("koalacli.pipelines.video.Colorizer", lambda *_args, **_kwargs: colorizer)
+    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from koalacli.config import EvalConfig
 from koalacli.metrics.results import Evaluation
-from koalacli.pipelines.evaluate import evaluate
+from koalacli.pipelines.evaluate.pipeline import evaluate
 from koalacli.report.evaluation import choose_pictures, fill
 
 

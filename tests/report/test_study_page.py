@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.config import EvalConfig
-from koalacli.pipelines.evaluate import evaluate
+from koalacli.pipelines.evaluate.pipeline import evaluate
 
 run = CliRunner().invoke
 READY = "#trial[aria-busy=false]"  # the picture is on the screen

@@ -22,8 +22,8 @@ from koalacli.config import ReadOut, TrainConfig
 from koalacli.model import network
 from koalacli.model.recipes import complete, network_config
 from koalacli.model.weights import load_weights, save_weights
-from koalacli.pipelines.train import train
-from koalacli.pipelines.train_run import RunFolder
+from koalacli.pipelines.train.folder import RunFolder
+from koalacli.pipelines.train.loop import train
 
 DRIVER = Path(__file__).with_name("train_driver.py")
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,9 +12,9 @@ import pytest
 
 from koalacli.config import TrainConfig
 from koalacli.errors import DataError, DeviceError, StorageFullError, TrainingError, UsageError, WeightsError
-from koalacli.pipelines.train import train
-from koalacli.pipelines.train_events import Checked
-from koalacli.pipelines.train_run import RunFolder
+from koalacli.pipelines.train.events import Checked
+from koalacli.pipelines.train.folder import RunFolder
+from koalacli.pipelines.train.loop import train
 
 
 def test_missing_extractor_weights_end_the_run_before_it_begins(config: TrainConfig) -> None:

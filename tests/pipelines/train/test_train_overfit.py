@@ -10,8 +10,8 @@ from skimage import data
 
 from koalacli.config import TrainConfig
 from koalacli.model import extractors
-from koalacli.pipelines.train import train
-from koalacli.pipelines.train_events import TrainEnded, TrainStarted
+from koalacli.pipelines.train.events import TrainEnded, TrainStarted
+from koalacli.pipelines.train.loop import train
 from koalacli.presets import PRESETS
 
 SMALLEST_INPUT = 75  # pixels; what the networks of keras.applications accept

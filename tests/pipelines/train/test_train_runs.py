@@ -14,9 +14,9 @@ from koalacli.config import TrainConfig
 from koalacli.errors import UsageError
 from koalacli.model.extractors import EXTRACTORS
 from koalacli.model.weights import load_weights
-from koalacli.pipelines.train import train
-from koalacli.pipelines.train_events import Checked, Progressed, TrainEnded, TrainStarted, Warned
-from koalacli.pipelines.train_run import RunFolder
+from koalacli.pipelines.train.events import Checked, Progressed, TrainEnded, TrainStarted, Warned
+from koalacli.pipelines.train.folder import RunFolder
+from koalacli.pipelines.train.loop import train
 
 
 def rows_of(events: list[Any]) -> list[dict[str, float]]:
@@ -211,7 +211,7 @@ def test_the_classification_head_fits_any_preset(config: TrainConfig) -> None:
 
 def test_progress_is_told_between_checks(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Share, rate and remaining time move in the right direction."""
-    monkeypatch.setattr("koalacli.pipelines.train.PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("koalacli.pipelines.train.loop.PROGRESS_SECONDS", 0.0)
     told = [event for event in train(replace(config, val_split=0.1)) if isinstance(event, Progressed)]
     assert [event.step for event in told] == sorted(event.step for event in told)
     assert all(0 < event.share <= 1 and event.rate > 0 for event in told)

@@ -56,8 +56,8 @@ def shrink_network() -> None:
 def train_all(configs: list[dict[str, Any]]) -> str:
     """Train and print events; returns the file of the last weights."""
     from koalacli.config import TrainConfig
-    from koalacli.pipelines.train import train
-    from koalacli.pipelines.train_events import as_event
+    from koalacli.pipelines.train.events import as_event
+    from koalacli.pipelines.train.loop import train
 
     event: dict[str, Any] = {}
     for config in configs:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from koalacli.config import VideoConfig
-from koalacli.pipelines.video_film import color_film
-from koalacli.pipelines.video_plan import FilmJob
+from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Record
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from koalacli.config import VideoConfig
-from koalacli.pipelines.video_film import color_film
-from koalacli.pipelines.video_plan import FilmJob
+from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome, Record
 
 LOSSLESS = {"crf": 0, "preset": "ultrafast", "temporal": "fast"}

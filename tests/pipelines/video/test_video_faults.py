@@ -21,10 +21,10 @@ from typer.testing import CliRunner
 from koalacli.cli.app import app
 from koalacli.config import VideoConfig
 from koalacli.errors import InputError, OutputError, StorageFullError
-from koalacli.pipelines import video_film
-from koalacli.pipelines.video import color_video
-from koalacli.pipelines.video_film import color_film
-from koalacli.pipelines.video_plan import FilmJob
+from koalacli.pipelines.video import film as video_film
+from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.pipeline import color_video
+from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -102,7 +102,7 @@ def test_a_full_disk_keeps_what_is_finished(
 ) -> None:
     """No room: one line that says so, exit 1, no part of a file; with room again the run goes on where it was."""
     monkeypatch.setattr(video_film, "SEGMENT_SECONDS", 0.4)
-    monkeypatch.setattr("koalacli.pipelines.video.Colorizer", lambda *_args, **_kwargs: colorizer)
+    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
     source, output = long_film("film.mkv"), tmp_path / "out.mp4"
     flags = ["video", str(source), "-o", str(output), "--size", "64", "--crf", "0", "--preset", "ultrafast"]
     with largest_file(room):
@@ -146,7 +146,7 @@ def test_a_full_disk_stops_a_folder(film: Any, colorizer: Any, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(video_film.SegmentWriter, "finish", full)
-    monkeypatch.setattr("koalacli.pipelines.video.Colorizer", lambda *_args, **_kwargs: colorizer)
+    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
     with pytest.raises(StorageFullError, match="no space left"):
         list(color_video(str(tmp_path), VideoConfig(**SETTINGS)))
 

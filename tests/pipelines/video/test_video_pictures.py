@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from koalacli.color.chroma import VideoColor, luma_to_gray8
+from koalacli.color.cbcr_video import VideoColor, luma_to_gray8
 from koalacli.color.lab import lightness_of
 from koalacli.config import VideoConfig
 from koalacli.errors import InputError, NothingMatchedError, UsageError
-from koalacli.io.images import read_picture
-from koalacli.io.video_planes import source_planes
-from koalacli.io.video_source import FilmSource
-from koalacli.pipelines.video_film import color_film
-from koalacli.pipelines.video_pictures import color_pictures
-from koalacli.pipelines.video_plan import FilmJob
+from koalacli.io.film.planes import source_planes
+from koalacli.io.film.source import FilmSource
+from koalacli.io.picture.read import read_picture
+from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.plan import FilmJob
+from koalacli.pipelines.video.reels import color_pictures
 from koalacli.records import Outcome
 
 DURATIONS = [100, 40, 200, 40, 40]

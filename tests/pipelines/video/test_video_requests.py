@@ -13,11 +13,11 @@ import pytest
 
 from koalacli.config import VideoConfig
 from koalacli.errors import InputError, UnsupportedError, UsageError
-from koalacli.io.video_mux import decoding_times
-from koalacli.pipelines import video_film
-from koalacli.pipelines.video import color_video, plan_jobs
-from koalacli.pipelines.video_film import color_film
-from koalacli.pipelines.video_plan import FilmJob, parse_time
+from koalacli.io.film.mux import decoding_times
+from koalacli.pipelines.video import film as video_film
+from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.pipeline import color_video, plan_jobs
+from koalacli.pipelines.video.plan import FilmJob, parse_time
 from koalacli.records import Outcome, Progress, Record
 
 SETTINGS = {"crf": 12, "preset": "ultrafast"}

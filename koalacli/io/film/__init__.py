@@ -1,0 +1,1 @@
+"""Films: read, written, cut and put together."""

@@ -1,0 +1,226 @@
+"""Encode color frames: settings by codec, one closed segment at a time."""
+
+import contextlib
+import io
+import os
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from koalacli.errors import UsageError
+from koalacli.io.film.fields import PROGRESSIVE, FieldMark
+from koalacli.io.film.planes import ColorTags, PixelFormat, choose_format
+from koalacli.io.film.source import FilmInfo
+
+# Container by suffix, and the codec that is usual in it.
+CONTAINERS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys((".mp4", ".m4v", ".3gp"), ("mp4", "libx264")),
+    ".mov": ("mov", "libx264"),
+    ".mkv": ("matroska", "libx264"),
+    ".webm": ("webm", "libvpx-vp9"),
+    ".avi": ("avi", "libx264"),
+    **dict.fromkeys((".ts", ".m2ts", ".mts"), ("mpegts", "libx264")),
+    ".flv": ("flv", "libx264"),
+    ".mxf": ("mxf", "libx264"),
+    ".nut": ("nut", "ffv1"),
+}
+OTHERWISE = ".mkv"  # for sources in containers that koala does not write
+LARGEST_CRF = {"libx264": 51, "libx265": 51}  # 63 in all others
+# How each codec calls quality and speed; {} takes the value of --crf or --preset.
+QUALITY_OPTIONS: dict[str, dict[str, str]] = {
+    "libx264": {"crf": "{crf}", "preset": "{preset}"},
+    "libx265": {"crf": "{crf}", "preset": "{preset}", "x265-params": "log-level=none"},
+    "libsvtav1": {"crf": "{crf}", "preset": "{preset}"},
+    "libvpx-vp9": {"crf": "{crf}", "b": "0", "row-mt": "1", "deadline": "good", "cpu-used": "4"},
+    "libaom-av1": {"crf": "{crf}", "cpu-used": "6"},
+    "ffv1": {"level": "3", "slicecrc": "1"},
+}
+USUAL_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "8"}
+RATE_KEYS = {"qp", "b", "crf", "lossless", "global_quality", "q"}  # any of these replaces --crf
+INTERLACED_FLAGS = "+ildct+ilme"
+LIBRARY = f"PyAV {av.__version__}"  # encoders of two versions make segments that need not join
+
+
+@dataclass(frozen=True)
+class EncoderPlan:
+    """All that makes two encoders give the same stream; equal plans make joinable segments."""
+
+    container: str
+    codec: str
+    pixel_format: PixelFormat
+    width: int
+    height: int
+    time_base: Fraction
+    rate: Fraction
+    tags: ColorTags
+    sample_aspect: Fraction
+    field_order: int
+    options: tuple[tuple[str, str], ...]
+
+
+def plan_encoder(
+    info: FilmInfo,
+    suffix: str,
+    *,
+    codec: str,
+    pixel_format: PixelFormat,
+    crf: int,
+    preset: str,
+    extra: dict[str, str],
+    field_order: int,
+) -> EncoderPlan:
+    """Settle container, codec, pixel format and options; a field order above 1 is interlaced, as FFmpeg counts.
+
+    Raises:
+        UsageError: unknown codec or option, or a codec that the container cannot hold.
+        UnsupportedError: no pixel format of the encoder keeps the luma.
+    """
+    container, usual = CONTAINERS[suffix]
+    codec = codec or usual
+    try:
+        encoder = av.Codec(codec, "w")
+    except av.codec.codec.UnknownCodecError as error:
+        raise UsageError(f"--codec {codec}: there is no such encoder (usual: {', '.join(QUALITY_OPTIONS)})") from error
+    if encoder.type != "video":
+        raise UsageError(f"--codec {codec}: this is no video encoder")
+    codec = encoder.name  # h264 finds libx264
+    if not 0 <= crf <= LARGEST_CRF.get(codec, 63):
+        raise UsageError(f"--crf {crf}: {codec} takes 0 (best) to {LARGEST_CRF.get(codec, 63)}")
+    options = {
+        key: value.format(crf=crf, preset=preset or USUAL_PRESET.get(codec, ""))
+        for key, value in QUALITY_OPTIONS.get(codec, {}).items()
+    }
+    if extra.keys() & RATE_KEYS:
+        options.pop("crf", None)
+    if container == "avi":
+        options["bf"] = "0"  # AVI knows no order of display
+    if field_order > PROGRESSIVE:
+        options["flags"] = INTERLACED_FLAGS
+    options |= extra
+    offered = {form.name for form in encoder.video_formats or []}
+    plan = EncoderPlan(
+        container=container,
+        codec=codec,
+        pixel_format=choose_format(pixel_format, offered, info.width, info.height, codec),
+        width=info.width,
+        height=info.height,
+        time_base=info.time_base,
+        rate=info.rate,
+        tags=info.tags,
+        sample_aspect=info.sample_aspect,
+        field_order=field_order,
+        options=tuple(sorted(options.items())),
+    )
+    _try_encoder(plan, extra)
+    return plan
+
+
+def add_encoder(output: Any, plan: EncoderPlan) -> Any:
+    """Add the video stream of a plan to an output container."""
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would print its settings
+    stream = output.add_stream(
+        plan.codec, rate=plan.rate, options=dict(plan.options), width=plan.width, height=plan.height
+    )
+    stream.time_base = plan.time_base
+    _settle(stream.codec_context, plan)
+    return stream
+
+
+def open_encoder(plan: EncoderPlan) -> Any:
+    """The same encoder by itself.
+
+    A stream and its container hold on to each other, so that they, and all frames that the
+    encoder looks ahead at, would stay until Python searches for such circles.
+    """
+    context: Any = av.CodecContext.create(plan.codec, "w")
+    context.width, context.height = plan.width, plan.height
+    context.framerate, context.options = plan.rate, dict(plan.options)
+    container: Any = av.ContainerFormat(plan.container, "w")
+    if container.flags & av.format.Flags.global_header.value:
+        context.flags |= av.codec.context.Flags.global_header.value
+    _settle(context, plan)
+    return context
+
+
+def _settle(context: Any, plan: EncoderPlan) -> None:
+    context.pix_fmt = plan.pixel_format.name
+    context.time_base = plan.time_base
+    context.sample_aspect_ratio = plan.sample_aspect
+    context.colorspace, context.color_range = plan.tags.matrix, plan.tags.range
+    context.color_primaries, context.color_trc = plan.tags.primaries, plan.tags.transfer
+    context.field_order = plan.field_order
+    context.thread_type = "FRAME"  # x264 and x265 compress better so than by slices
+
+
+def _try_encoder(plan: EncoderPlan, extra: dict[str, str]) -> None:
+    """Open the encoder and begin a file, so that what is wrong is found before the first frame."""
+    try:
+        scratch = av.open(io.BytesIO(), "w", format=plan.container)
+        context = add_encoder(scratch, plan).codec_context
+        context.open()
+        scratch.start_encoding()
+    except av.error.FFmpegError as error:
+        pairs = [f"{key}={value}" for key, value in plan.options]
+        settings = ", ".join([*pairs, f"{plan.rate} frames/s"])
+        raise UsageError(
+            f"{plan.codec} in {plan.container} refuses its settings ({settings}): {error.strerror or error}"
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"a {plan.container} file cannot hold {plan.codec}; choose another --codec or OUTPUT"
+        ) from error
+    if unknown := sorted(context.options.keys() & extra.keys()):
+        raise UsageError(f"{plan.codec} has no option {unknown[0]!r} (-E {unknown[0]}={extra[unknown[0]]})")
+
+
+@dataclass(frozen=True, slots=True)
+class PacketEntry:
+    """One encoded packet of a segment: times in the plan's time base."""
+
+    pts: int
+    size: int
+    keyframe: bool
+    duration: int
+
+
+class SegmentWriter:
+    """Encodes consecutive frames into one file of bare packets, playable after those before it.
+
+    The file holds the packets' bytes one after another, `entries` their times and sizes.
+    """
+
+    def __init__(self, path: Path, plan: EncoderPlan):
+        self.path = path
+        self.entries: list[PacketEntry] = []
+        self.frames = 0
+        self._encoder = open_encoder(plan)
+        shape = (plan.pixel_format.name, plan.width, plan.height, plan.time_base, plan.field_order)
+        self._mark = FieldMark(*shape) if plan.field_order > PROGRESSIVE else None
+        self._file = path.open("wb")
+
+    def write(self, frame: av.VideoFrame) -> None:
+        """Encode one frame."""
+        self.frames += 1
+        self._take(self._encoder.encode(self._mark(frame) if self._mark else frame))
+
+    def finish(self) -> None:
+        """Flush the encoder and put everything on disk."""
+        self._take(self._encoder.encode(None))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close and remove an unfinished segment."""
+        with contextlib.suppress(OSError):  # a full disk refuses the last bytes, which nobody wants any more
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def _take(self, packets: list[Any]) -> None:
+        for packet in packets:
+            data = bytes(packet)
+            self._file.write(data)
+            self.entries.append(PacketEntry(packet.pts, len(data), packet.is_keyframe, packet.duration or 0))

@@ -1,0 +1,280 @@
+"""Read films: what is in the file, and its frames with exact times."""
+
+import re
+import struct
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.sidedata.sidedata import Type as SideDataType
+
+from koalacli.errors import InputError, UnsupportedError
+from koalacli.io.film.fields import TOP_FIELD_FIRST, Deinterlacer
+from koalacli.io.film.open import USUAL_RATE, breaks_off, clock, film_streams, open_container
+from koalacli.io.film.planes import (
+    ColorTags,
+    PixelFormat,
+    complete_tags,
+    has_alpha,
+    is_full_range,
+    to_working,
+    working_format,
+)
+
+TAIL_TOLERANCE = Fraction(1)  # seconds by which a container may overstate its length
+MOST_DAMAGE = 10_000  # a file that fails so often is not read further
+DISPLAY_MATRIX = SideDataType.DISPLAYMATRIX
+
+
+@dataclass(frozen=True)
+class FilmInfo:
+    """What is known of a film's picture before its first frame.
+
+    Attributes:
+        width, height: as stored, before rotation.
+        source_format: FFmpeg's name of the pixel format as stored.
+        pixel_format: in which it is colorized.
+        tags: complete; see `complete_tags`.
+        sample_aspect: width to height of one sample.
+        time_base, rate: fractions; the rate is an average.
+        frames: expected number, 0 where unknown.
+        duration: seconds, 0 where unknown.
+        remarks: things worth saying: transparency that is lost, several video streams.
+    """
+
+    width: int
+    height: int
+    source_format: str
+    pixel_format: PixelFormat
+    tags: ColorTags
+    sample_aspect: Fraction
+    time_base: Fraction
+    rate: Fraction
+    frames: int
+    duration: Fraction
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass
+class FilmSource:
+    """An open film: `info`, then `frames`; a context manager.
+
+    Attributes:
+        path: a file, or the pattern of a numbered sequence (frames/%06d.png).
+        track: which video stream, counted from 1; 0 takes the one that players would show.
+        rate: of a sequence, frames per second; films have their own.
+        damage: what could not be decoded, with its time; complete after the last frame.
+        rotation: degrees counterclockwise by which players turn the picture; known after `probe`.
+        matrix: the display matrix that says so, as FFmpeg stores it.
+        field_order: FFmpeg's number; 1 is progressive, above it interlaced; known after `probe`.
+    """
+
+    path: Path
+    track: int = 0
+    deinterlace: bool = False
+    damage: list[str] = field(default_factory=list)
+    rotation: int = 0
+    matrix: tuple[int, ...] | None = None
+    field_order: int = 1
+    rate: Fraction = USUAL_RATE
+
+    def __post_init__(self) -> None:
+        self.container = open_container(self.path, self.rate)
+        try:
+            self.stream = self._choose()
+            self.info = self._describe()
+        except BaseException:
+            self.container.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.container.close()
+
+    def _choose(self) -> Any:
+        """The video stream to colorize: the one asked for, else the one players would show."""
+        pictures = film_streams(self.container)
+        if not pictures:
+            raise InputError(f"{self.path}: has no video stream")
+        if not 0 <= self.track <= len(pictures):
+            raise InputError(f"{self.path}: there is no video stream number {self.track}, the last is {len(pictures)}")
+        if self.track:
+            return pictures[self.track - 1]
+        best = self.container.streams.best("video")
+        return best if best in pictures else pictures[0]
+
+    def _describe(self) -> FilmInfo:
+        context = self.stream.codec_context
+        if context is None or context.format is None or not context.width:
+            raise InputError(f"{self.path}: its video cannot be decoded (unknown codec, or a damaged header)")
+        name = context.format.name
+        try:
+            pixel_format = working_format(name)
+            tags = complete_tags(context, context.height, is_full_range(name, context.color_range))
+        except UnsupportedError as error:
+            raise UnsupportedError(f"{self.path}: {error}") from error
+        remarks = []
+        if has_alpha(name):
+            remarks.append("transparency is dropped")
+        if (count := len(film_streams(self.container))) > 1:
+            number = film_streams(self.container).index(self.stream) + 1
+            remarks.append(f"video stream {number} of {count} is colorized, the others are copied (--track chooses)")
+        duration = self._duration()
+        rate = self.stream.average_rate or self.stream.guessed_rate or USUAL_RATE
+        return FilmInfo(
+            width=context.width,
+            height=context.height,
+            source_format=name,
+            pixel_format=pixel_format,
+            tags=tags,
+            sample_aspect=self.stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1),
+            time_base=self.stream.time_base,
+            rate=rate,
+            frames=self.stream.frames or round(duration * rate),
+            duration=duration,
+            remarks=tuple(remarks),
+        )
+
+    def _duration(self) -> Fraction:
+        return self._own_duration() or Fraction(self.container.duration or 0, av.time_base)
+
+    def _own_duration(self) -> Fraction | None:
+        """Length of this very stream, seconds: in its header, or in Matroska's statistics."""
+        if self.stream.duration:
+            return Fraction(self.stream.duration * self.stream.time_base)
+        stated = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", self.stream.metadata.get("DURATION", ""))
+        if stated:
+            hours, minutes, seconds = stated.groups()
+            return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+        alone = len(self.container.streams) == 1 and self.container.duration
+        return Fraction(self.container.duration, av.time_base) if alone else None
+
+    def probe(self) -> None:
+        """Decode the first frame: it tells rotation and interlacing.
+
+        Raises:
+            InputError: nothing can be decoded.
+        """
+        first = next(self._decoded(), None)
+        if first is None:
+            reason = f" ({self.damage[0]})" if self.damage else ""
+            raise InputError(f"{self.path}: no frame can be decoded{reason}")
+        self.rotation = round(first.rotation) % 360
+        if first.interlaced_frame:
+            self.field_order = max(self.stream.codec_context.field_order, TOP_FIELD_FIRST)
+        self.matrix = _display_matrix(first)
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Back to the beginning, whatever has been read."""
+        index = self.stream.index
+        self.damage.clear()
+        self.container.close()
+        self.container = open_container(self.path, self.rate)
+        self.stream = self.container.streams[index]
+
+    @property
+    def _orderless(self) -> bool:
+        """AVI has decoding times only: the n-th frame shown has the n-th of them, and what FFmpeg guesses is late."""
+        return bool(self.container.format.name == "avi")
+
+    def start(self) -> Fraction:
+        """Time of the film's beginning, seconds; 0 in most files."""
+        own = self.stream.start_time
+        return Fraction(own * self.stream.time_base) if own is not None else Fraction(0)
+
+    def frames(self, from_pts: int | None = None) -> Iterator[av.VideoFrame]:
+        """Decoded frames in order of display, in the working format, with strictly rising pts.
+
+        Args:
+            from_pts: the first frame wanted, in the stream's time base; earlier ones are decoded and dropped.
+        """
+        if from_pts is not None and from_pts > (self.stream.start_time or 0):
+            self.container.seek(from_pts, stream=self.stream, backward=True)
+        self.stream.thread_type = "AUTO"
+        last: int | None = None
+        clean = Deinterlacer(self.stream) if self.deinterlace else None
+        for frame in self._decoded():
+            for shown in clean.filter(frame) if clean else [frame]:
+                shown.pts = self._rising(shown, last)
+                last = shown.pts
+                if from_pts is None or shown.pts >= from_pts:
+                    yield to_working(shown, self.info.pixel_format, self.info.tags)
+        for shown in clean.filter(None) if clean else []:
+            shown.pts = last = self._rising(shown, last)
+            if from_pts is None or shown.pts >= from_pts:
+                yield to_working(shown, self.info.pixel_format, self.info.tags)
+        self._check_end(last)
+
+    def _rising(self, frame: av.VideoFrame, last: int | None) -> int:
+        """The frame's pts; where the file gives none, or one that does not rise, the next free."""
+        step = max(1, round(1 / (self.info.rate * self.stream.time_base)))
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if pts is None:
+            return (self.stream.start_time or 0) if last is None else last + step
+        if last is not None and pts <= last:
+            self.damage.append(f"time runs backward at {clock(last * self.stream.time_base)}")
+            return last + 1
+        return int(pts)
+
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        seconds = self.start()
+        stored: deque[int] = deque()  # decoding times of packets whose frames are still to come
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                if packet.pts is not None:
+                    seconds = Fraction(packet.pts * self.stream.time_base)
+                if packet.is_corrupt:
+                    self.damage.append(f"damaged data at {clock(seconds)}")
+                if self._orderless and packet.size:
+                    stored.append(packet.dts)
+                frames = packet.decode()
+            except (av.error.InvalidDataError, av.error.UndefinedError, av.error.OSError) as error:
+                self.damage.append(f"{error.strerror or error} at {clock(seconds)}")
+                if len(self.damage) > MOST_DAMAGE:
+                    return
+                continue
+            for frame in frames:
+                if self._orderless and stored:
+                    frame.pts = stored.popleft()
+                if frame.is_corrupt:
+                    self.damage.append(f"damaged picture at {clock(Fraction(frame.time or 0))}")
+                if (frame.width, frame.height) != (self.info.width, self.info.height):
+                    place = clock(Fraction(frame.time or 0))
+                    raise UnsupportedError(
+                        f"{self.path}: the picture changes its size at {place}; split the film there"
+                    )
+                yield frame
+
+    def _check_end(self, last: int | None) -> None:
+        """Note a film that ends before the length that its header states, or in the middle of a box."""
+        if last is None:
+            return
+        stated, end = self._own_duration(), last * self.stream.time_base
+        missing = self.start() + stated - end - 2 / self.info.rate if stated else Fraction(0)
+        if missing > TAIL_TOLERANCE:
+            self.damage.append(f"the film ends at {clock(end)}, {float(missing):.1f} s short of its stated length")
+        elif "mp4" in self.container.format.name and breaks_off(self.path):
+            self.damage.append(f"the file breaks off at {clock(end)}")
+
+
+def _display_matrix(frame: Any) -> tuple[int, ...] | None:
+    """How players turn or mirror a frame."""
+    try:
+        found = frame.side_data.get(DISPLAY_MATRIX)
+    except ValueError:  # PyAV stumbles over kinds of side data that are newer than itself
+        return None
+    return struct.unpack("=9i", bytes(found)[:36]) if found else None

@@ -1,0 +1,1 @@
+"""JPEG taken apart into planes, coefficients and bits."""

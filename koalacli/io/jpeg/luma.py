@@ -1,0 +1,259 @@
+"""The luma of a JPEG with color planes, as a gray JPEG of its own with the same coefficients.
+
+Scans of luma alone are taken over as bytes. Where a scan interleaves luma with chroma, the bits
+of the luma blocks are cut out of it; only DC, which is coded as difference to the block before,
+is coded anew, as blocks follow one another in another order then.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koalacli.errors import InputError
+from koalacli.io.jpeg.entropy import (
+    Bits,
+    Code,
+    Steps,
+    Stretch,
+    ac_advance,
+    dc_advance,
+    dc_only_advance,
+    find_blocks,
+    unstuff,
+)
+from koalacli.io.jpeg.layout import DHT, DQT, DRI, PROGRESSIVE, SOS, Layout, iterate_scans, quantization_tables, segment
+
+# ITU-T T.81, table K.3: it has a code for every size that DC can have in 8 bits.
+DC_CODE = Code(bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]), bytes(range(12)))
+
+
+@dataclass
+class _State:
+    """What is in force when a scan begins."""
+
+    codes: dict[int, bytes] = field(default_factory=dict)  # class and number as in DHT -> counts and symbols
+    tables: dict[int, bytes] = field(default_factory=dict)
+    interval: int = 0
+
+    def take(self, marker: int, payload: bytes) -> None:
+        if marker == DRI:
+            (self.interval,) = struct.unpack(">H", payload)
+        elif marker == DQT:
+            self.tables |= quantization_tables([(marker, payload)])
+        at = 0
+        while marker == DHT and at < len(payload):
+            size = 17 + sum(payload[at + 1 : at + 17])
+            self.codes[payload[at]] = payload[at + 1 : at + size]
+            at += size
+
+    def code(self, number: int) -> Code:
+        content = self.codes[number]
+        return Code(content[:16], content[16:])
+
+
+def split_luma(layout: Layout) -> bytes:
+    """A gray JPEG with the luma of a YCbCr one.
+
+    Args:
+        layout: of a baseline, extended or progressive file in which luma is the largest plane.
+
+    Raises:
+        InputError: its scans cannot be taken apart.
+    """
+    try:
+        return b"".join(_parts(layout))
+    except (IndexError, KeyError, ValueError, struct.error) as error:
+        raise InputError("scans that make no sense") from error
+
+
+def _parts(layout: Layout) -> Iterator[bytes]:
+    state = _State()
+    for item in layout.header:
+        state.take(*item)
+    luma, _, table = layout.components[0]
+    begun = False
+    for before, header, data in iterate_scans(layout.scans):
+        for item in before:
+            state.take(*item)
+        members = list(header[1 : 1 + 2 * header[0] : 2])
+        if luma not in members:
+            continue
+        if not begun:  # a table is in force from the first scan of its plane on
+            begun = True
+            yield b"\xff\xd8" + segment(DQT, state.tables[table])
+            frame = struct.pack(">BHHB", 8, layout.height, layout.width, 1)
+            yield segment(layout.frame, frame + bytes([1, 0x11, table]))
+        yield from _own_scan(state, header, data) if len(members) == 1 else _cut_scan(layout, state, header, data)
+    if not begun:
+        raise InputError("no scan of luma")
+    yield b"\xff\xd9"
+
+
+def _own_scan(state: _State, header: bytes, data: bytes) -> Iterator[bytes]:
+    """A scan of luma alone, as it is."""
+    for number in (header[2] >> 4, 16 | header[2] & 15):
+        if number in state.codes:
+            yield segment(DHT, bytes([number]) + state.codes[number])
+    yield segment(DRI, struct.pack(">H", state.interval))
+    yield segment(SOS, bytes([1, 1]) + header[2:]) + data
+
+
+def _cut_scan(layout: Layout, state: _State, header: bytes, data: bytes) -> Iterator[bytes]:
+    """Luma's part of a scan of several planes."""
+    members = {header[at]: header[at + 1] for at in range(1, 1 + 2 * header[0], 2)}
+    spectral = header[1 + 2 * header[0] :]
+    numbers = members[layout.components[0][0]]
+    grid = _Grid.of(layout, members, state.interval)
+    stretch = unstuff(data)
+    if len(stretch.begins) != len(grid.mcus):
+        raise InputError("restart markers that make no sense")
+    if layout.frame == PROGRESSIVE and spectral[2] >> 4:  # refinement of DC: a bit per block
+        cut = _refinement(grid, stretch)
+    else:
+        steps = {name: _steps(layout.frame, state, tables) for name, tables in members.items()}
+        cut = _cut(grid, stretch, [steps[name] for name in grid.units], state.code(numbers >> 4))
+    yield segment(DHT, bytes([numbers >> 4]) + DC_CODE.counts + DC_CODE.symbols)
+    if layout.frame != PROGRESSIVE:
+        yield segment(DHT, bytes([16 | numbers & 15]) + state.codes[16 | numbers & 15])
+    yield segment(DRI, b"\0\0")
+    yield segment(SOS, bytes([1, 1, numbers]) + spectral)
+    yield _packed(stretch, cut, grid.down)
+
+
+def _steps(frame: int, state: _State, tables: int) -> tuple[Steps, Steps]:
+    """Steps of DC and of AC for blocks with these numbers of tables."""
+    if frame == PROGRESSIVE:  # AC has scans of its own
+        only = state.code(tables >> 4).steps(dc_only_advance)
+        return only, only
+    return state.code(tables >> 4).steps(dc_advance), state.code(16 | tables & 15).steps(ac_advance)
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """How blocks follow one another in a scan of several planes.
+
+    Attributes:
+        units: identifier of the plane of each block of an MCU.
+        is_luma: (blocks of the scan,), which of them are luma.
+        mcus: MCUs of each restart interval.
+        across, down: luma blocks in an MCU.
+        order: (rows, columns), the place among the luma blocks of the scan of each block of the picture.
+    """
+
+    units: list[int]
+    is_luma: NDArray[np.bool_]
+    mcus: Bits
+    across: int
+    down: int
+    order: Bits
+
+    @classmethod
+    def of(cls, layout: Layout, members: dict[int, int], interval: int) -> "_Grid":
+        """The grid of a scan with these members."""
+        luma, sampling, _ = layout.components[0]
+        across, down = sampling >> 4, sampling & 15
+        units = [
+            name for name, factors, _ in layout.components if name in members
+            for _ in range((factors >> 4) * (factors & 15))
+        ]  # fmt: skip
+        width, height = -(-layout.width // (8 * across)), -(-layout.height // (8 * down))
+        count = width * height
+        mcus = np.minimum(interval or count, count - np.arange(0, count, interval or count))
+        order = np.arange(count * across * down).reshape(height, width, down, across).swapaxes(1, 2)
+        order = order.reshape(height * down, width * across)[: -(-layout.height // 8), : -(-layout.width // 8)]
+        is_luma = np.tile(np.array([name == luma for name in units]), count)
+        return cls(units, is_luma, mcus, across, down, order)
+
+    def levels(self, differences: Bits) -> Bits:
+        """DC of the luma blocks of the scan; each restart interval begins anew."""
+        blocks = self.mcus * self.across * self.down
+        firsts = np.cumsum(blocks) - blocks
+        sums = np.cumsum(differences)
+        return np.asarray(sums - np.repeat(sums[firsts] - differences[firsts], blocks))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """What the luma blocks of a picture become, all (rows, columns).
+
+    Attributes:
+        words: uint32, new code words of DC, from the highest bit on.
+        lengths: how many bits each of them has.
+        begins, ends: offsets of what is taken over behind them.
+    """
+
+    words: NDArray[np.uint32]
+    lengths: Bits
+    begins: Bits
+    ends: Bits
+
+
+def _refinement(grid: _Grid, stretch: Stretch) -> _Cut:
+    counts = grid.mcus * len(grid.units)
+    offsets = np.arange(len(grid.is_luma)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begins = (np.repeat(stretch.begins, counts) + offsets)[grid.is_luma][grid.order]
+    if np.any(stretch.begins + counts > stretch.ends):
+        raise InputError("fewer blocks than its size asks for")
+    return _Cut(np.zeros_like(begins, np.uint32), np.zeros_like(begins), begins, begins + 1)
+
+
+def _cut(grid: _Grid, stretch: Stretch, steps: list[tuple[Steps, Steps]], code: Code) -> _Cut:
+    counts = grid.mcus * len(grid.units)
+    found = find_blocks(stretch, steps, counts)
+    is_block = np.ones(len(found), bool)
+    is_block[np.cumsum(counts + 1) - 1] = False  # the ends of restart intervals
+    which = np.flatnonzero(is_block)[grid.is_luma]
+    differences, taken = _dc(stretch, code, found[which])
+    levels = grid.levels(differences)[grid.order]
+    words, lengths = _coded(np.diff(levels.ravel(), prepend=0))
+    shape = grid.order.shape
+    return _Cut(words.reshape(shape), lengths.reshape(shape), taken[grid.order], found[which + 1][grid.order])
+
+
+def _dc(stretch: Stretch, code: Code, starts: Bits) -> tuple[Bits, Bits]:
+    """Differences of DC in the order of the scan, and where the rest of each block begins."""
+    table = np.zeros(1 << 16, np.int16)
+    for symbol, length, word in code.words():
+        table[word << (16 - length) : (word + 1) << (16 - length)] = length | (symbol & 15) << 8
+    entry = table[stretch.peek(starts)].astype(np.int64)
+    at, size = starts + (entry & 255), entry >> 8
+    raw = stretch.peek(at) >> (16 - size)
+    values = np.where((size > 0) & (raw < 1 << np.maximum(size - 1, 0)), raw - (1 << size) + 1, raw)
+    return values, at + size
+
+
+def _coded(values: Bits) -> tuple[NDArray[np.uint32], Bits]:
+    """Code words of DC differences, from the highest bit of 32 on, and their lengths."""
+    size = np.frexp(np.abs(values).astype(np.float64))[1].astype(np.int64)
+    words = {symbol: (length, word) for symbol, length, word in DC_CODE.words()}
+    if size.max(initial=0) >= len(words):
+        raise InputError("luma out of range")
+    length = np.array([words[symbol][0] for symbol in range(len(words))])[size]
+    word = np.array([words[symbol][1] for symbol in range(len(words))])[size]
+    bits = (word << size) | np.where(values < 0, values + (1 << size) - 1, values)
+    return (bits << (32 - length - size)).astype(np.uint32), length + size
+
+
+def _packed(stretch: Stretch, cut: _Cut, together: int) -> bytes:
+    """Entropy-coded data of the blocks; `together` rows at a time, which is how they lie in the scan."""
+    parts: list[bytes] = []
+    left = np.empty(0, np.uint8)
+    for row in range(0, len(cut.words), together):
+        rows = slice(row, row + together)
+        begins, ends = cut.begins[rows].ravel(), cut.ends[rows].ravel()
+        words = np.unpackbits(cut.words[rows].astype(">u4").ravel().view(np.uint8))
+        first = int(begins.min()) >> 3
+        source = np.unpackbits(stretch.content[first : (int(ends.max()) >> 3) + 1])
+        starts = np.stack([np.arange(len(begins)) * 32, len(words) + begins - first * 8], 1).ravel()
+        lengths = np.stack([cut.lengths[rows].ravel(), ends - begins], 1).ravel()
+        places = np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+        bits = np.concatenate([left, np.concatenate([words, source])[places + np.arange(len(places))]])
+        whole = len(bits) // 8 * 8
+        parts.append(np.packbits(bits[:whole]).tobytes())
+        left = bits[whole:]
+    if len(left):
+        parts.append(np.packbits(np.append(left, np.ones(8 - len(left), np.uint8))).tobytes())
+    return b"".join(parts).replace(b"\xff", b"\xff\0")

@@ -1,0 +1,1 @@
+"""Stills: every format that is read and written."""

@@ -1,0 +1,204 @@
+"""CODECS: output formats. An entry is all that a new format needs.
+
+A codec turns a Picture into bytes, with all that its metadata says.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image, features
+
+from koalacli.errors import KoalaError, OutputError, UnsupportedError
+from koalacli.io.jpeg.layout import segment
+from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg, without_place
+from koalacli.io.picture.png import encode_png
+from koalacli.io.picture.profiles import SRGB
+from koalacli.io.picture.read import Frame, Picture
+from koalacli.io.picture.tiff import encode_tiff
+from koalacli.io.picture.xmp import gif_with_xmp, jp2_with_xmp
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One output format.
+
+    Attributes:
+        suffixes: lower case, the usual one first.
+        encode: (picture, quality 1..100, chroma subsampling 444 or 420) -> the file's bytes.
+        lossless: whether pixels come back bit for bit.
+        alpha: whether transparency can be kept.
+        deep: whether 16 bits per channel can be kept.
+        frames: whether it can hold more than one.
+        holds: kinds of metadata that it has a place for, besides the color profile.
+    """
+
+    suffixes: tuple[str, ...]
+    encode: Callable[[Picture, int, str], bytes]
+    lossless: bool = False
+    alpha: bool = False
+    deep: bool = False
+    frames: bool = False
+    holds: tuple[str, ...] = ("EXIF", "XMP")
+
+
+def encode(
+    picture: Picture, format: str, quality: int, subsampling: str = "444", name: str = "the picture"
+) -> tuple[bytes, list[str]]:
+    """Encode a picture in a format, and say what the format cannot hold.
+
+    Args:
+        picture: what to encode.
+        format: key of CODECS.
+        quality: 1..100, for lossy formats.
+        subsampling: 444 or 420.
+        name: of the input, for messages.
+
+    Returns:
+        the file's bytes, and remarks: one per thing that was lost.
+
+    Raises:
+        UnsupportedError: it would lose frames.
+        OutputError: the encoder refuses.
+    """
+    codec = CODECS[format]
+    remarks = []
+    if picture.more and not codec.frames:
+        count = len(picture.frames)
+        raise UnsupportedError(f"{name}: has {count} frames and {format} holds one; choose another --format")
+    frames = [_fit_frame(frame, codec) for frame in picture.frames]
+    if picture.alpha is not None and not codec.alpha:
+        remarks.append(f"{format} has no transparency; it is dropped")
+    if picture.pixels.dtype == np.uint16 and not codec.deep:
+        remarks.append(f"{format} has 8 bits per channel; 16 were read")
+    if missing := without_place(picture.metadata, codec.holds):
+        remarks.append(f"{format} has no place for {', '.join(missing)}")
+    if format == "jpeg":
+        remarks += too_long_for_jpeg(picture.metadata)
+    first = frames[0]
+    fitted = replace(picture, pixels=first.pixels, alpha=first.alpha, format=format, more=tuple(frames[1:]))
+    try:
+        return codec.encode(fitted, quality, subsampling), remarks
+    except KoalaError:
+        raise
+    # Metadata and sizes come from strangers' files: encoders stumble over them in as many ways as decoders.
+    except Exception as error:
+        raise OutputError(f"{name}: cannot be encoded as {format} ({' '.join(str(error).split())})") from error
+
+
+def _fit_frame(frame: Frame, codec: Codec) -> Frame:
+    pixels, alpha = frame.pixels, frame.alpha if codec.alpha else None
+    if not codec.deep:
+        pixels = _to_8bit(pixels)
+        alpha = None if alpha is None else _to_8bit(alpha)
+    return Frame(pixels, alpha, frame.milliseconds)
+
+
+def _to_8bit(pixels: Any) -> Any:
+    return pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+
+
+def _image(frame: Frame) -> Image.Image:
+    return Image.fromarray(frame.pixels if frame.alpha is None else np.dstack([frame.pixels, frame.alpha]))
+
+
+def _save(picture: Picture, format: str, **options: Any) -> bytes:
+    """Let Pillow write all frames."""
+    if picture.more:
+        options.update(
+            save_all=True,
+            append_images=[_image(frame) for frame in picture.more],
+            duration=[round(frame.milliseconds) for frame in picture.frames],
+        )
+        if picture.loop is not None:
+            options["loop"] = picture.loop
+    buffer = io.BytesIO()
+    _image(picture.frames[0]).save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def _tags(metadata: Metadata) -> dict[str, Any]:
+    """EXIF, XMP and ICC as Pillow's writers take them."""
+    tags: dict[str, Any] = {"icc_profile": metadata.icc or SRGB}
+    if metadata.exif:
+        tags["exif"] = b"Exif\0\0" + metadata.exif
+    if metadata.xmp:
+        tags["xmp"] = metadata.xmp
+    return tags
+
+
+def _encode_jpeg(picture: Picture, quality: int, subsampling: str) -> bytes:
+    data = _save(picture, "JPEG", quality=quality, subsampling=0 if subsampling == "444" else 2)
+    metadata = replace(picture.metadata, icc=picture.metadata.icc or SRGB)
+    # Pillow puts a JFIF segment of its own first: 2 bytes of marker, 2 of length, 14 of payload.
+    return b"\xff\xd8" + b"".join(segment(*item) for item in jpeg_segments(metadata)) + data[20:]
+
+
+def _encode_webp(picture: Picture, quality: int, subsampling: str) -> bytes:
+    return _save(picture, "WEBP", quality=quality, lossless=picture.lossless, exact=True, **_tags(picture.metadata))
+
+
+def _encode_avif(picture: Picture, quality: int, subsampling: str) -> bytes:
+    layout = "4:4:4" if subsampling == "444" else "4:2:0"
+    return _save(picture, "AVIF", quality=quality, subsampling=layout, **_tags(picture.metadata))
+
+
+def _encode_heic(picture: Picture, quality: int, subsampling: str) -> bytes:
+    chroma = int(subsampling)
+    return _save(picture, "HEIF", quality=quality, chroma=chroma, **_tags(picture.metadata))
+
+
+def _encode_gif(picture: Picture, quality: int, subsampling: str) -> bytes:
+    options = {"comment": picture.metadata.comment} if picture.metadata.comment else {}
+    data = _save(picture, "GIF", disposal=2 if picture.alpha is not None else 1, **options)
+    return gif_with_xmp(data, picture.metadata.xmp)
+
+
+def _encode_bmp(picture: Picture, quality: int, subsampling: str) -> bytes:
+    dpi = {"dpi": picture.metadata.dpi} if picture.metadata.dpi else {}
+    return _save(picture, "BMP", **dpi)
+
+
+def _encode_jp2(picture: Picture, quality: int, subsampling: str) -> bytes:
+    if picture.pixels.dtype == np.uint8:
+        return jp2_with_xmp(_save(picture, "JPEG2000", irreversible=False), picture.metadata.xmp)
+    planes = [picture.pixels[..., ::-1], *([] if picture.alpha is None else [picture.alpha])]
+    done, data = cv2.imencode(".jp2", np.dstack(planes), [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])
+    if not done:
+        raise OutputError("cannot be encoded as 16-bit JPEG 2000")
+    return jp2_with_xmp(data.tobytes(), picture.metadata.xmp)
+
+
+def _png(picture: Picture, quality: int, subsampling: str) -> bytes:
+    return encode_png(picture)
+
+
+def _tiff(picture: Picture, quality: int, subsampling: str) -> bytes:
+    return encode_tiff(picture)
+
+
+_ALL = ("EXIF", "XMP", "IPTC", "resolution", "comment", "texts")
+CODECS: dict[str, Codec] = {
+    "jpeg": Codec((".jpg", ".jpeg", ".jpe", ".jfif"), _encode_jpeg, holds=_ALL[:-1]),
+    "png": Codec((".png", ".apng"), _png, lossless=True, alpha=True, deep=True, frames=True, holds=_ALL),
+    "webp": Codec((".webp",), _encode_webp, alpha=True, frames=True),
+    "tiff": Codec((".tif", ".tiff"), _tiff, lossless=True, alpha=True, deep=True, frames=True, holds=_ALL[:-2]),
+    "bmp": Codec((".bmp", ".dib"), _encode_bmp, lossless=True, holds=("resolution",)),
+    "gif": Codec((".gif",), _encode_gif, alpha=True, frames=True, holds=("XMP", "comment")),
+    "jp2": Codec((".jp2",), _encode_jp2, lossless=True, alpha=True, deep=True, holds=("XMP",)),
+}
+if features.check("avif"):
+    CODECS["avif"] = Codec((".avif",), _encode_avif, alpha=True, frames=True)
+if "HEIF" in Image.SAVE:
+    CODECS["heic"] = Codec((".heic", ".heif"), _encode_heic, alpha=True)
+EXTRAS = {".heic": "heic", ".heif": "heic"}  # suffixes that an extra would add
+
+
+def codec_of(path: Path) -> str | None:
+    """Name of the codec for a path's suffix, or None."""
+    suffix = path.suffix.lower()
+    return next((name for name, codec in CODECS.items() if suffix in codec.suffixes), None)

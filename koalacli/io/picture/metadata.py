@@ -1,0 +1,237 @@
+"""What a file says about its picture, carried from input to output and kept true on the way.
+
+EXIF loses its thumbnail (it would show the gray picture) and tells the size and color space of
+the output; what XMP tells of the color is in `io.xmp`.
+"""
+
+import math
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from koalacli.errors import InputError
+from koalacli.io.jpeg.layout import APP1, APP13, Segment, read_layout
+from koalacli.io.picture.xmp import (
+    is_packet,
+    join_extension,
+    upright,
+    without_extension,
+    xmp_of_gif,
+    xmp_of_jp2,
+    xmp_payloads,
+)
+
+ORIENTATION = 0x0112  # EXIF tag
+_EXIF_FOLDER, _WIDTH, _HEIGHT, _COLOR_SPACE = 0x8769, 0xA002, 0xA003, 0xA001
+# Tags of IFD0 that describe the picture rather than the way it is stored.
+_DESCRIPTIVE = {
+    0x010D, 0x010E, 0x010F, 0x0110, 0x0112, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298,
+    0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
+}  # fmt: skip
+_IPTC_RESOURCE = 0x0404  # of Photoshop's image resources
+_TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP = 700, 33723, 34377
+_PNG_STRUCTURE = {"XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1", "Raw profile type icc"}
+LONGEST_TEXT = 1 << 20  # bytes of one PNG text, one comment
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says about its picture.
+
+    Attributes:
+        exif: a TIFF structure without the leading `Exif\\0\\0`, or nothing.
+        xmp: an XMP packet, UTF-8.
+        iptc: an IPTC-IIM record.
+        icc: profile of the pixels as held here; empty means sRGB.
+        dpi: horizontal and vertical.
+        text: PNG's key and value pairs; a JPEG or GIF comment is the value of `Comment`.
+        lost: what could not be read and is not carried over, in words.
+    """
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+    icc: bytes = b""
+    dpi: tuple[float, float] | None = None
+    text: tuple[tuple[str, str], ...] = ()
+    lost: str = ""
+
+    @property
+    def comment(self) -> bytes:
+        """A JPEG or GIF comment, UTF-8, or nothing."""
+        return dict(self.text).get("Comment", "").encode()
+
+
+def orientation_of(exif: Image.Exif) -> int:
+    """EXIF orientation 1..8; 1 where it is absent or makes no sense."""
+    value = exif.get(ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def only_orientation(orientation: int) -> bytes:
+    """EXIF that says nothing but an orientation; nothing for 1."""
+    if orientation == 1:
+        return b""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orientation: int) -> Metadata:
+    """Collect metadata of an opened image.
+
+    Args:
+        image: as Pillow opened and loaded it.
+        data: the file's bytes.
+        size: width and height of the output, for the tags that state it.
+        orientation: what the EXIF tag shall say; 1 where it was applied to the pixels.
+    """
+    lost: list[str] = []
+    return Metadata(
+        exif=_exif(image, size, orientation, lost),
+        xmp=upright(_xmp(image, data, lost)) if orientation == 1 else _xmp(image, data, lost),
+        iptc=_iptc(image, data),
+        dpi=_dpi(image.info.get("dpi")),
+        text=tuple(_texts(image, lost)),
+        lost="; ".join(lost),
+    )
+
+
+def _xmp(image: Image.Image, data: bytes, lost: list[str]) -> bytes:
+    reader = {"GIF": xmp_of_gif, "JPEG2000": xmp_of_jp2}.get(str(image.format))
+    found = reader(data) if reader else image.info.get("xmp", b"")
+    xmp = found.encode() if isinstance(found, str) else bytes(found or b"")
+    if xmp and not is_packet(xmp):
+        lost.append("XMP is damaged and left out")
+        return b""
+    if image.format not in ("JPEG", "MPO"):
+        return xmp
+    try:
+        return join_extension(xmp, [payload for marker, payload in read_layout(data).header if marker == APP1])
+    except InputError:
+        lost.append("the extension of XMP is damaged and left out")
+        return without_extension(xmp)
+
+
+def _exif(image: Image.Image, size: tuple[int, int], orientation: int, lost: list[str]) -> bytes:
+    try:
+        exif = image.getexif()
+        folder = exif.get_ifd(_EXIF_FOLDER) if _EXIF_FOLDER in exif else {}
+        for tag in [tag for tag in exif if tag not in _DESCRIPTIVE]:
+            del exif[tag]
+        exif.pop(ORIENTATION, None)
+        if orientation != 1:
+            exif[ORIENTATION] = orientation
+        for tag, value in ((_WIDTH, size[0]), (_HEIGHT, size[1]), (_COLOR_SPACE, 1)):
+            if tag in folder:
+                folder[tag] = value
+        exif.bigtiff = False  # every container but BigTIFF itself wants the classic form
+        written = exif.tobytes() if len(exif) else b""
+    # Pillow raises whatever it meets in a damaged block: struct.error, KeyError, SyntaxError, ...
+    except Exception:
+        lost.append("EXIF is damaged and left out")
+        return b""
+    return written.removeprefix(b"Exif\0\0")
+
+
+def _iptc(image: Image.Image, data: bytes) -> bytes:
+    if image.format in ("JPEG", "MPO"):
+        found = [payload for marker, payload in read_layout(data).header if marker == APP13]
+        return next((iptc for payload in found if (iptc := _photoshop_iptc(payload[14:]))), b"")
+    tags: Any = getattr(image, "tag_v2", {})
+    value = tags.get(_TIFF_IPTC, b"")
+    if isinstance(value, bytes) and value:
+        return value
+    resources = tags.get(_TIFF_PHOTOSHOP, b"")
+    return _photoshop_iptc(resources) if isinstance(resources, bytes) else b""
+
+
+def _photoshop_iptc(resources: bytes) -> bytes:
+    """The IPTC record among Photoshop's image resources; the others are thumbnails and print settings."""
+    at = 0
+    while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
+        (kind,) = struct.unpack_from(">H", resources, at + 4)
+        name = 1 + resources[at + 6]
+        start = at + 6 + name + name % 2
+        if start + 4 > len(resources):
+            return b""
+        (size,) = struct.unpack_from(">I", resources, start)
+        if kind == _IPTC_RESOURCE:
+            return resources[start + 4 : start + 4 + size]
+        at = start + 4 + size + size % 2
+    return b""
+
+
+def _dpi(value: Any) -> tuple[float, float] | None:
+    try:
+        across, down = float(value[0]), float(value[1])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None
+    usable = all(math.isfinite(number) and 1 < number < 65535 for number in (across, down))
+    return (across, down) if usable else None
+
+
+def _texts(image: Image.Image, lost: list[str]) -> Iterable[tuple[str, str]]:
+    texts = {key: str(value) for key, value in getattr(image, "text", {}).items() if key not in _PNG_STRUCTURE}
+    comment = image.info.get("comment", b"")
+    text = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
+    if text and not texts and not text.startswith("Created by OpenJPEG"):  # which signs whatever it encodes
+        texts = {"Comment": text}
+    for key, value in texts.items():
+        if len(value) <= LONGEST_TEXT:
+            yield key, value
+        else:
+            lost.append(f"the text {key} of {len(value)} characters is too long and left out")
+
+
+# ---- writing ------------------------------------------------------------------------------
+
+LONGEST_SEGMENT = 65000  # bytes of one piece of metadata in a JPEG segment, its own header not counted
+
+
+def jpeg_segments(metadata: Metadata) -> list[Segment]:
+    """APPn and COM segments that carry metadata in a JPEG file, JFIF's first; see `too_long_for_jpeg`."""
+    across, down = metadata.dpi or (0, 0)
+    density = (1, round(across), round(down)) if metadata.dpi else (0, 1, 1)
+    segments: list[Segment] = [(0xE0, b"JFIF\0" + struct.pack(">BBBHHBB", 1, 2, *density, 0, 0))]
+    if metadata.exif and len(metadata.exif) <= LONGEST_SEGMENT:
+        segments.append((APP1, b"Exif\0\0" + metadata.exif))
+    segments += [(APP1, payload) for payload in xmp_payloads(metadata.xmp)]
+    chunks = [metadata.icc[at : at + LONGEST_SEGMENT] for at in range(0, len(metadata.icc), LONGEST_SEGMENT)]
+    segments += [
+        (0xE2, b"ICC_PROFILE\0" + bytes([number, len(chunks)]) + chunk) for number, chunk in enumerate(chunks, 1)
+    ]
+    if metadata.iptc and len(metadata.iptc) <= LONGEST_SEGMENT:
+        padding = b"\0" * (len(metadata.iptc) % 2)
+        resource = struct.pack(">4sHHI", b"8BIM", _IPTC_RESOURCE, 0, len(metadata.iptc))
+        segments.append((APP13, b"Photoshop 3.0\0" + resource + metadata.iptc + padding))
+    comment = metadata.comment
+    if comment and len(comment) <= LONGEST_SEGMENT:
+        segments.append((0xFE, comment))
+    return segments
+
+
+def too_long_for_jpeg(metadata: Metadata) -> list[str]:
+    """What `jpeg_segments` leaves out, in words."""
+    found = {"EXIF": metadata.exif, "IPTC": metadata.iptc, "comment": metadata.comment}
+    return [
+        f"{name} of {len(content)} bytes does not fit into a JPEG and is left out"
+        for name, content in found.items()
+        if len(content) > LONGEST_SEGMENT
+    ]
+
+
+def without_place(metadata: Metadata, holds: Iterable[str]) -> list[str]:
+    """Kinds of metadata that are there and that a format, which holds the named ones, cannot take."""
+    found = {
+        "EXIF": metadata.exif,
+        "XMP": metadata.xmp,
+        "IPTC": metadata.iptc,
+        "resolution": metadata.dpi,
+        "comment": metadata.comment,
+        "texts": [key for key, _ in metadata.text if key != "Comment"],
+    }
+    return [name for name, content in found.items() if content and name not in holds]

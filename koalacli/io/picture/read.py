@@ -1,0 +1,241 @@
+"""Read pictures: from bytes to pixels that mean one thing, with everything that must be carried over.
+
+Pillow sniffs and decodes; `io.deep` decodes what it would reduce to 8 bits. Whatever goes
+wrong inside a decoder is the file's fault and becomes an InputError.
+"""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from koalacli.arrays import Pixels
+from koalacli.config import MAX_PIXELS
+from koalacli.errors import InputError, KoalaError
+from koalacli.io.picture.metadata import ORIENTATION, Metadata, orientation_of, read_metadata
+from koalacli.io.picture.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
+from koalacli.io.picture.read16 import deep_pages
+from koalacli.io.picture.sniff import FORMATS, NO_PICTURE, check_support, is_lossless, name_unknown, tiff_tag
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One page of a TIFF, one frame of an animation.
+
+    Attributes:
+        pixels: gray (H, W) or rgb (H, W, 3), uint8 or uint16, gamma-encoded sRGB, upright.
+        alpha: (H, W) of the same dtype, or None.
+        milliseconds: how long it is shown; 0 for stills.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    milliseconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One decoded file.
+
+    Attributes:
+        pixels, alpha: of the first frame; see Frame.
+        format: key of `io.codecs.CODECS`.
+        metadata: see Metadata.
+        more: the frames after the first.
+        milliseconds: how long the first frame is shown.
+        loop: how often an animation is repeated; 0 is for ever, None where the file does not say.
+        lossless: whether the file holds its pixels bit for bit.
+        compressed: whether it was worth its maker's while to pack them; only TIFF says no.
+        remark: what had to be decided on the way; one line, or nothing.
+    """
+
+    pixels: Pixels
+    alpha: Pixels | None = None
+    format: str = "png"
+    metadata: Metadata = field(default_factory=Metadata)
+    more: tuple[Frame, ...] = ()
+    milliseconds: float = 0.0
+    loop: int | None = None
+    lossless: bool = True
+    compressed: bool = True
+    remark: str = ""
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """All frames, in order."""
+        return (Frame(self.pixels, self.alpha, self.milliseconds), *self.more)
+
+
+def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode a picture, with all its frames, from a path or from its bytes.
+
+    Args:
+        source: path, or the file's bytes.
+        name: for messages, where the source is bytes.
+        max_pixels: of all frames together; more are refused before anything is allocated.
+
+    Raises:
+        InputError: not a picture, damaged, or unreadable; the message starts with the name.
+        UnsupportedError: a picture that koala cannot carry through.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "standard input")
+    with decoder_errors(name):
+        data = read_bytes(source) if isinstance(source, Path) else source
+        if not data:
+            raise InputError("the file is empty")
+        with _opened(data) as image:
+            count = check_support(image, data, max_pixels)
+            # Decoders of HEIC and TIFF turn by themselves.
+            orientation = 1 if image.format in ("HEIF", "TIFF") else orientation_of(image.getexif())
+            # Metadata of the first page stands for the file; later pages have their own only in TIFF.
+            frames, remark = _read_frames(image, data, count)
+            image.seek(0)
+            if orientation != 1:
+                frames = [_turned(frame, orientation) for frame in frames]
+            height, width = frames[0].pixels.shape[:2]
+            return Picture(
+                frames[0].pixels,
+                frames[0].alpha,
+                FORMATS[str(image.format)],
+                read_metadata(image, data, (width, height), 1),
+                tuple(frames[1:]),
+                frames[0].milliseconds,
+                image.info.get("loop"),
+                is_lossless(image, data),
+                image.info.get("compression") != "raw",
+                remark,
+            )
+
+
+def _opened(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data))
+    except UnidentifiedImageError as error:
+        raise InputError(f"cannot be read as a picture ({name_unknown(data)})") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole content of a file that stays what it is while it is read.
+
+    Raises:
+        InputError: it changes meanwhile.
+    """
+    with path.open("rb") as file:
+        before = os.fstat(file.fileno())
+        data = file.read()
+        after = path.stat()
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
+        raise InputError("the file changed while it was read; run again when it is complete")
+    return data
+
+
+@contextmanager
+def decoder_errors(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into an InputError that names the file."""
+    try:
+        yield
+    except KoalaError as error:
+        raise type(error)(f"{name}: {error}") from error
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: the file is gone") from error
+    except MemoryError as error:
+        raise InputError(f"{name}: the picture does not fit into memory") from error
+    # Decoders fail in whatever way their authors did not foresee: struct.error, SyntaxError, ...
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, UnidentifiedImageError):
+            reason = NO_PICTURE
+        raise InputError(f"{name}: cannot be read as a picture ({reason})") from error
+
+
+def _read_frames(image: Image.Image, data: bytes, count: int) -> tuple[list[Frame], str]:
+    frames: list[Frame] = []
+    remarks = ["MPO: only the first of its pictures is kept"] if image.format == "MPO" else []
+    deep = deep_pages(image, data, count)
+    for number in range(count):
+        image.seek(number)
+        if number in deep:
+            planes = deep[number]
+            if image.format == "TIFF":  # Pillow, which would turn it, does not decode it
+                (turned,) = tiff_tag(image, ORIENTATION, (1,))
+                planes = turn(planes, turned)
+            pixels, alpha = _decode_deep(image, planes)
+        else:
+            image.load()
+            pixels, alpha = _decode(image, remarks)
+        duration = float(image.info.get("duration", 0) or 0) if count > 1 else 0.0
+        frames.append(Frame(pixels, alpha, duration))
+    return frames, remarks[0] if remarks else ""
+
+
+def _decode_deep(image: Image.Image, planes: Pixels) -> tuple[Pixels, Pixels | None]:
+    profile = image.info.get("icc_profile", b"")
+    space = "" if is_srgb(profile) else color_space(profile)
+    alpha = planes[..., -1].copy() if planes.ndim == 3 and planes.shape[2] in (2, 4) else None
+    if planes.ndim == 2 or planes.shape[2] == 2:
+        pixels = np.ascontiguousarray(planes if planes.ndim == 2 else planes[..., 0])
+        return (convert_gray(pixels, profile) if space == "GRAY" else pixels), alpha
+    pixels = _collapse_gray(np.ascontiguousarray(planes[..., :3]))
+    if space == "RGB":
+        rgb = pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
+        pixels = _collapse_gray(convert_16bit(rgb, profile))
+    elif space == "GRAY" and pixels.ndim == 2:
+        pixels = convert_gray(pixels, profile)
+    return pixels, alpha
+
+
+def _decode(image: Image.Image, remarks: list[str]) -> tuple[Pixels, Pixels | None]:
+    profile = image.info.get("icc_profile", b"")
+    space = "" if is_srgb(profile) else color_space(profile)
+    if image.mode == "1" or (image.mode == "L" and "transparency" not in image.info):
+        gray = np.asarray(image.convert("L"))
+        return (convert_gray(gray, profile) if space == "GRAY" else gray), None
+    has_alpha = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
+    straight = image.convert("RGBA") if has_alpha else image  # undoes premultiplication, palettes
+    alpha = np.asarray(straight.getchannel("A")) if has_alpha else None
+    if image.mode == "CMYK":
+        if space == "CMYK":
+            return _collapse_gray(np.asarray(convert_8bit(image, profile))), None
+        remarks.append("CMYK without a color profile; taken as plain inks")
+    rgb = straight.convert("RGB")
+    if space == "RGB":
+        rgb = convert_8bit(rgb, profile)
+    pixels = _collapse_gray(np.asarray(rgb))
+    if space == "GRAY" and pixels.ndim == 2:
+        pixels = convert_gray(pixels, profile)
+    return pixels, alpha
+
+
+def _turned(frame: Frame, orientation: int) -> Frame:
+    alpha = None if frame.alpha is None else turn(frame.alpha, orientation)
+    return Frame(turn(frame.pixels, orientation), alpha, frame.milliseconds)
+
+
+def turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Apply an EXIF orientation 1..8 to (H, W, ...)."""
+    if orientation in (5, 6, 7, 8):
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def turn_back(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Undo `turn`."""
+    return turn(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+
+
+def _collapse_gray(rgb: Pixels) -> Pixels:
+    """Gray (H, W) if all three channels are the same, else the rgb itself."""
+    if np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 1], rgb[..., 2]):
+        return np.ascontiguousarray(rgb[..., 0])
+    return rgb

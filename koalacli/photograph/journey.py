@@ -1,0 +1,206 @@
+"""One photograph's journey outside the network: path → lightness → ... → color → path.
+
+Functions here run in reader and writer threads, locally or in an actor of a cluster.
+"""
+
+import io
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from koalacli.arrays import Array
+from koalacli.config import ColorizeConfig
+from koalacli.errors import InputError, OutputError
+from koalacli.io.files import copy_file, new_file
+from koalacli.io.paths import STREAM, Job
+from koalacli.io.picture.codecs import codec_of
+from koalacli.io.picture.graft import Graftable, open_graftable
+from koalacli.io.picture.metadata import Metadata, only_orientation
+from koalacli.io.picture.read import Picture, decoder_errors, read_bytes, read_picture
+from koalacli.io.picture.tiff import open_scan
+from koalacli.io.picture.xmp import Provenance, with_provenance
+from koalacli.journal import Journal, Stamp, stamp_of
+from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
+from koalacli.records import Outcome, Record
+
+COLORED_CHROMA = 4.0  # mean difference between channels, of 255, above which a picture counts as colored
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all photographs of a run share.
+
+    Attributes:
+        config: see ColorizeConfig.
+        sight: how the network sees: a Colorizer.
+        provenance: who makes the color.
+        journal: what earlier runs did.
+    """
+
+    config: ColorizeConfig
+    sight: Sight
+    provenance: Provenance
+    journal: Journal
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A photograph between reading and writing.
+
+    Attributes:
+        canvas: None if nothing has to be colorized.
+        decided: the outcome, where the network is not needed.
+        started: clock at the start of reading, seconds.
+        stamp: the input's state when it was read.
+        remarks: what the record shall say.
+    """
+
+    canvas: Canvas | None
+    decided: Record | None
+    started: float
+    stamp: Stamp = (0, 0)
+    remarks: list[str] = field(default_factory=list)
+
+
+def open_photograph(job: Job, setup: Setup) -> Opened:
+    """Read one input and take what the network shall see; decide about outputs that exist and inputs in color.
+
+    Raises:
+        InputError: it cannot be read; the journal remembers.
+    """
+    started = time.perf_counter()
+    stamp = stamp_of(job.source)
+    if decided := decide_existing(job, setup.config, setup.journal):
+        return Opened(None, decided, started, stamp)
+    try:
+        return _open(job, setup, started, stamp)
+    except InputError as error:
+        setup.journal.note(job.target, stamp, Outcome.FAILED, time.perf_counter() - started, str(error))
+        raise
+
+
+def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> Opened:
+    config, sight, name = setup.config, setup.sight, source_name(job)
+    asked = config.format or codec_of(Path(job.target))
+    remarks: list[str] = []
+    if asked in (None, "tiff") and job.source != STREAM and job.target != STREAM:
+        with decoder_errors(name):
+            scan = open_scan(Path(job.source), config.max_pixels)
+            if scan and (config.colored == "recolor" or scan.channels == 1):
+                scroll = Scroll.open(scan, _labeled(scan.metadata, setup, remarks), config, sight)
+                return Opened(scroll, None, started, stamp, remarks)
+    with decoder_errors(name):
+        data = sys.stdin.buffer.read() if job.source == STREAM else read_bytes(Path(job.source))
+        graftable = open_graftable(data, config.max_pixels) if asked in (None, "jpeg") and config.lossless_luma else ""
+        if isinstance(graftable, Graftable):
+            metadata = _labeled(graftable.metadata, setup, remarks, graftable.orientation)
+            graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight)
+            return Opened(graft, None, started, stamp, remarks)
+    picture = read_picture(data, name, config.max_pixels)
+    if config.colored != "recolor" and is_colored(picture):
+        return Opened(None, _keep_colored(job, picture, config), started, stamp)
+    remarks += [f"luma is encoded anew: {graftable}"] if graftable else []
+    remarks += [picture.remark] if picture.remark else []
+    picture = replace(picture, metadata=_labeled(picture.metadata, setup, remarks))
+    return Opened(Still.open(picture, asked or picture.format, config, sight), None, started, stamp, remarks)
+
+
+def source_name(job: Job) -> str:
+    """What messages call an input."""
+    return "standard input" if job.source == STREAM else job.source
+
+
+def _labeled(metadata: Metadata, setup: Setup, remarks: list[str], orientation: int = 1) -> Metadata:
+    """Metadata as it will be written: stripped if asked for, and with provenance."""
+    remarks += [metadata.lost] if metadata.lost else []
+    if setup.config.strip_metadata:
+        metadata = Metadata(icc=metadata.icc, dpi=metadata.dpi, exif=only_orientation(orientation))
+    if setup.config.provenance:
+        metadata = replace(metadata, xmp=with_provenance(metadata.xmp, setup.provenance))
+    return metadata
+
+
+def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Record | None:
+    """The record for an input that needs no work; None if it has to be done.
+
+    Raises:
+        OutputError: its output exists and --on-exist error was asked for, or cannot exist.
+    """
+    if job.target == STREAM or config.on_exist == "overwrite":
+        return None
+    entry = journal.find(job.target)
+    fresh = entry is not None and journal.is_current(entry, stamp_of(job.source))
+    if entry and fresh and entry.outcome == Outcome.FAILED and not config.retry_failed:
+        return Record(job.source, job.target, Outcome.FAILED, f"{entry.reason} (as before; see --retry-failed)")
+    try:
+        if not Path(job.target).exists():
+            return None
+    except OSError as error:  # such as a name that is too long
+        raise OutputError(f"{job.target}: cannot be written ({error.strerror or error})") from error
+    if config.on_exist == "error":
+        raise OutputError(f"{job.target}: exists already (--on-exist error)")
+    if entry and not (fresh and entry.outcome == Outcome.DONE):
+        return None
+    return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
+
+
+def close_photograph(job: Job, opened: Opened, colors: list[Array], setup: Setup) -> Record:
+    """Put color on, encode, write, note in the journal.
+
+    Raises:
+        OutputError: it cannot be written, or is not what it should be.
+    """
+    if opened.decided is not None:
+        record = replace(opened.decided, seconds=time.perf_counter() - opened.started)
+    elif opened.canvas is None:
+        raise InputError(f"{job.source}: nothing was read")
+    else:
+        remarks = opened.remarks + _write(job, opened.canvas, colors, setup.config)
+        height, width = opened.canvas.size
+        seconds = time.perf_counter() - opened.started
+        record = Record(job.source, job.target, Outcome.DONE, "; ".join(remarks), seconds, width, height)
+    if record.outcome == Outcome.DONE:
+        setup.journal.note(job.target, opened.stamp, Outcome.DONE, record.seconds, record.reason)
+    return record
+
+
+def _write(job: Job, canvas: Canvas, colors: list[Array], config: ColorizeConfig) -> list[str]:
+    name = source_name(job)
+    if job.target == STREAM:
+        buffer = io.BytesIO()
+        remarks = canvas.write(buffer, colors, name)
+        sys.stdout.buffer.write(buffer.getvalue())
+        sys.stdout.buffer.flush()
+        return remarks
+    times = None
+    if config.preserve_times and job.source != STREAM:
+        status = Path(job.source).stat()
+        times = (status.st_atime_ns, status.st_mtime_ns)
+    with new_file(Path(job.target), times) as file:
+        return canvas.write(file, colors, name)
+
+
+def is_colored(picture: Picture) -> bool:
+    """Whether a picture holds more color than toning, a color cast of a scan, or JPEG noise."""
+    if picture.pixels.ndim == 2:
+        return False
+    rgb = picture.pixels.astype(np.float32) * (255 / np.iinfo(picture.pixels.dtype).max)
+    difference = rgb - rgb.mean(-1, keepdims=True)
+    cast = difference.mean((0, 1), keepdims=True)  # toning shifts all pixels alike
+    return float(np.abs(difference - cast).mean()) > COLORED_CHROMA
+
+
+def _keep_colored(job: Job, picture: Picture, config: ColorizeConfig) -> Record:
+    height, width = picture.pixels.shape[:2]
+    record = Record(job.source, job.target, Outcome.SKIPPED, "in color already", width=width, height=height)
+    if config.colored == "skip":
+        return record
+    if STREAM in (job.source, job.target):
+        raise OutputError("standard input and output: --colored copy needs files")
+    if config.format and config.format != picture.format:
+        raise OutputError(f"{job.source}: in color already, and a copy cannot change its format; use --colored skip")
+    copy_file(Path(job.source), Path(job.target))
+    return replace(record, outcome=Outcome.DONE, reason="in color already, copied")

@@ -1,0 +1,97 @@
+"""Judge a clip: its frames as pictures, and how steady its color is."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice, zip_longest
+from pathlib import Path
+
+from koalacli.arrays import Rgb8
+from koalacli.color.lab import lightness_of
+from koalacli.colorizer import Colorizer
+from koalacli.config import EvalConfig
+from koalacli.errors import InputError
+from koalacli.io.film.frames import read_frames
+from koalacli.metrics.clips import ColorConsistency, Motion, WarpError
+from koalacli.metrics.results import Judged, Measurement, mean_judged
+from koalacli.pipelines.evaluate.items import PROTOCOLS, Item
+from koalacli.pipelines.evaluate.judge import GRAY_CHROMA, REFERENCE, Judge, Opened, color_opened, gray_reference
+
+
+class Steadiness:
+    """CDC and warp error of every subject of one clip, and of the reference."""
+
+    def __init__(self) -> None:
+        self._motion = Motion()
+        self._consistency: defaultdict[str, ColorConsistency] = defaultdict(ColorConsistency)
+        self._warp: defaultdict[str, WarpError] = defaultdict(WarpError)
+
+    def add(self, reference: Rgb8, pictures: dict[str, Rgb8]) -> None:
+        """Take in the next frame of all."""
+        self._motion.add(reference)
+        for subject, rgb8 in (pictures | {REFERENCE: reference}).items():
+            self._consistency[subject].add(rgb8)
+            self._warp[subject].add(rgb8, self._motion)
+
+    def values(self, subject: str) -> dict[str, float]:
+        """By metric name."""
+        return {
+            "cdc": self._consistency[subject].value(),
+            "cdc_reference": self._consistency[REFERENCE].value(),
+            "warp_error": self._warp[subject].value(),
+            "warp_error_reference": self._warp[REFERENCE].value(),
+        }
+
+
+def judge_clip(item: Item, judge: Judge, colorizers: Sequence[Colorizer], config: EvalConfig) -> Judged:
+    """Every figure of a clip's first frames: means over frames, and steadiness.
+
+    With weights, each frame is colored by itself; films that `koala video` made are judged with --pred.
+
+    Raises:
+        InputError: a clip that cannot be read, or one that has other frames than its reference.
+    """
+    steadiness = Steadiness()
+    frames: list[Judged] = []
+    for opened, predictions in color_clip(item, colorizers, config):
+        pictures = dict(zip(judge.subjects, predictions, strict=True)) | judge.floors(opened.lightness)
+        frames.append(judge.compare(opened.rgb8, pictures))
+        steadiness.add(opened.rgb8, pictures)
+    if not frames:
+        raise InputError(f"{item.name}: has no frames")
+    judged = mean_judged(frames)
+    if next(iter(judged.measurements.values())).values["chroma_reference"] < GRAY_CHROMA:
+        raise gray_reference(item)
+    measurements: dict[str, Measurement] = {
+        subject: replace(measurement, values=measurement.values | steadiness.values(subject))
+        for subject, measurement in judged.measurements.items()
+    }
+    return replace(judged, measurements=measurements)
+
+
+def color_clip(item: Item, colorizers: Sequence[Colorizer], config: EvalConfig) -> Iterator[tuple[Opened, list[Rgb8]]]:
+    """Frames of the reference with their predictions, a few at a time."""
+    frames = _open_frames(item, colorizers, config)
+    batch_size = min((colorizer.batch_size for colorizer in colorizers), default=1)
+    while batch := list(islice(frames, batch_size)):
+        small = [
+            colorizer.predict_ab_of([opened.guides[number] for opened in batch])
+            for number, colorizer in enumerate(colorizers)
+        ]
+        for place, opened in enumerate(batch):
+            yield opened, color_opened(opened, [ab[place] for ab in small], colorizers)
+
+
+def _open_frames(item: Item, colorizers: Sequence[Colorizer], config: EvalConfig) -> Iterator[Opened]:
+    """Frames of the reference with those of the finished clips."""
+    prepare = PROTOCOLS[config.protocol]
+    clips = [read_frames(Path(sample.place), config.clip_frames) for sample in (item.reference, *item.predictions)]
+    for number, (rgb8, *finished) in enumerate(zip_longest(*clips)):
+        if rgb8 is None or any(frame is None for frame in finished):
+            raise InputError(f"{item.name}: prediction and reference do not have the same number of frames")
+        if any(frame.shape != rgb8.shape for frame in finished):
+            raise InputError(f"{item.name}: frame {number} has another size than that of the reference")
+        reference = prepare(rgb8)
+        lightness = lightness_of(reference)
+        guides = tuple(colorizer.shrink(lightness) for colorizer in colorizers)
+        yield Opened(reference, lightness, guides, tuple(map(prepare, finished)))

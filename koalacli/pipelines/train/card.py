@@ -1,0 +1,66 @@
+"""The training record inside a weights file, and the model card beside it."""
+
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from koalacli.config import NetworkConfig, TrainConfig
+from koalacli.data.sources import Sample
+from koalacli.pipelines.train.pictures import Pictures
+from koalacli.pipelines.train.session import Session
+from koalacli.version import __version__
+
+NOT_RECIPE = {"runs", "resume", "workers", "device", "checkpoint_minutes", "data_terms", "tensorboard"}
+NO_TERMS = "not stated by whoever trained it; the terms of the pictures apply"
+
+
+def training_record(
+    config: TrainConfig,
+    session: Session,
+    pictures: Pictures,
+    row: dict[str, float],
+    baseline: dict[str, float],
+    skipped: dict[Sample, str],
+) -> dict[str, Any]:
+    """What a weights file says about how it was made; plain values only."""
+    recipe = {key: value for key, value in asdict(config).items() if value is not None and key not in NOT_RECIPE}
+    return {
+        "koala": __version__,
+        "date": date.today().isoformat(),
+        "summary": f"{config.preset}, {int(row['step'])} steps of {pictures.loader.batch_size} pictures "
+        f"in {row['seconds'] / 60:.1f} minutes",
+        "data": f"{len(pictures.loader.samples)} pictures of {', '.join(config.data)}; {len(skipped)} found unusable",
+        "validation": f"{len(pictures.validation)} pictures of {', '.join(config.val_data or config.data)}",
+        "terms": config.data_terms or NO_TERMS,
+        "started_from": session.origin,
+        "recipe": recipe,
+        "figures": {key: round(value, 6) for key, value in row.items() if value == value},  # no NaN in JSON
+        "constant_color": {key: round(value, 6) for key, value in baseline.items()},
+    }
+
+
+def model_card(name: str, config: NetworkConfig, record: dict[str, Any], digest: str) -> str:
+    """Markdown about a weights file: what it is, made from what, how good, under which terms."""
+    figures, constant = record["figures"], record["constant_color"]
+    rows = "".join(f"| {key} | {figures[key]:.4g} | {constant[key]:.4g} |\n" for key in constant if key in figures)
+    recipe = "".join(f"| {key} | {value} |\n" for key, value in record["recipe"].items())
+    return f"""# {name}
+
+{record["summary"]}; koala {record["koala"]}, {record["date"]}.
+
+- Network: preset {config.preset}, extractor {config.extractor} ({config.cut}), head {config.head}
+- Trained on: {record["data"]}
+- Validated on: {record["validation"]}
+- Terms of the pictures: {record["terms"]}
+- Started from: {record["started_from"] or "random values and the extractor or trunk of the recipe"}
+- Digest: {digest}
+
+| figure | these weights | one constant color |
+|---|---|---|
+{rows}
+Figures are measured on small validation pictures at the size of the network's output;
+`koala eval` measures whole pictures.
+
+| setting | value |
+|---|---|
+{recipe}"""

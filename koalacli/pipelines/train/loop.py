@@ -1,0 +1,301 @@
+"""`koala train`: photographs in, weights out."""
+
+import time
+from collections.abc import Iterator
+
+import cv2
+import keras
+import numpy as np
+
+from koalacli.arrays import Array
+from koalacli.color.gamut import gamut_bins
+from koalacli.config import TrainConfig
+from koalacli.data.loader import Batch, Loader
+from koalacli.errors import UsageError
+from koalacli.io.files import write_file
+from koalacli.model.backend.devices import Placement, place
+from koalacli.model.backend.machines import Machines
+from koalacli.model.recipes import complete
+from koalacli.model.weights import encode_weights, load_weights
+from koalacli.pipelines.train import validation as check
+from koalacli.pipelines.train.card import model_card, training_record
+from koalacli.pipelines.train.events import Checked, Progressed, TrainEnded, TrainEvent, TrainStarted, Warned
+from koalacli.pipelines.train.folder import Progress, RunFolder, open_run
+from koalacli.pipelines.train.judge import Judge
+from koalacli.pipelines.train.pictures import Pictures, gather
+from koalacli.pipelines.train.session import Session, learning_rate
+from koalacli.pipelines.train.team import Order, follow, give, open_together, translated
+from koalacli.pipelines.train.tensorboard import TensorBoard
+
+PROGRESS_SECONDS = 0.5  # between two events of progress
+
+
+def train(config: TrainConfig) -> Iterator[TrainEvent]:
+    """Train a network.
+
+    Args:
+        config: see TrainConfig; open settings are filled from the preset's recipe.
+
+    Yields:
+        TrainStarted; Progressed, Checked and Warned as they come; TrainEnded.
+
+    Raises:
+        KoalaError: the run cannot begin, or cannot go on; the last checkpoint is whole then.
+    """
+    placement = place(config.device, config.devices)
+    try:
+        folder, config, resumed = open_together(placement.machines, config, open_run)
+        try:
+            yield from _train(folder, config, resumed, placement)
+        finally:
+            folder.unlock()
+    except Exception as error:
+        raise translated(placement.machines, error) from error
+
+
+def _train(folder: RunFolder, config: TrainConfig, resumed: bool, placement: Placement) -> Iterator[TrainEvent]:
+    machines = placement.machines
+    config = complete(config)
+    if (config.batch_size or 0) % placement.replicas:
+        raise UsageError(f"--batch-size {config.batch_size} cannot be shared by {placement.replicas} devices")
+    origin = folder.file("last.safetensors") if resumed else config.start
+    start = load_weights(origin) if origin else None
+    bins = start.network.tables.get("gamut_bins", gamut_bins()) if start else gamut_bins()
+    pictures = gather(config, bins)
+    session = Session(config, pictures.tables, start, placement)
+    run = _Run(folder, config, session, pictures, machines)
+    if resumed:
+        run.restore()
+    if machines.rank:
+        yield from run.follow(placement.name)
+        return
+    if not resumed:
+        folder.lock()
+        folder.write_args(config)
+    run.open_logs()
+    try:
+        yield run.started(placement.name)
+        yield from run.go()
+    finally:
+        run.close_logs()
+
+
+class _Run:
+    """One run: the loop, its clock and its checks."""
+
+    def __init__(
+        self, folder: RunFolder, config: TrainConfig, session: Session, pictures: Pictures, machines: Machines
+    ):
+        self.folder, self.config, self.session, self.pictures = folder, config, session, pictures
+        self.machines = machines
+        self.loader: Loader = pictures.loader
+        self.progress = Progress()
+        self.losses: list[float] = []
+        self.best_row: dict[str, float] = {}
+        self.logs: TensorBoard | None = None
+        self.collapsed = False
+        self.judge = Judge(session, pictures)
+        self.clock = self.last_check = self.last_event = time.monotonic()
+
+    def restore(self) -> None:
+        """Go back to the last checkpoint."""
+        arrays, self.progress = self.folder.read_checkpoint()
+        self.session.restore(arrays)
+        rows = [row for row in self.folder.read_history() if row["step"] <= self.progress.step]
+        if not self.machines.rank:
+            self.folder.write_history(rows)
+        self.best_row = next((row for row in rows if self.judge.score(row) >= self.progress.best), {})
+
+    def open_logs(self) -> None:
+        """Begin TensorBoard logs where they are wanted."""
+        if self.config.tensorboard:
+            self.logs = TensorBoard(self.folder.file("tensorboard"), self.progress.step + bool(self.progress.checks))
+
+    def close_logs(self) -> None:
+        """End them."""
+        if self.logs:
+            self.logs.close()
+
+    def started(self, device: str) -> TrainStarted:
+        """What is about to happen."""
+        return TrainStarted(
+            run=str(self.folder.path),
+            preset=self.config.preset,
+            pictures=len(self.loader.samples),
+            validation_pictures=len(self.pictures.validation),
+            parameters=self.session.parameters,
+            device=device,
+            backend=keras.backend.backend(),
+            step=self.progress.step,
+            baseline=self.judge.baseline,
+            skipped=self.pictures.skipped,
+        )
+
+    def go(self) -> Iterator[TrainEvent]:
+        """Train to the end."""
+        self.clock = time.monotonic() - self.progress.seconds
+        self.last_check = self.last_event = time.monotonic()
+        if not self.progress.checks:
+            yield from self._check()
+        reason = self._end()
+        batches = self.loader.batches(self.progress.step, 0, self.machines.count)
+        try:
+            while not reason:
+                self._step(next(batches))
+                if self._check_is_due():
+                    yield from self._check()
+                elif time.monotonic() - self.last_event > PROGRESS_SECONDS:
+                    yield self._progressed()
+                reason = self._end()
+            if self.losses:
+                yield from self._check()
+            give(self.machines, Order.END)
+        except (KeyboardInterrupt, GeneratorExit):
+            self._store()  # what was learned since the last check is kept
+            raise
+        finally:
+            batches.close()
+        yield self._ended(reason)
+
+    def follow(self, device: str) -> Iterator[TrainEvent]:
+        """Do as the chief says, to the end; nothing is written here."""
+        yield self.started(device)
+        begin = self.progress.step
+        for step in follow(self.machines, self.session, self.loader, begin):
+            self.progress.step = step
+            self.progress.seconds = time.monotonic() - self.clock
+            if time.monotonic() - self.last_event > PROGRESS_SECONDS:
+                self.last_event = time.monotonic()
+                rate = (step - begin) * self.loader.batch_size / self.progress.seconds
+                yield Progressed(step, self._share(), float("nan"), rate, float("nan"))
+        yield self._ended("the chief has ended the run")
+
+    def _step(self, batch: Batch) -> None:
+        rate = learning_rate(self.config, self.progress.step, self._share(), self.progress.rate_factor)
+        self.losses.append(self.session.step(batch, give(self.machines, Order.STEP, rate)))
+        self.progress.step += 1
+        self.progress.seconds = time.monotonic() - self.clock
+
+    def _share(self) -> float:
+        """How much of the run is done, 0..1, by whichever end comes first."""
+        config, progress = self.config, self.progress
+        shares = [0.0]
+        if config.steps:
+            shares.append(progress.step / config.steps)
+        if config.minutes:
+            shares.append(progress.seconds / (60 * config.minutes))
+        if config.epochs:
+            shares.append(progress.step / (config.epochs * self.loader.steps_per_epoch))
+        return max(shares)
+
+    def _end(self) -> str:
+        """Why the run is at its end, or nothing."""
+        config = self.config
+        if self._share() >= 1:
+            return "all done"
+        if config.early_stopping and self.progress.stale >= config.early_stopping:
+            return f"no better weights in {self.progress.stale} checks"
+        if config.overfit and self.best_row and self.judge.known_by_heart(self.best_row):
+            return "learned by heart"
+        return ""
+
+    def _check_is_due(self) -> bool:
+        end_of_epoch = self.progress.step % self._steps_per_check() == 0
+        return end_of_epoch or time.monotonic() - self.last_check > 60 * self.config.checkpoint_minutes
+
+    def _steps_per_check(self) -> int:
+        return OVERFIT_CHECK_STEPS if self.config.overfit else self.loader.steps_per_epoch
+
+    def _check(self) -> Iterator[TrainEvent]:
+        """Validate, store weights, history, samples and checkpoint, in an order that a crash cannot hurt."""
+        session, progress = self.session, self.progress
+        steps_since = len(self.losses)
+        seconds_since = time.monotonic() - self.last_check
+        give(self.machines, Order.CHECK)
+        with session.averaged():
+            measured, predicted = self.judge.measure()
+            row = {
+                "step": float(progress.step),
+                "epoch": progress.step / self.loader.steps_per_epoch,
+                "seconds": progress.seconds,
+                "lr": learning_rate(self.config, progress.step, self._share(), progress.rate_factor),
+                "loss": float(np.mean(self.losses)) if self.losses else float("nan"),
+                **measured,
+                "pictures_per_second": steps_since * self.loader.batch_size / seconds_since,
+            }
+            best = self._judge(row)
+            self._write_weights(("last", "best") if best else ("last",), row)
+        self._write_grid(predicted, row)
+        self.folder.append_history(row)
+        self.losses.clear()
+        self._store()
+        yield Checked(row, best)
+        yield from self._alarm(row["spread"])
+        self.last_check = self.last_event = time.monotonic()
+
+    def _alarm(self, spread: float) -> Iterator[Warned]:
+        """Say once that predictions collapse, and again only when they had recovered."""
+        collapsed = self.progress.checks > 2 and spread < check.COLLAPSED
+        if collapsed and not self.collapsed:
+            yield Warned(
+                f"predictions collapse toward one color: their spread is {spread:.0%} of the references'; "
+                "a lower --lr, --loss rebalanced or more varied pictures may help"
+            )
+        self.collapsed = collapsed
+
+    def _judge(self, row: dict[str, float]) -> bool:
+        """Whether these are the best weights so far; moves the plateau schedule."""
+        progress, score = self.progress, self.judge.score(row)
+        progress.checks += 1
+        if score > progress.best:
+            progress.best, progress.stale, self.best_row = score, 0, row
+            return True
+        progress.stale += 1
+        if self.config.schedule == "plateau" and progress.stale % PLATEAU_PATIENCE == 0:
+            progress.rate_factor *= PLATEAU_FACTOR
+        return False
+
+    def _write_weights(self, names: tuple[str, ...], row: dict[str, float]) -> None:
+        session = self.session
+        record = training_record(self.config, session, self.pictures, row, self.judge.baseline, self.loader.skipped)
+        content, digest = encode_weights(session.network, session.read_out, record)
+        for name in names:
+            write_file(self.folder.file(f"{name}.safetensors"), content)
+            card = model_card(self.folder.name, session.network.config, record, digest)
+            write_file(self.folder.file(f"{name}.md"), card.encode())
+
+    def _write_grid(self, predicted: Array, row: dict[str, float]) -> None:
+        sheet = check.sample_grid(self.pictures.validation, predicted)
+        _, encoded = cv2.imencode(".jpg", sheet[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))
+        content = encoded.tobytes()
+        write_file(self.folder.file(f"samples/{self.progress.step:06d}.jpg"), content)
+        if self.logs:
+            self.logs.write(row, sheet, content)
+
+    def _store(self) -> None:
+        self.folder.write_checkpoint(self.session.arrays(), self.progress)
+        if self.loader.skipped:
+            self.folder.write_skipped({sample.name: reason for sample, reason in self.loader.skipped.items()})
+
+    def _progressed(self) -> Progressed:
+        self.last_event = time.monotonic()
+        share = self._share()
+        rate = len(self.losses) * self.loader.batch_size / (self.last_event - self.last_check)
+        eta = self.progress.seconds * (1 - share) / share if share else float("nan")
+        return Progressed(self.progress.step, share, float(np.mean(self.losses[-20:])), rate, eta)
+
+    def _ended(self, reason: str) -> TrainEnded:
+        return TrainEnded(
+            run=str(self.folder.path),
+            reason=reason,
+            weights=str(self.folder.file("best.safetensors")),
+            steps=self.progress.step,
+            seconds=self.progress.seconds,
+            skipped=self.loader.summary(),
+            success=not self.config.overfit or not self.best_row or self.judge.known_by_heart(self.best_row),
+            figures=self.best_row,
+        )
+
+
+PLATEAU_PATIENCE, PLATEAU_FACTOR = 5, 0.1  # of the KTH system
+OVERFIT_CHECK_STEPS = 25

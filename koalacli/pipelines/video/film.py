@@ -1,0 +1,210 @@
+"""One film: plan, take up an earlier run, color in segments, put together."""
+
+import math
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from koalacli.colorizer import Colorizer
+from koalacli.config import VideoConfig
+from koalacli.errors import InputError, OutputError
+from koalacli.io.film.encode import LIBRARY, SegmentWriter
+from koalacli.io.film.mux import assemble
+from koalacli.io.film.open import stamp_of
+from koalacli.io.film.planes import PixelFormat, source_planes
+from koalacli.io.film.segments import Joint, Journal, fingerprint_of, luma_check, writing_errors
+from koalacli.io.film.source import FilmSource
+from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, open_source, plan_film
+from koalacli.pipelines.video.studio import Painted, Studio, predict_small, read_ahead
+from koalacli.records import Outcome, Progress, Record
+from koalacli.temporal import METHODS, color_each, color_spans, link_spans
+from koalacli.version import __version__
+
+SEGMENT_SECONDS = 10  # of film that an interrupted run may lose, about
+PROGRESS_SECONDS = 0.5  # between two reports
+SHOTS_AHEAD, PAINTED_AHEAD = 8, 4  # frames waiting between two threads
+MOST_REMARKS = 3  # damages that are named; the others are counted
+
+
+def color_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
+    """Color one film; yields Progress now and then, at last one Record.
+
+    A film that is damaged is colored as far as it can be decoded, and its Record is FAILED.
+
+    Raises:
+        OutputError: the output exists and must not, or another run is at work on it.
+        StorageFullError: finished segments are kept.
+    """
+    started = time.perf_counter()
+    target = Path(job.target)
+    plan = None if _is_finished(target, config) else plan_film(job, config)
+    if plan and config.colored == "skip" and _begins_in_color(plan.take, colorizer):
+        yield Record(job.source, job.target, Outcome.SKIPPED, "in color already")
+        return
+    if not plan:
+        yield Record(job.source, job.target, Outcome.SKIPPED, "output exists")
+        return
+    with Journal(target, _fingerprint(plan, colorizer)) as journal:
+        if _is_finished(target, config):  # by a run that ended a moment ago
+            yield Record(job.source, job.target, Outcome.SKIPPED, "output exists")
+            return
+        if not journal.done:
+            yield from _color_segments(plan, journal, colorizer)
+        damage = _put_together(plan, journal, target)
+        frames = journal.joint.frames if journal.joint else 0
+        journal.remove()
+    reason = "; ".join([*plan.take.remarks, *summed_damage(damage, frames)])
+    record = Record(job.source, job.target, Outcome.DONE, reason, 0.0, plan.take.info.width, plan.take.info.height)
+    if damage:
+        record = replace(record, outcome=Outcome.FAILED, reason=f"{job.source}: {reason}")
+    yield replace(record, seconds=time.perf_counter() - started)
+
+
+def _is_finished(target: Path, config: VideoConfig) -> bool:
+    if not target.exists() or config.on_exist == "overwrite":
+        return False
+    if config.on_exist == "error":
+        raise OutputError(f"{target}: exists already (--on-exist error)")
+    return True
+
+
+def _put_together(plan: FilmPlan, journal: Journal, target: Path) -> list[str]:
+    """Make the final file; all damage that was met. What could not be finished is removed."""
+    part = journal.folder / f"film{target.suffix}"
+    try:
+        with writing_errors(target):
+            damage = journal.damage + assemble(
+                Path(plan.take.job.source),
+                journal.segments,
+                plan.encoder,
+                plan.streams,
+                plan.take.cut,
+                plan.take.matrix,
+                part,
+            )
+            part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return damage
+
+
+def _color_segments(plan: FilmPlan, journal: Journal, colorizer: Colorizer) -> Iterator[Progress]:
+    """Color what the journal lacks, segment by segment."""
+    take, joint = plan.take, journal.joint
+    done = before = joint.frames if joint else 0
+    begun = reported = time.perf_counter()
+    enough = max(1, round(SEGMENT_SECONDS * take.info.rate))
+    writer: SegmentWriter | None = None
+    with (
+        open_source(take.job, take.config, journal.damage) as source,
+        writing_errors(journal.folder),
+        closing(painted_frames(take, source, colorizer, joint)) as frames,
+    ):
+        try:
+            for painted in frames:
+                if writer and painted.state is not None and writer.frames >= enough:
+                    _close_segment(writer, journal, painted, done, source.damage)
+                    writer = None
+                writer = writer or SegmentWriter(journal.next_path(), plan.encoder)
+                writer.write(painted.frame)
+                done += 1
+                if time.perf_counter() - reported > PROGRESS_SECONDS:
+                    reported = time.perf_counter()
+                    yield Progress(take.job.source, done, take.total, done - before, reported - begun)
+            if writer is None:
+                raise InputError(f"{take.job.source}: there is no frame in the part asked for")
+            _close_segment(writer, journal, None, done, source.damage)
+            writer = None
+        finally:
+            if writer:
+                writer.abandon()
+    yield Progress(take.job.source, done, done, done - before, time.perf_counter() - begun)
+
+
+def _close_segment(
+    writer: SegmentWriter, journal: Journal, following: Painted | None, done: int, damage: list[str]
+) -> None:
+    writer.finish()
+    if following is None:
+        joint = Joint(None, "", done, {})
+    else:
+        assert following.state is not None
+        joint = Joint(following.pts, following.check, done, following.state)
+    journal.add(writer.entries, joint, list(dict.fromkeys(damage)))
+
+
+def painted_frames(
+    take: Take, source: FilmSource, colorizer: Colorizer, joint: Joint | None = None
+) -> Generator[Painted, None, None]:
+    """The frames of a take, colored, from the joint on; every stage in a thread of its own."""
+    config = take.config
+    studio = Studio(take.info, take.pixel_format, colorizer.network_shape, take.rotation, config.colored, take.layout)
+    carried = studio.take_up(joint.state) if joint else None
+    shots = (studio.open_shot(frame) for frame in _wanted_frames(take, source, joint))
+    predict = predict_small(colorizer)
+    if config.temporal == "off":
+        colored = color_each(read_ahead(shots, SHOTS_AHEAD), predict)
+    else:
+        method = METHODS[config.temporal]
+        spans = read_ahead(link_spans(shots, method), 1)
+        colored = color_spans(spans, predict, method, carried)
+    yield from read_ahead((studio.paint(one) for one in read_ahead(colored, SHOTS_AHEAD)), PAINTED_AHEAD)
+
+
+def _wanted_frames(take: Take, source: FilmSource, joint: Joint | None) -> Iterator[Any]:
+    """Decoded frames of the wanted part, from the joint on."""
+    base = take.info.time_base
+    start = take.cut.start
+    first = None if start is None else math.ceil(start / base)
+    frames: Iterator[Any] = source.frames(first) if joint is None else _frames_from(source, joint, first)
+    for frame in frames:
+        if take.cut.end is not None and base * frame.pts >= take.cut.end:
+            return
+        yield frame
+
+
+def _frames_from(source: FilmSource, joint: Joint, first: int | None) -> Iterator[Any]:
+    """Frames from the joint on: by seeking, or where that does not lead to the very frame, from the beginning."""
+    frames = source.frames(joint.pts)
+    frame = next(frames, None)
+    if frame is None or not _is_at(frame, joint, source.info.pixel_format):
+        source.reopen()
+        frames = source.frames(first)
+        frame = next((frame for frame in frames if _is_at(frame, joint, source.info.pixel_format)), None)
+        if frame is None:
+            raise InputError(
+                f"{source.path}: has changed since its coloring began; delete the work folder and begin anew"
+            )
+    yield frame
+    yield from frames
+
+
+def _is_at(frame: Any, joint: Joint, pixel_format: PixelFormat) -> bool:
+    return frame.pts == joint.pts and luma_check(source_planes(frame, pixel_format)[0]) == joint.check
+
+
+def _begins_in_color(take: Take, colorizer: Colorizer) -> bool:
+    with open_source(take.job, take.config) as source:
+        studio = Studio(take.info, take.info.pixel_format, colorizer.network_shape, 0, "copy", "")
+        frame = next(source.frames(), None)
+        return frame is not None and studio.is_colored(studio.open_shot(frame))
+
+
+def _fingerprint(plan: FilmPlan, colorizer: Colorizer) -> str:
+    take, config = plan.take, plan.take.config
+    return fingerprint_of(
+        *(__version__, LIBRARY, stamp_of(Path(take.job.source)), colorizer.weights.digest, colorizer.read_out),
+        *(plan.encoder, plan.streams, take.cut, take.rotation, METHODS.get(config.temporal)),
+        *(config.track, config.deinterlace, config.colored, take.layout, config.fps),
+    )
+
+
+def summed_damage(damage: list[str], frames: int) -> list[str]:
+    """The first damages, and how many more; and how many frames there are in spite of them."""
+    if not damage:
+        return []
+    more = [f"{len(damage) - MOST_REMARKS} more"] if len(damage) > MOST_REMARKS else []
+    return ["damaged: " + ", ".join([*damage[:MOST_REMARKS], *more]) + f"; {frames} frames were colored"]

@@ -1,0 +1,114 @@
+"""`koala video`: black-and-white films in, color films out, every other stream copied."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+
+from koalacli.colorizer import Colorizer
+from koalacli.config import VideoConfig, read_out_of
+from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
+from koalacli.io.film.encode import CONTAINERS, OTHERWISE
+from koalacli.io.film.open import FILM_SUFFIXES, find_sequence
+from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.plan import FilmJob
+from koalacli.pipelines.video.reels import becomes_pictures, color_pictures, is_sequence
+from koalacli.records import Outcome, Progress, Record, Started
+
+OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
+
+
+def color_video(source: str, config: VideoConfig) -> Iterator[Started | Progress | Record]:
+    """Colorize a film or a folder of films.
+
+    Args:
+        source: a film, a folder that is searched with its folders, an animation or a numbered sequence.
+        config: see VideoConfig.
+
+    Yields:
+        Started once; Progress while films are colored; one Record per film.
+
+    Raises:
+        KoalaError: the request itself cannot be met; nothing has been written then.
+        StorageFullError: in the middle; what is finished is kept for the next run.
+    """
+    pictures = becomes_pictures(source, config)
+    if pictures and Path(source).is_dir():
+        raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
+    jobs = [] if pictures else plan_jobs(source, config)
+    colorizer = Colorizer(config.weights, config.device, **read_out_of(config))
+    cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
+    yield Started(len(jobs) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
+    if pictures:
+        yield from color_pictures(source, config, colorizer)
+    for job in jobs:
+        try:
+            yield from color_film(job, config, colorizer)
+        except KoalaError as error:
+            if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and len(jobs) == 1):
+                raise  # the request itself is at fault, or nothing more can be written
+            yield Record(job.source, job.target, Outcome.FAILED, str(error))
+
+
+def plan_jobs(source: str, config: VideoConfig) -> list[FilmJob]:
+    """Find films and settle where their outputs go.
+
+    Raises:
+        NothingMatchedError: no film there.
+        UsageError: outputs that would replace an input or each other, or in a container that koala does not write.
+    """
+    root = Path(source)
+    if root.is_dir():
+        films = sorted(path for path in root.rglob("*") if path.is_file() and _is_film(path))
+        if not films:
+            raise NothingMatchedError(f"{source}: no films found (looked for {', '.join(FILM_SUFFIXES)})")
+        if Path(config.output).suffix.lower() in CONTAINERS and not Path(config.output).is_dir():
+            raise UsageError(f"{config.output}: several films need a folder as --output")
+        jobs = [FilmJob(str(film), str(_target_in_tree(film, root, config))) for film in films]
+    elif root.is_file() or (is_sequence(source) and find_sequence(source)):
+        jobs = [FilmJob(source, str(_target_of_one(root, config)))]
+    elif root.exists():
+        raise UsageError(f"{source}: is no file; films are read more than once, so save it as one first")
+    else:
+        raise NothingMatchedError(f"{source}: no such file or folder")
+    _check_targets(jobs)
+    return jobs
+
+
+def _check_targets(jobs: list[FilmJob]) -> None:
+    taken: dict[str, str] = {}
+    for job in jobs:
+        if Path(job.target).suffix.lower() not in CONTAINERS:
+            raise UsageError(f"{job.target}: koala writes {', '.join(CONTAINERS)}, or numbered pictures (%06d.png)")
+        if Path(job.target).resolve() == Path(job.source).resolve():
+            raise UsageError(f"{job.source}: the output would replace its input; choose another --output")
+        if other := taken.get(job.target):
+            raise UsageError(f"{other} and {job.source} would both become {job.target}; color one of them by itself")
+        taken[job.target] = job.source
+
+
+def _is_film(path: Path) -> bool:
+    """A film by its name, not hidden, and not one that koala made."""
+    return (
+        path.suffix.lower() in FILM_SUFFIXES
+        and not path.name.startswith(".")
+        and Path(path.stem).suffix not in OWN_MARKS
+    )
+
+
+def _name(film: Path, config: VideoConfig) -> str:
+    suffix = film.suffix if film.suffix.lower() in CONTAINERS else OTHERWISE
+    return f"{film.stem}{'.preview' if config.preview else '.color'}{suffix}"
+
+
+def _target_in_tree(film: Path, root: Path, config: VideoConfig) -> Path:
+    if not config.output:
+        return film.with_name(_name(film, config))
+    return Path(config.output) / film.relative_to(root).with_name(_name(film, config))
+
+
+def _target_of_one(film: Path, config: VideoConfig) -> Path:
+    output = Path(config.output) if config.output else None
+    if output is None:
+        return film.with_name(_name(film, config))
+    return output / _name(film, config) if output.is_dir() or not output.suffix else output

@@ -1,0 +1,224 @@
+"""Animations and image sequences: colored steadily like films, written like pictures."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koalacli.arrays import Array, Pixels
+from koalacli.color.lab import lightness_of, lightness_to_luminance, linear_to_srgb
+from koalacli.colorizer import Colorizer
+from koalacli.config import VideoConfig
+from koalacli.errors import OutputError, UsageError
+from koalacli.io.film.frames import frame_pixels
+from koalacli.io.film.open import NUMBER, USUAL_RATE, find_sequence, numbered
+from koalacli.io.film.planes import PIXEL_FORMATS, format_name
+from koalacli.io.picture.read import Picture
+from koalacli.io.picture.sequences import (
+    ANIMATIONS,
+    frame_durations,
+    open_animation,
+    read_sequence,
+    sequence_format,
+    write_animation,
+    write_numbered,
+)
+from koalacli.pipelines.video.film import painted_frames, summed_damage
+from koalacli.pipelines.video.plan import FilmJob, Take, open_source, parse_rate, plan_take
+from koalacli.pipelines.video.studio import predict_small, read_ahead
+from koalacli.records import Outcome, Progress, Record
+from koalacli.temporal import METHODS, color_each, color_spans, link_spans
+
+QUALITY = 95  # of JPEG sequences
+ENCODING = ("codec", "preset", "encoder_option", "pix_fmt")  # settings that mean nothing without a film to write
+READING = ("start", "end", "preview", "track", "deinterlace", "colored")  # ... or without one to read
+
+
+@dataclass(frozen=True)
+class Still:
+    """One picture on its way: full-size lightness, and the guide that the network sees with its codes."""
+
+    picture: Picture
+    lightness: Array
+    guide: Array
+    small: NDArray[np.uint8]
+
+
+@dataclass
+class Reel:
+    """Colored pictures that are still to be made, in order.
+
+    Attributes:
+        numbers: of a sequence's files.
+        durations: of an animation's frames, milliseconds.
+        loop: how often the animation plays, 0 for ever.
+        total: how many are expected, 0 where unknown.
+        damage, remarks: what is to be said; damage is complete after the last picture.
+    """
+
+    pictures: Iterator[Picture]
+    numbers: Iterable[int]
+    durations: list[int] = field(default_factory=list)
+    loop: int = 0
+    total: int = 0
+    damage: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def is_sequence(name: str) -> bool:
+    """Whether a path is the pattern of a numbered sequence."""
+    return bool(NUMBER.search(Path(name).name))
+
+
+def becomes_pictures(source: str, config: VideoConfig) -> bool:
+    """Whether the output is an animation or a sequence rather than a film."""
+    name = config.output or source
+    return is_sequence(name) or Path(name).suffix.lower() in ANIMATIONS
+
+
+def color_pictures(source: str, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
+    """Color a film, an animation or a sequence into pictures; yields Progress, at last one Record.
+
+    Raises:
+        KoalaError: it cannot be read or written.
+    """
+    started = time.perf_counter()
+    output = config.output or default_output(source)
+    _check(source, output, config)
+    if _is_finished(source, output, config):
+        yield Record(source, output, Outcome.SKIPPED, "output exists")
+        return
+    reel = _open_reel(source, output, config, colorizer)
+    size, written = (0, 0), 0
+    if is_sequence(output):
+        for done, (number, picture) in enumerate(zip(reel.numbers, reel.pictures, strict=False), start=1):
+            size, path = picture.pixels.shape[:2], numbered(output, number)
+            if config.on_exist == "overwrite" or not path.exists():
+                reel.remarks += write_numbered(path, picture, QUALITY)
+                written += 1
+            elif config.on_exist == "error":
+                raise OutputError(f"{path}: exists already (--on-exist error)")
+            yield Progress(source, done, max(reel.total, done), done, time.perf_counter() - started)
+    else:
+        frames = [picture.pixels for picture in reel.pictures]
+        written, size = len(frames), frames[0].shape[:2]
+        write_animation(Path(output), frames, reel.durations, reel.loop)
+        yield Progress(source, written, written, written, time.perf_counter() - started)
+    reason = "; ".join([*dict.fromkeys(reel.remarks), *summed_damage(reel.damage, written)])
+    seconds = time.perf_counter() - started
+    if reel.damage:
+        yield Record(source, output, Outcome.FAILED, f"{source}: {reason}", seconds, size[1], size[0])
+    elif not written:
+        yield Record(source, output, Outcome.SKIPPED, "output exists")
+    else:
+        yield Record(source, output, Outcome.DONE, reason, seconds, size[1], size[0])
+
+
+def default_output(source: str) -> str:
+    """NAME.color.gif beside NAME.gif; frames.color/%06d.png beside frames/%06d.png."""
+    path = Path(source)
+    if is_sequence(source):
+        folder = path.parent.resolve()
+        return str(folder.with_name(f"{folder.name}.color") / path.name)
+    return str(path.with_name(f"{path.stem}.color{path.suffix}"))
+
+
+def _check(source: str, output: str, config: VideoConfig) -> None:
+    """Refuse what cannot be meant."""
+    if Path(output).resolve() == Path(source).resolve():
+        raise UsageError(f"{source}: the output would replace its input; choose another --output")
+    from_film = not is_sequence(source) and Path(source).suffix.lower() not in ANIMATIONS
+    usual = VideoConfig()
+    for name in (*ENCODING, *(() if from_film else READING)):
+        value = getattr(config, name)
+        if value and value != getattr(usual, name):
+            raise UsageError(f"--{name.replace('_', '-')} is for films; {output} holds pictures")
+    if config.fps and not is_sequence(source):
+        raise UsageError("--fps is for image sequences; a film or an animation keeps its own times")
+    if is_sequence(output):
+        sequence_format(output)
+    elif from_film or Path(output).suffix.lower() not in ANIMATIONS:
+        raise UsageError(f"{output}: a film becomes a film, or numbered pictures (frames/%06d.png)")
+
+
+def _is_finished(source: str, output: str, config: VideoConfig) -> bool:
+    """Whether all is there already, as far as that can be known beforehand."""
+    if config.on_exist == "overwrite":
+        return False
+    if is_sequence(output):
+        paths = [numbered(output, number) for number, _ in find_sequence(source)] if is_sequence(source) else []
+    else:
+        paths = [Path(output)]
+    there = [path for path in paths if path.exists()]
+    if there and config.on_exist == "error":
+        raise OutputError(f"{there[0]}: exists already (--on-exist error)")
+    return bool(paths) and len(there) == len(paths)
+
+
+def _open_reel(source: str, output: str, config: VideoConfig, colorizer: Colorizer) -> Reel:
+    if is_sequence(source):
+        files = find_sequence(source)
+        pictures = colored_pictures(read_sequence(files), config, colorizer)
+        rate = parse_rate(config.fps) if config.fps else USUAL_RATE
+        return Reel(pictures, [number for number, _ in files], frame_durations(rate, len(files)), 0, len(files))
+    if Path(source).suffix.lower() in ANIMATIONS:
+        animation = open_animation(Path(source))
+        pictures = colored_pictures(animation.pictures(), config, colorizer)
+        durations = list(animation.durations)
+        return Reel(pictures, count(), durations, animation.loop, len(durations))
+    return _film_reel(FilmJob(source, output), config, colorizer)
+
+
+def _film_reel(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Reel:
+    """Frames of a film as upright pictures, counted from 1, with all bits of its luma."""
+    with open_source(job, config) as source:
+        take = plan_take(source, job, config)
+        others = sum(stream.type in ("audio", "subtitle") for stream in source.container.streams)
+    depth = take.info.pixel_format.depth
+    take = replace(take, pixel_format=PIXEL_FORMATS[format_name("444", depth)])
+    remarks = list(take.remarks)
+    if others:
+        remarks.append("pictures hold no sound and no subtitles")
+    if (aspect := take.info.sample_aspect) != 1:
+        remarks.append(f"samples are {aspect.numerator}:{aspect.denominator}, pictures keep the stored size")
+    damage: list[str] = []
+    return Reel(_film_pictures(take, colorizer, damage), count(1), total=take.total, damage=damage, remarks=remarks)
+
+
+def _film_pictures(take: Take, colorizer: Colorizer, damage: list[str]) -> Iterator[Picture]:
+    deep = take.pixel_format.depth > 8
+    with (
+        open_source(take.job, take.config) as source,
+        closing(painted_frames(take, source, colorizer)) as frames,
+    ):
+        for painted in frames:
+            pixels = frame_pixels(painted.frame, take.info.tags, deep=deep)
+            yield Picture(np.ascontiguousarray(np.rot90(pixels, round(take.rotation / 90))))
+        damage += dict.fromkeys(source.damage)
+
+
+def colored_pictures(pictures: Iterable[Picture], config: VideoConfig, colorizer: Colorizer) -> Iterator[Picture]:
+    """Every picture in color, with its own lightness, transparency and metadata, in order."""
+    stills = read_ahead((_open(picture, colorizer) for picture in pictures), 8)
+    predict = predict_small(colorizer)
+    if config.temporal == "off":
+        colored = color_each(stills, predict)
+    else:
+        method = METHODS[config.temporal]
+        colored = color_spans(link_spans(stills, method), predict, method)
+    for one in colored:
+        still = one.shot
+        pixels: Pixels = colorizer.merge(still.lightness, still.guide, one.ab, still.picture.pixels.dtype)
+        yield replace(still.picture, pixels=pixels)
+
+
+def _open(picture: Picture, colorizer: Colorizer) -> Still:
+    lightness = lightness_of(picture.pixels)
+    guide = colorizer.shrink(lightness)
+    codes = linear_to_srgb(lightness_to_luminance(guide[..., 0])) * 255
+    return Still(picture, lightness, guide, np.rint(codes).astype(np.uint8))

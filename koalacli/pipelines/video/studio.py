@@ -1,0 +1,197 @@
+"""What happens to a frame: decoded → shot → colored → painted, each step in a thread of its own."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from koalacli.arrays import Array
+from koalacli.color.cbcr_video import gray8_to_lightness, luma_to_gray8, make_chroma
+from koalacli.color.upsample import enlarge_ab
+from koalacli.colorizer import Colorizer
+from koalacli.io.film.planes import (
+    PixelFormat,
+    Plane,
+    change_depth,
+    chroma_strength,
+    compose_frame,
+    resize_plane,
+    shrink_luma,
+    source_planes,
+    video_color,
+)
+from koalacli.io.film.segments import State, luma_check
+from koalacli.io.film.source import FilmInfo
+from koalacli.temporal import Carried, Colored
+
+Item = TypeVar("Item")
+COLORED_STRENGTH = 4.0  # mean distance of U and V from neutral, in 8-bit codes, above which a shot counts as colored
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A decoded frame and what colorizing needs of it.
+
+    Attributes:
+        planes: as decoded: Y, or Y, U, V.
+        gray: uint8 (H, W), full range, the luma at chroma size.
+        small: uint8 (h, w), full range, upright, at the size that the network sees.
+    """
+
+    pts: int
+    planes: tuple[Plane, ...]
+    gray: NDArray[np.uint8]
+    small: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A frame that is ready to be encoded.
+
+    Attributes:
+        frame: for the encoder.
+        check: of the source's luma, on frames where a run may be taken up again, else empty.
+        state: to take it up with.
+    """
+
+    pts: int
+    frame: Any
+    check: str = ""
+    state: State | None = None
+
+
+class Studio:
+    """All that is fixed for one film: formats, sizes, colors, layout.
+
+    Args:
+        info: of the source.
+        target: pixel format to encode.
+        network_shape: (height, width) of an upright picture -> what the network sees.
+        rotation: degrees counterclockwise by which the picture is shown.
+        colored: recolor, or copy the color of shots that have some.
+        layout: "", or side or split for a preview.
+    """
+
+    def __init__(
+        self, info: FilmInfo, target: PixelFormat, network_shape: Any, rotation: int, colored: str, layout: str
+    ):
+        self.info, self.target = info, target
+        self.color = video_color(info.tags, info.pixel_format.depth)
+        self.turns = round(rotation / 90) % 4
+        self.copies, self.layout = colored == "copy", layout
+        self.chroma_size = target.chroma_size(info.width, info.height)
+        shown = round(info.width * info.sample_aspect), info.height
+        height, width = network_shape(*(shown if self.turns % 2 else shown[::-1]))
+        self.small_size = (height, width) if self.turns % 2 else (width, height)  # as stored
+        self._keeps = False
+
+    def open_shot(self, frame: Any) -> Shot:
+        """Take luma and its small copies from a decoded frame."""
+        planes = source_planes(frame, self.info.pixel_format)
+        gray = luma_to_gray8(shrink_luma(planes[0], self.chroma_size), self.color)
+        enough = self.small_size[0] <= self.chroma_size[0] and self.small_size[1] <= self.chroma_size[1]
+        small = shrink_luma(gray if enough else luma_to_gray8(planes[0], self.color), self.small_size)
+        return Shot(frame.pts, planes, gray, np.ascontiguousarray(np.rot90(small, self.turns)))
+
+    def paint(self, colored: Colored[Shot]) -> Painted:
+        """Join a shot's luma with the color found for it."""
+        shot = colored.shot
+        if colored.scene_start:
+            self._keeps = self.copies and self.is_colored(shot)
+        chroma = self._own_chroma(shot) if self._keeps else self._made_chroma(shot, colored.ab)
+        luma = change_depth(shot.planes[0], self.info.pixel_format, self.target)
+        planes = self._lay_out((luma, *chroma))
+        frame = compose_frame(planes, self.target, self.info.tags, shot.pts, self.info.time_base)
+        if colored.carried is None:
+            return Painted(shot.pts, frame)
+        return Painted(shot.pts, frame, luma_check(shot.planes[0]), self._state(colored.carried))
+
+    def is_colored(self, shot: Shot) -> bool:
+        """Whether the source has color here."""
+        return chroma_strength(shot.planes[1:], self.info.pixel_format) > COLORED_STRENGTH
+
+    def take_up(self, state: State) -> Carried:
+        """Go on from a saved state."""
+        self._keeps = bool(state["keeps"])
+        return Carried(state["color"], state["age"])
+
+    def _state(self, carried: Carried) -> State:
+        return {"color": carried.color, "age": carried.age, "keeps": np.array(self._keeps)}
+
+    def _made_chroma(self, shot: Shot, ab: Array) -> tuple[Plane, ...]:
+        guide = gray8_to_lightness(np.ascontiguousarray(np.rot90(shot.small, -self.turns)))
+        stored = np.ascontiguousarray(np.rot90(ab, -self.turns))
+        full = enlarge_ab(stored, gray8_to_lightness(shot.gray), guide)
+        return make_chroma(shot.gray, full, video_color(self.info.tags, self.target.depth))
+
+    def _own_chroma(self, shot: Shot) -> tuple[Plane, ...]:
+        return tuple(
+            change_depth(resize_plane(plane, self.chroma_size), self.info.pixel_format, self.target)
+            for plane in shot.planes[1:]
+        )
+
+    def _lay_out(self, planes: tuple[Plane, ...]) -> tuple[Plane, ...]:
+        """The color picture, or for a preview the gray one beside it."""
+        if not self.layout:
+            return planes
+        neutral = 1 << (self.target.depth - 1)
+        sources = (planes[0], *(np.full_like(plane, neutral) for plane in planes[1:]))
+        if self.layout == "side":
+            return tuple(np.hstack(pair) for pair in zip(sources, planes, strict=True))
+        halves = []
+        for before, after in zip(sources, planes, strict=True):
+            middle = after.shape[1] // 2
+            halves.append(np.hstack([before[:, :middle], after[:, middle:]]))
+        return tuple(halves)
+
+
+def predict_small(colorizer: Colorizer) -> Callable[[list[NDArray[np.uint8]]], list[Array]]:
+    """The network as `temporal` wants it: from small luma to ab."""
+    return lambda smalls: list(colorizer.predict_ab_of([gray8_to_lightness(small) for small in smalls]))
+
+
+def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+    """The same items, made in a thread of their own, at most `depth` of them waiting.
+
+    An error of the thread is raised here. When the consumer stops early, so does the thread.
+    """
+    ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(entry: tuple[Item | None, BaseException | None]) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def fill() -> None:
+        try:
+            for item in items:
+                put((item, None))
+                if stop.is_set():
+                    return
+            put((None, StopIteration()))
+        except BaseException as error:
+            put((None, error))
+        finally:
+            if close := getattr(items, "close", None):
+                close()
+
+    thread = threading.Thread(target=fill, name="koala-stage", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join()
