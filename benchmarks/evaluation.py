@@ -42,7 +42,7 @@ def main() -> None:
     given = parser.parse_args()
     watch(pipeline, "open_item", "reading")
     watch(pipeline, "read_prepared", "first pass")
-    watch(pipeline, "color_opened", "joining color")
+    watch(pipeline, "colorize_opened", "joining color")
     watch(Judge, "floors", "floors")
     watch(Judge, "compare", "metrics")
     watch(Colorizer, "predict_ab_of", "network, calling thread")

@@ -28,7 +28,7 @@ import cv2
 from koalacli.config import VideoConfig
 from koalacli.io.film.encode import SegmentWriter
 from koalacli.io.film.source import FilmSource
-from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob, plan_film
 
 RATE = 25
@@ -71,7 +71,7 @@ def colorize(film: Path, folder: Path, preset: str, colorizer: object, temporal:
     target.unlink(missing_ok=True)
     begun, used = time.perf_counter(), time.process_time()
     config = VideoConfig(preset=preset, temporal=temporal)
-    *progress, _ = color_film(FilmJob(str(film), str(target)), config, colorizer)
+    *progress, _ = colorize_film(FilmJob(str(film), str(target)), config, colorizer)
     done = progress[-1].done
     return done / (time.perf_counter() - begun), (time.process_time() - used) / done
 
@@ -82,7 +82,7 @@ def peak_memory(film: Path, folder: Path, seconds: int, answer: object) -> None:
 
     cv2.setNumThreads(1)
     config = VideoConfig(preset="veryfast", end=str(seconds))
-    list(color_film(FilmJob(str(film), str(folder / f"piece-{seconds}.mp4")), config, Colorizer()))
+    list(colorize_film(FilmJob(str(film), str(folder / f"piece-{seconds}.mp4")), config, Colorizer()))
     answer.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

@@ -39,7 +39,7 @@ from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.metrics.clips import CDC_STEPS, histograms, jensen_shannon
-from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 
 SHORT_SIDE = 192
@@ -154,7 +154,7 @@ def measure(path: Path, colorizer: Colorizer, seconds: Fraction, track: int, she
         for way in WAYS:
             output = Path(folder) / f"{way}.mkv"
             config = VideoConfig(temporal=way, crf=0, preset="ultrafast", end=str(float(seconds)), track=track)
-            list(color_film(FilmJob(str(path), str(output)), config, colorizer))
+            list(colorize_film(FilmJob(str(path), str(output)), config, colorizer))
             colored[way] = Clip(decode(output, index, seconds))
     flows = reliable_flow(np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source.small]))
     cuts = [number for number, (_, sure) in enumerate(flows, 1) if sure.mean() < CUT_SURE]

@@ -39,10 +39,10 @@ def register(app: typer.Typer) -> None:
         The luma of every frame goes to the encoder untouched; only color is made. An interrupted
         run goes on where it stopped when the same command is given again.
         """
-        from koalacli.pipelines.video.pipeline import color_video
+        from koalacli.pipelines.video.pipeline import colorize_video
 
         display = FilmDisplay(as_json=json, quiet=quiet, verbose=verbose, report=report)
-        raise typer.Exit(display.show_films(color_video(source, config)))
+        raise typer.Exit(display.show_films(colorize_video(source, config)))
 
 
 class FilmDisplay(Display):

@@ -19,13 +19,13 @@ RED, BLUE, GREEN = np.float32(1.402), np.float32(1.772), np.array([-0.344136, -0
 TINY = np.float32(1e-6)
 
 
-def chroma_of(lightness: Array, ab: Array, meaning: NDArray[np.uint8] | None = None) -> Array:
+def cbcr_of(lightness: Array, ab: Array, meaning: NDArray[np.uint8] | None = None) -> Array:
     """Cb and Cr of colors, reduced to the gamut first.
 
     Args:
         lightness: float32 (h, w, 1), L* 0..100.
         ab: float32 (h, w, 2), CIELAB units.
-        meaning: as in `chroma_planes`.
+        meaning: as in `cbcr_planes`.
 
     Returns:
         float32 (h, w, 2), -127.5..127.5.
@@ -36,7 +36,7 @@ def chroma_of(lightness: Array, ab: Array, meaning: NDArray[np.uint8] | None = N
     return np.asarray(rgb @ CHROMA_FROM_RGB.T, np.float32)
 
 
-def chroma_planes(
+def cbcr_planes(
     luma: NDArray[np.uint8], guide: Array, ab: Array, meaning: NDArray[np.uint8] | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Cb and Cr at the size of the luma, such that Y'CbCr stays within what rgb can hold.
@@ -58,7 +58,7 @@ def chroma_planes(
     height, width = luma.shape
     size = (guide.shape[1], guide.shape[0])
     codes = np.arange(256, dtype=np.uint8) if meaning is None else meaning
-    chroma = chroma_of(guide, cv2.resize(ab, size, interpolation=cv2.INTER_CUBIC), meaning)
+    chroma = cbcr_of(guide, cv2.resize(ab, size, interpolation=cv2.INTER_CUBIC), meaning)
     color = GuidedColor(chroma, guide, height, width)
     table = lightness_of(codes[:, None])[..., 0]
     blue, red = np.empty_like(luma), np.empty_like(luma)

@@ -64,7 +64,7 @@ class VideoColor:
         scale = 1 << (self.depth - 8)
         return (0, (1 << self.depth) - 1) if self.full_range else (16 * scale, 235 * scale)
 
-    def chroma_span(self) -> float:
+    def cbcr_span(self) -> float:
         """Codes between the extremes of U or V."""
         return float((1 << self.depth) - 1) if self.full_range else 224.0 * (1 << (self.depth - 8))
 
@@ -86,7 +86,7 @@ def gray8_to_lightness(gray: NDArray[np.uint8]) -> Array:
     return np.asarray(cv2.LUT(gray, _lightness_codes()), np.float32).reshape(*gray.shape, 1)
 
 
-def make_chroma(gray: NDArray[np.uint8], ab: Array, color: VideoColor) -> tuple[NDArray[Any], ...]:
+def make_cbcr(gray: NDArray[np.uint8], ab: Array, color: VideoColor) -> tuple[NDArray[Any], ...]:
     """U and V planes for a luma plane and ab of the same size.
 
     Args:
@@ -114,7 +114,7 @@ def _look_up(gray: NDArray[np.uint8], ab: Array, color: VideoColor) -> tuple[NDA
 
 def _interpolate(gray: NDArray[np.uint8], ab: Array, color: VideoColor) -> tuple[NDArray[Any], ...]:
     """Trilinear, for depths where the fast table's steps would show."""
-    grid = _chroma_grid(color.matrix, color.primaries)  # (levels, points, points, 2), -0.5..0.5
+    grid = _cbcr_grid(color.matrix, color.primaries)  # (levels, points, points, 2), -0.5..0.5
     levels, points = grid.shape[:2]
     flat = np.ascontiguousarray(grid.transpose(1, 0, 2, 3).reshape(points, levels * points, 2))
     place = np.clip((ab + AB_REACH) / AB_STEP, 0, points - 1.001).astype(np.float32)
@@ -125,7 +125,7 @@ def _interpolate(gray: NDArray[np.uint8], ab: Array, color: VideoColor) -> tuple
     ]
     share = (height - below)[..., None]
     signed = found[0] + (found[1] - found[0]) * share
-    codes = np.rint(signed * np.float32(color.chroma_span()) + color.neutral)
+    codes = np.rint(signed * np.float32(color.cbcr_span()) + color.neutral)
     both = np.clip(codes, 0, (1 << color.depth) - 1).astype(np.uint16)
     return np.ascontiguousarray(both[..., 0]), np.ascontiguousarray(both[..., 1])
 
@@ -144,10 +144,10 @@ def _levels() -> NDArray[np.uint8]:
 @functools.lru_cache(maxsize=4)
 def _fast_table(matrix: int, primaries: int, full_range: bool) -> NDArray[np.uint16]:
     """U in the low and V in the high byte, for every level, a + 128, b + 128."""
-    grid = _chroma_grid(matrix, primaries)
+    grid = _cbcr_grid(matrix, primaries)
     fine = (np.arange(256, dtype=np.float32)) / AB_STEP
     column, row = np.meshgrid(fine, fine)
-    span = VideoColor(full_range=full_range).chroma_span()
+    span = VideoColor(full_range=full_range).cbcr_span()
     table = np.empty((len(grid), 256, 256, 2), np.uint8)
     for level, plane in enumerate(grid):
         signed = cv2.remap(plane, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -156,7 +156,7 @@ def _fast_table(matrix: int, primaries: int, full_range: bool) -> NDArray[np.uin
 
 
 @functools.lru_cache(maxsize=4)
-def _chroma_grid(matrix: int, primaries: int) -> Array:
+def _cbcr_grid(matrix: int, primaries: int) -> Array:
     """Signed Pb and Pr, -0.5..0.5, on a grid of (luma level, a, b): float32 (64, 65, 65, 2)."""
     lightness = np.linspace(0, 100, 101, dtype=np.float32)
     steps = np.arange(-AB_REACH, AB_REACH + AB_STEP, AB_STEP, dtype=np.float32)

@@ -61,7 +61,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class View:
+class CropView:
     """How pictures are turned into examples.
 
     Attributes:
@@ -75,7 +75,7 @@ class View:
     augmentation: Augmentation = AUGMENTATIONS["none"]
 
 
-def make_example(sample: Sample, view: View, rng: np.random.Generator) -> Example:
+def make_example(sample: Sample, view: CropView, rng: np.random.Generator) -> Example:
     """Read, decode, cut and weather one picture.
 
     Raises:
@@ -103,7 +103,7 @@ class Loader:
         skipped: sample -> why it could not be used, as far as the run has met it.
     """
 
-    def __init__(self, samples: Sequence[Sample], view: View, *, batch_size: int, seed: int, workers: int):
+    def __init__(self, samples: Sequence[Sample], view: CropView, *, batch_size: int, seed: int, workers: int):
         if not samples:
             raise DataError("no pictures are left to train on")
         self.samples = list(samples)

@@ -13,7 +13,7 @@ from koalacli.errors import KoalaError, OutputError, StorageFullError, UsageErro
 from koalacli.io.paths import Job
 from koalacli.io.picture.xmp import Provenance
 from koalacli.journal import Journal, digest_settings
-from koalacli.photograph.journey import Opened, Setup, close_photograph, decide_existing, open_photograph
+from koalacli.photograph.journey import OpenedPhotograph, Setup, close_photograph, decide_existing, open_photograph
 from koalacli.process import quiet_libraries
 from koalacli.records import Outcome, Record, Started
 from koalacli.stream import Stage, stream
@@ -45,7 +45,7 @@ def run_jobs(
     colorizer = load_colorizer(config)
     workers = config.workers or max(2, os.cpu_count() or 2)
     setup = Setup(config, colorizer, provenance_of(colorizer), journal)
-    stage: Stage[Job, Opened, Record] = Stage(
+    stage: Stage[Job, OpenedPhotograph, Record] = Stage(
         read=lambda job: open_photograph(job, setup),
         key=lambda opened: opened.canvas.guides[0].shape if opened.canvas else None,
         run=lambda batch: list(predict(colorizer, batch)),
@@ -79,7 +79,7 @@ def _decide(jobs: list[Job], config: ColorizeConfig, journal: Journal) -> tuple[
     return decided, waiting
 
 
-def predict(colorizer: Colorizer, batch: list[Opened]) -> list[list[Array]]:
+def predict(colorizer: Colorizer, batch: list[OpenedPhotograph]) -> list[list[Array]]:
     """Small ab for every guide of every photograph; guides of equal size go through the network together."""
     before = colorizer.batch_size
     guides = [(place, guide) for place, opened in enumerate(batch) if opened.canvas for guide in opened.canvas.guides]

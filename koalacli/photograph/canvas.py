@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 
 from koalacli.arrays import Array, Pixels
-from koalacli.color.cbcr_jpeg import chroma_planes
+from koalacli.color.cbcr_jpeg import cbcr_planes
 from koalacli.color.join import GuidedColor, colorize_pixels, merge_rows
 from koalacli.color.lab import lightness_of
 from koalacli.config import ColorizeConfig
 from koalacli.errors import OutputError
-from koalacli.io.jpeg.layout import PROGRESSIVE, graft_chroma
+from koalacli.io.jpeg.layout import PROGRESSIVE, graft_cbcr
 from koalacli.io.picture.codecs import CODECS, encode
-from koalacli.io.picture.graft import Graftable, encode_chroma, half_luma, luma_of_jpeg
+from koalacli.io.picture.graft import Graftable, encode_cbcr, half_luma, luma_of_jpeg
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
 from koalacli.io.picture.profiles import SRGB
 from koalacli.io.picture.read import Picture, decoder_errors, read_picture, turn, turn_back
@@ -149,11 +149,11 @@ class Graft:
     def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
         layout, turned = self.graftable.layout, self.graftable.orientation
         guide, ab = turn_back(self.guides[0], turned), turn_back(colors[0], turned)
-        blue, red = chroma_planes(self.luma, guide, ab, self.graftable.meaning)
+        blue, red = cbcr_planes(self.luma, guide, ab, self.graftable.meaning)
         progressive = layout.frame == PROGRESSIVE
-        cb, cr = (encode_chroma(plane, self.config.quality, progressive) for plane in (blue, red))
+        cb, cr = (encode_cbcr(plane, self.config.quality, progressive) for plane in (blue, red))
         metadata = replace(self.graftable.metadata, icc=self.graftable.metadata.icc or SRGB)
-        data = graft_chroma(layout, cb, cr, self.subsampling, jpeg_segments(metadata))
+        data = graft_cbcr(layout, cb, cr, self.subsampling, jpeg_segments(metadata))
         file.write(data)
         remarks = too_long_for_jpeg(metadata)
         if not self.config.verify:

@@ -47,7 +47,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedPhotograph:
     """A photograph between reading and writing.
 
     Attributes:
@@ -65,7 +65,7 @@ class Opened:
     remarks: list[str] = field(default_factory=list)
 
 
-def open_photograph(job: Job, setup: Setup) -> Opened:
+def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
     """Read one input and take what the network shall see; decide about outputs that exist and inputs in color.
 
     Raises:
@@ -74,7 +74,7 @@ def open_photograph(job: Job, setup: Setup) -> Opened:
     started = time.perf_counter()
     stamp = stamp_of(job.source)
     if decided := decide_existing(job, setup.config, setup.journal):
-        return Opened(None, decided, started, stamp)
+        return OpenedPhotograph(None, decided, started, stamp)
     try:
         return _open(job, setup, started, stamp)
     except InputError as error:
@@ -82,7 +82,7 @@ def open_photograph(job: Job, setup: Setup) -> Opened:
         raise
 
 
-def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> Opened:
+def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotograph:
     config, sight, name = setup.config, setup.sight, source_name(job)
     asked = config.format or codec_of(Path(job.target))
     remarks: list[str] = []
@@ -91,21 +91,21 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> Opened:
             scan = open_scan(Path(job.source), config.max_pixels)
             if scan and (config.colored == "recolor" or scan.channels == 1):
                 scroll = Scroll.open(scan, _labeled(scan.metadata, setup, remarks), config, sight)
-                return Opened(scroll, None, started, stamp, remarks)
+                return OpenedPhotograph(scroll, None, started, stamp, remarks)
     with decoder_errors(name):
         data = sys.stdin.buffer.read() if job.source == STREAM else read_bytes(Path(job.source))
         graftable = open_graftable(data, config.max_pixels) if asked in (None, "jpeg") and config.lossless_luma else ""
         if isinstance(graftable, Graftable):
             metadata = _labeled(graftable.metadata, setup, remarks, graftable.orientation)
             graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight)
-            return Opened(graft, None, started, stamp, remarks)
+            return OpenedPhotograph(graft, None, started, stamp, remarks)
     picture = read_picture(data, name, config.max_pixels)
     if config.colored != "recolor" and is_colored(picture):
-        return Opened(None, _keep_colored(job, picture, config), started, stamp)
+        return OpenedPhotograph(None, _keep_colored(job, picture, config), started, stamp)
     remarks += [f"luma is encoded anew: {graftable}"] if graftable else []
     remarks += [picture.remark] if picture.remark else []
     picture = replace(picture, metadata=_labeled(picture.metadata, setup, remarks))
-    return Opened(Still.open(picture, asked or picture.format, config, sight), None, started, stamp, remarks)
+    return OpenedPhotograph(Still.open(picture, asked or picture.format, config, sight), None, started, stamp, remarks)
 
 
 def source_name(job: Job) -> str:
@@ -147,7 +147,7 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
 
 
-def close_photograph(job: Job, opened: Opened, colors: list[Array], setup: Setup) -> Record:
+def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array], setup: Setup) -> Record:
     """Put color on, encode, write, note in the journal.
 
     Raises:

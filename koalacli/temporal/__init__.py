@@ -12,7 +12,7 @@ the key frames on both sides. Three things stop color from ghosting:
 * a scene cut begins a new scene, which shares nothing with the old one.
 """
 
-from koalacli.temporal.color import Carried, Colored, color_each, color_spans, finish
+from koalacli.temporal.color import Carried, Colored, colorize_each, colorize_spans, finish
 from koalacli.temporal.scenes import METHODS, Method, Span, link_spans
 
 __all__ = [
@@ -21,8 +21,8 @@ __all__ = [
     "Colored",
     "Method",
     "Span",
-    "color_each",
-    "color_spans",
+    "colorize_each",
+    "colorize_spans",
     "finish",
     "link_spans",
 ]

@@ -68,7 +68,7 @@ class Key(Generic[S]):
     backward: list[Reach]
 
 
-def color_spans(
+def colorize_spans(
     spans: Iterable[Span[S]],
     predict: Callable[[list[Gray]], list[Array]],
     method: Method,
@@ -99,8 +99,8 @@ def color_spans(
         before, resumed = color, False
 
 
-def color_each(shots: Iterable[S], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Colored[S]]:
-    """Color frames one by one, as if they were photographs, every one a scene; else as `color_spans`."""
+def colorize_each(shots: Iterable[S], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Colored[S]]:
+    """Color frames one by one, as if they were photographs, every one a scene; else as `colorize_spans`."""
     nothing = Carried(np.empty((0, 0, 3), np.float32), np.empty((0, 0), np.float32))
     for group in batched(shots, FRAMES_AT_ONCE):
         for shot, ab in zip(group, predict([shot.small for shot in group]), strict=True):

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from koalacli.color.cbcr_video import MATRICES, VideoColor, gray8_to_lightness, luma_to_gray8, make_chroma
+from koalacli.color.cbcr_video import MATRICES, VideoColor, gray8_to_lightness, luma_to_gray8, make_cbcr
 from koalacli.color.lab import lightness_of, rgb_to_lab
 
 
 def back_to_rgb(gray: np.ndarray, chroma: tuple[np.ndarray, ...], color: VideoColor) -> np.ndarray:
     """R', G', B' of Y', U, V, not clipped."""
     kr, kb = MATRICES[color.matrix]
-    pb, pr = ((plane.astype(np.float64) - color.neutral) / color.chroma_span() for plane in chroma)
+    pb, pr = ((plane.astype(np.float64) - color.neutral) / color.cbcr_span() for plane in chroma)
     luma = gray / 255
     red, blue = luma + 2 * (1 - kr) * pr, luma + 2 * (1 - kb) * pb
     return np.stack([red, (luma - kr * red - kb * blue) / (1 - kr - kb), blue], -1)
@@ -31,7 +31,7 @@ def test_ab_comes_back(matrix: int, full_range: bool, depth: int, tolerance: flo
     """Decoded again, colors inside the gamut have the ab that was asked for."""
     gray, ab = colors()
     color = VideoColor(matrix, 1, full_range, depth)
-    rgb = back_to_rgb(gray, make_chroma(gray, ab, color), color)
+    rgb = back_to_rgb(gray, make_cbcr(gray, ab, color), color)
     inside = np.all((rgb > 0.05) & (rgb < 0.95), axis=-1)
     lab = rgb_to_lab(np.clip(rgb, 0, 1).astype(np.float32))
     assert inside.mean() > 0.15
@@ -45,7 +45,7 @@ def test_colors_stay_inside_rgb(depth: int) -> None:
     """No R', G' or B' leaves 0..1 by more than the rounding of codes and levels."""
     gray, ab = colors()
     color = VideoColor(depth=depth)
-    rgb = back_to_rgb(gray, make_chroma(gray, ab, color), color)
+    rgb = back_to_rgb(gray, make_cbcr(gray, ab, color), color)
     allowed = 0.03 if depth == 8 else 0.01
     assert rgb.min() > -allowed
     assert rgb.max() < 1 + allowed
@@ -55,7 +55,7 @@ def test_colors_stay_inside_rgb(depth: int) -> None:
 def test_no_color_is_neutral(matrix: int, full_range: bool, depth: int, code: int) -> None:
     """ab of zero gives the neutral code for every luma, matrix, range and depth."""
     color = VideoColor(matrix, 1, full_range, depth)
-    planes = make_chroma(np.full((2, 2), code, np.uint8), np.zeros((2, 2, 2), np.float32), color)
+    planes = make_cbcr(np.full((2, 2), code, np.uint8), np.zeros((2, 2, 2), np.float32), color)
     assert all(np.abs(plane.astype(int) - color.neutral).max() <= 1 for plane in planes)
 
 
@@ -66,7 +66,7 @@ def test_black_and_white_take_no_color(code: int) -> None:
     ab = np.random.default_rng(1).uniform(-80, 80, (1, 50, 2)).astype(np.float32)
     for depth in (8, 10):
         color = VideoColor(depth=depth)
-        assert all(np.abs(plane.astype(int) - color.neutral).max() <= 1 for plane in make_chroma(gray, ab, color))
+        assert all(np.abs(plane.astype(int) - color.neutral).max() <= 1 for plane in make_cbcr(gray, ab, color))
 
 
 @pytest.mark.parametrize(

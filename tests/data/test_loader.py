@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from koalacli.data.loader import Loader, View
+from koalacli.data.loader import CropView, Loader
 from koalacli.data.pictures import AUGMENTATIONS
 from koalacli.data.sources import find_samples
 from koalacli.errors import DataError
@@ -31,7 +31,7 @@ def tree(tmp_path: Path) -> Path:
 def make_loader(tree: Path, **options: int) -> Loader:
     """A loader with film augmentation at 32 px."""
     settings = {"batch_size": 4, "seed": 5, "workers": 2, **options}
-    return Loader(find_samples([str(tree)]), View(32, 4, AUGMENTATIONS["film"]), **settings)
+    return Loader(find_samples([str(tree)]), CropView(32, 4, AUGMENTATIONS["film"]), **settings)
 
 
 def test_a_batch_depends_on_seed_and_number_alone(tree: Path) -> None:

@@ -148,12 +148,12 @@ def test_verification_notices_a_wrong_output(folder: Path, tmp_path: Path, monke
     """An output whose luma is not the input's fails, and no file is left."""
     from koalacli.photograph import canvas
 
-    original = canvas.graft_chroma
+    original = canvas.graft_cbcr
     other = io.BytesIO()
     Image.new("L", (60, 40), 77).save(other, "JPEG")
     from koalacli.io.jpeg.layout import read_layout
 
-    monkeypatch.setattr(canvas, "graft_chroma", lambda _, *rest: original(read_layout(other.getvalue()), *rest))
+    monkeypatch.setattr(canvas, "graft_cbcr", lambda _, *rest: original(read_layout(other.getvalue()), *rest))
     record = run(folder, tmp_path / "out", verify=True)["a.jpg"]
     assert record.outcome == Outcome.FAILED
     assert "verification failed" in record.reason

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from koalacli.temporal import METHODS, Carried, Colored, Method, color_each, color_spans, finish, link_spans
+from koalacli.temporal import METHODS, Carried, Colored, Method, colorize_each, colorize_spans, finish, link_spans
 from koalacli.temporal.color import MOST_LOST, chroma_of
 from koalacli.temporal.motion import Tracker
 
@@ -63,7 +63,7 @@ def colored(
     carried: Carried | None = None,
 ) -> list[Colored]:
     """All at once."""
-    return list(color_spans(link_spans(shots, method), network, method, carried))
+    return list(colorize_spans(link_spans(shots, method), network, method, carried))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 6, 7, 13, 14, 25])
@@ -86,7 +86,7 @@ def test_the_network_is_asked_rarely() -> None:
 def test_wavering_opinions_become_steady() -> None:
     """Frame to frame, color changes by less than a fifth of what the network's does."""
     shots = pan(60)
-    alone = np.stack([one.ab.mean((0, 1)) for one in color_each(shots, Network(noise=5))])
+    alone = np.stack([one.ab.mean((0, 1)) for one in colorize_each(shots, Network(noise=5))])
     steady = np.stack([one.ab.mean((0, 1)) for one in colored(shots, Network(noise=5))])
     assert np.abs(np.diff(steady, axis=0)).mean() < 0.2 * np.abs(np.diff(alone, axis=0)).mean()
 
@@ -99,7 +99,7 @@ def test_nothing_of_the_old_scene_is_left_after_a_cut() -> None:
 
     dark = [Still((one.small // 3).astype(np.uint8), one.number) for one in pan(10, seed=1)]
     bright = [Still((255 - one.small // 3).astype(np.uint8), one.number) for one in pan(10, seed=2, first=10)]
-    found = list(color_spans(link_spans(dark + bright, FAST), by_brightness, FAST))
+    found = list(colorize_spans(link_spans(dark + bright, FAST), by_brightness, FAST))
     assert [one.shot.number for one in found if one.scene_start] == [0, 10]
     assert all(np.allclose(one.ab, -30) for one in found[:10])
     assert all(np.allclose(one.ab, 30) for one in found[10:])
@@ -150,7 +150,7 @@ def test_a_newcomer_takes_the_networks_color() -> None:
             found.append(ab)
         return found
 
-    found = list(color_spans(link_spans(shots, FAST), sees, FAST))
+    found = list(colorize_spans(link_spans(shots, FAST), sees, FAST))
     inside = np.s_[13:19, 18:27]  # the middle of the thing, at the size of the carried color
     assert found[11].ab[inside].mean() > 3
     assert found[18].ab[inside].mean() < -33
@@ -172,7 +172,7 @@ def test_color_follows_what_moves() -> None:
         ]
         return [np.stack([row, row], -1) for row in rows]
 
-    found = list(color_spans(link_spans(shots, FAST), sees, FAST))
+    found = list(colorize_spans(link_spans(shots, FAST), sees, FAST))
     errors = []
     for one in found:
         wanted = cv2.resize(
@@ -204,7 +204,7 @@ def test_few_frames_wait(method: Method) -> None:
             taken.append(shot.number)
             yield shot
 
-    waiting = [taken[-1] - one.shot.number for one in color_spans(link_spans(film(), method), Network(), method)]
+    waiting = [taken[-1] - one.shot.number for one in colorize_spans(link_spans(film(), method), Network(), method)]
     assert max(waiting) <= (method.ahead + 3) * method.spacing
 
 
@@ -221,7 +221,7 @@ def test_averages_keep_the_chroma_of_the_opinions() -> None:
 
 def test_frames_by_themselves_are_scenes_by_themselves() -> None:
     """Without steadiness nothing is shared, and every frame may decide anew what becomes of its own color."""
-    found = list(color_each(pan(9), brightness_network))
+    found = list(colorize_each(pan(9), brightness_network))
     assert [one.shot.number for one in found if one.scene_start] == list(range(9))
 
 

@@ -97,7 +97,7 @@ def whole_sequence(pattern: Path) -> range:
     return range(numbers[0], numbers[-1] + 1)
 
 
-def stamp_of(path: Path) -> str:
+def identity_of(path: Path) -> str:
     """Changes when the file, or a file of the sequence, does."""
     files = [file for _, file in find_sequence(str(path))] if NUMBER.search(path.name) else [path]
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]

@@ -40,7 +40,7 @@ class PixelFormat:
         """Of one sample."""
         return np.uint8 if self.depth == 8 else np.uint16
 
-    def chroma_size(self, width: int, height: int) -> tuple[int, int]:
+    def cbcr_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height of U and V, rounded up as FFmpeg does."""
         return -(-width // self.across), -(-height // self.down)
 
@@ -175,12 +175,12 @@ def plane_view(plane: Any, pixel_format: PixelFormat, width: int, height: int) -
 
 def source_planes(frame: Any, pixel_format: PixelFormat) -> tuple[Plane, ...]:
     """Y, U, V of a decoded frame in the working format, or Y alone if it is gray; not to be written to."""
-    sizes = [(frame.width, frame.height)] + [pixel_format.chroma_size(frame.width, frame.height)] * 2
+    sizes = [(frame.width, frame.height)] + [pixel_format.cbcr_size(frame.width, frame.height)] * 2
     pairs = zip(frame.planes, sizes, strict=False)
     return tuple(plane_view(plane, pixel_format, *size) for plane, size in pairs)
 
 
-def chroma_strength(chroma: tuple[Plane, ...], pixel_format: PixelFormat) -> float:
+def cbcr_strength(chroma: tuple[Plane, ...], pixel_format: PixelFormat) -> float:
     """Mean distance of U and V from neutral, in 8-bit codes; 0 without chroma."""
     if not chroma:
         return 0.0

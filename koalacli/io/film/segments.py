@@ -47,7 +47,7 @@ class Joint:
 
 
 @dataclass
-class Journal:
+class WorkFolder:
     """The work folder of one film; `segments` and `joint` are what an earlier run left.
 
     A context manager: it belongs to one run at a time. A folder without a finished segment

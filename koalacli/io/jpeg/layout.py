@@ -149,7 +149,7 @@ def why_not_graftable(layout: Layout) -> str:
     return ""
 
 
-def graft_chroma(source: Layout, blue: bytes, red: bytes, subsampling: str, metadata: list[Segment]) -> bytes:
+def graft_cbcr(source: Layout, blue: bytes, red: bytes, subsampling: str, metadata: list[Segment]) -> bytes:
     """A color JPEG whose luma is the source's.
 
     Args:

@@ -131,7 +131,7 @@ def half_luma(data: bytes, layout: Layout) -> NDArray[np.uint8]:
         return np.asarray(image.reduce(2))  # too small for the decoder to be asked for half
 
 
-def encode_chroma(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes:
+def encode_cbcr(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes:
     """Cb or Cr as a gray JPEG of its own."""
     scale = 5000 / quality if quality < 50 else 200 - 2 * quality  # libjpeg's rule
     table = np.clip((CHROMA_TABLE * scale + 50) // 100, 1, 255).astype(int)

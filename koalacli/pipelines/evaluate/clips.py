@@ -15,7 +15,7 @@ from koalacli.io.film.frames import read_frames
 from koalacli.metrics.clips import ColorConsistency, Motion, WarpError
 from koalacli.metrics.results import Judged, Measurement, mean_judged
 from koalacli.pipelines.evaluate.items import PROTOCOLS, Item
-from koalacli.pipelines.evaluate.judge import GRAY_CHROMA, REFERENCE, Judge, Opened, color_opened, gray_reference
+from koalacli.pipelines.evaluate.judge import GRAY_CHROMA, REFERENCE, Judge, OpenedItem, colorize_opened, gray_reference
 
 
 class Steadiness:
@@ -53,7 +53,7 @@ def judge_clip(item: Item, judge: Judge, colorizers: Sequence[Colorizer], config
     """
     steadiness = Steadiness()
     frames: list[Judged] = []
-    for opened, predictions in color_clip(item, colorizers, config):
+    for opened, predictions in colorize_clip(item, colorizers, config):
         pictures = dict(zip(judge.subjects, predictions, strict=True)) | judge.floors(opened.lightness)
         frames.append(judge.compare(opened.rgb8, pictures))
         steadiness.add(opened.rgb8, pictures)
@@ -69,7 +69,9 @@ def judge_clip(item: Item, judge: Judge, colorizers: Sequence[Colorizer], config
     return replace(judged, measurements=measurements)
 
 
-def color_clip(item: Item, colorizers: Sequence[Colorizer], config: EvalConfig) -> Iterator[tuple[Opened, list[Rgb8]]]:
+def colorize_clip(
+    item: Item, colorizers: Sequence[Colorizer], config: EvalConfig
+) -> Iterator[tuple[OpenedItem, list[Rgb8]]]:
     """Frames of the reference with their predictions, a few at a time."""
     frames = _open_frames(item, colorizers, config)
     batch_size = min((colorizer.batch_size for colorizer in colorizers), default=1)
@@ -79,10 +81,10 @@ def color_clip(item: Item, colorizers: Sequence[Colorizer], config: EvalConfig) 
             for number, colorizer in enumerate(colorizers)
         ]
         for place, opened in enumerate(batch):
-            yield opened, color_opened(opened, [ab[place] for ab in small], colorizers)
+            yield opened, colorize_opened(opened, [ab[place] for ab in small], colorizers)
 
 
-def _open_frames(item: Item, colorizers: Sequence[Colorizer], config: EvalConfig) -> Iterator[Opened]:
+def _open_frames(item: Item, colorizers: Sequence[Colorizer], config: EvalConfig) -> Iterator[OpenedItem]:
     """Frames of the reference with those of the finished clips."""
     prepare = PROTOCOLS[config.protocol]
     clips = [read_frames(Path(sample.place), config.clip_frames) for sample in (item.reference, *item.predictions)]
@@ -94,4 +96,4 @@ def _open_frames(item: Item, colorizers: Sequence[Colorizer], config: EvalConfig
         reference = prepare(rgb8)
         lightness = lightness_of(reference)
         guides = tuple(colorizer.shrink(lightness) for colorizer in colorizers)
-        yield Opened(reference, lightness, guides, tuple(map(prepare, finished)))
+        yield OpenedItem(reference, lightness, guides, tuple(map(prepare, finished)))

@@ -22,7 +22,7 @@ THUMBNAIL = 96  # pixels a side; enough for a mean color
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedItem:
     """A reference, prepared, with what colors it: guides for the network, or finished colorings.
 
     Attributes:
@@ -38,12 +38,12 @@ class Opened:
     finished: tuple[Rgb8, ...]
 
 
-def open_item(item: Item, protocol: str, colorizers: Sequence[Colorizer]) -> Opened:
+def open_item(item: Item, protocol: str, colorizers: Sequence[Colorizer]) -> OpenedItem:
     """Read and prepare one reference with its finished colorings; see `read_prepared` for what can fail."""
     rgb8, finished = read_prepared(item, protocol)
     lightness = lightness_of(rgb8)
     guides = tuple(colorizer.shrink(lightness) for colorizer in colorizers)
-    return Opened(rgb8, lightness, guides, finished)
+    return OpenedItem(rgb8, lightness, guides, finished)
 
 
 def read_prepared(item: Item, protocol: str) -> tuple[Rgb8, tuple[Rgb8, ...]]:
@@ -72,7 +72,7 @@ def gray_reference(item: Item) -> InputError:
     return InputError(f"{item.name}: the reference is gray (mean chroma below {GRAY_CHROMA:g})")
 
 
-def color_opened(opened: Opened, small_abs: Sequence[Array], colorizers: Sequence[Colorizer]) -> list[Rgb8]:
+def colorize_opened(opened: OpenedItem, small_abs: Sequence[Array], colorizers: Sequence[Colorizer]) -> list[Rgb8]:
     """Predictions at full size, in the order of the subjects."""
     colored = zip(colorizers, opened.guides, small_abs, strict=True)
     made = [to_rgb8(colorizer.merge(opened.lightness, guide, ab)) for colorizer, guide, ab in colored]
@@ -103,7 +103,7 @@ class Judge:
         kept = {REFERENCE: rgb8, **pictures} if self.keep else {}
         return Judged(measurements, bin_shares(reference.bins), rgb8.shape[1], rgb8.shape[0], kept)
 
-    def judge(self, opened: Opened, predictions: Sequence[Rgb8]) -> Judged:
+    def judge(self, opened: OpenedItem, predictions: Sequence[Rgb8]) -> Judged:
         """Measure predictions and floors."""
         pictures = dict(zip(self.subjects, predictions, strict=True)) | self.floors(opened.lightness)
         return self.compare(opened.rgb8, pictures)

@@ -22,12 +22,12 @@ from koalacli.metrics.floors import MeanColor, fit_lookup, load_lookup
 from koalacli.metrics.pooling import BINS
 from koalacli.metrics.results import Evaluation, Judged, Tally, conclude
 from koalacli.model.weights import weights_folder
-from koalacli.pipelines.evaluate.clips import color_clip, judge_clip
+from koalacli.pipelines.evaluate.clips import colorize_clip, judge_clip
 from koalacli.pipelines.evaluate.items import Item, find, find_items, read_rgb8
 from koalacli.pipelines.evaluate.judge import (
     Judge,
-    Opened,
-    color_opened,
+    OpenedItem,
+    colorize_opened,
     open_item,
     read_prepared,
     thumbnail_lab,
@@ -157,7 +157,7 @@ def judge_pictures(
 ) -> Iterator[tuple[Item, Judged | KoalaError]]:
     """Color and judge pictures, read ahead and in batches; yields them as they finish."""
 
-    def run(batch: list[Opened]) -> list[Any]:
+    def run(batch: list[OpenedItem]) -> list[Any]:
         """Per picture, the small ab of every Colorizer."""
         columns = (
             colorizer.predict_ab_of([opened.guides[number] for opened in batch])
@@ -165,10 +165,10 @@ def judge_pictures(
         )
         return list(zip(*columns, strict=True))
 
-    def write(item: Item, opened: Opened, small_abs: Any) -> Judged:
-        return judge.judge(opened, color_opened(opened, small_abs or (), colorizers))
+    def write(item: Item, opened: OpenedItem, small_abs: Any) -> Judged:
+        return judge.judge(opened, colorize_opened(opened, small_abs or (), colorizers))
 
-    stage: Stage[Item, Opened, Judged] = Stage(
+    stage: Stage[Item, OpenedItem, Judged] = Stage(
         read=lambda item: open_item(item, config.protocol, colorizers),
         key=lambda opened: tuple(guide.shape for guide in opened.guides) or None,
         run=run,
@@ -183,12 +183,12 @@ def judge_pictures(
 def make_panel(item: Item, evaluation: Evaluation, colorizers: Sequence[Colorizer], config: EvalConfig) -> Panel:
     """One picture in all its versions; colored once more, so that none had to be kept."""
     if item.is_clip:  # its first frame stands for it
-        opened, predictions = next(color_clip(item, colorizers, config))
+        opened, predictions = next(colorize_clip(item, colorizers, config))
     else:
         opened = open_item(item, config.protocol, colorizers)
         pairs = zip(colorizers, opened.guides, strict=True)
         small_abs = [colorizer.predict_ab_of([guide])[0] for colorizer, guide in pairs]
-        predictions = color_opened(opened, small_abs, colorizers)
+        predictions = colorize_opened(opened, small_abs, colorizers)
     gray = merge_rgb8(opened.lightness, np.zeros((*opened.lightness.shape[:2], 2), np.float32))
     return Panel(
         item.name,
@@ -230,7 +230,7 @@ def _first_picture(item: Item, config: EvalConfig) -> Rgb8:
     """The reference as prepared; of a clip, its first frame."""
     if not item.is_clip:
         return read_prepared(item, config.protocol)[0]
-    return next(color_clip(replace(item, predictions=()), (), config))[0].rgb8
+    return next(colorize_clip(replace(item, predictions=()), (), config))[0].rgb8
 
 
 def _lookup(config: EvalConfig) -> Array:

@@ -6,12 +6,12 @@ import numpy as np
 
 from koalacli.arrays import Array
 from koalacli.data.embeddings import EmbeddingStore
-from koalacli.data.loader import View, make_example
+from koalacli.data.loader import CropView, make_example
 from koalacli.data.sources import Sample
 from koalacli.model.network import Network
 
 CHUNK = 8  # pictures per call, always: one trace
-PICTURE = View(size=299, stride=1)  # the whole middle square, as large as the extractors look at
+PICTURE = CropView(size=299, stride=1)  # the whole middle square, as large as the extractors look at
 
 
 class Embedder:

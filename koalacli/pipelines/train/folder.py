@@ -40,7 +40,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass
-class Progress:
+class RunProgress:
     """Counters that a checkpoint keeps beside the arrays.
 
     Attributes:
@@ -136,14 +136,14 @@ class RunFolder:
         with self.file(HISTORY).open(newline="") as file:
             return [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
 
-    def write_checkpoint(self, arrays: Arrays, progress: Progress) -> None:
+    def write_checkpoint(self, arrays: Arrays, progress: RunProgress) -> None:
         """Store everything that going on needs, in one file, replacing the last one only when it is whole."""
         write_arrays(self.file(CHECKPOINT), arrays, asdict(progress))
 
-    def read_checkpoint(self) -> tuple[Arrays, Progress]:
+    def read_checkpoint(self) -> tuple[Arrays, RunProgress]:
         """The last checkpoint."""
         arrays, header = read_arrays(self.file(CHECKPOINT))
-        return arrays, Progress(**header)
+        return arrays, RunProgress(**header)
 
     def write_skipped(self, skipped: dict[str, str]) -> None:
         """List the pictures that could not be used."""

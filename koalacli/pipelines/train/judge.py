@@ -12,7 +12,7 @@ LEARNED = 0.3  # squared color error left, as a share of the constant color's, f
 WORTHLESS = -1000.0  # below any score
 
 
-class Judge:
+class Validator:
     """Validates a session, beside the best that one constant color could do.
 
     Attributes:

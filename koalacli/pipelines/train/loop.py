@@ -20,8 +20,8 @@ from koalacli.model.weights import encode_weights, load_weights
 from koalacli.pipelines.train import validation as check
 from koalacli.pipelines.train.card import model_card, training_record
 from koalacli.pipelines.train.events import Checked, Progressed, TrainEnded, TrainEvent, TrainStarted, Warned
-from koalacli.pipelines.train.folder import Progress, RunFolder, open_run
-from koalacli.pipelines.train.judge import Judge
+from koalacli.pipelines.train.folder import RunFolder, RunProgress, open_run
+from koalacli.pipelines.train.judge import Validator
 from koalacli.pipelines.train.pictures import Pictures, gather
 from koalacli.pipelines.train.session import Session, learning_rate
 from koalacli.pipelines.train.team import Order, follow, give, open_together, translated
@@ -89,12 +89,12 @@ class _Run:
         self.folder, self.config, self.session, self.pictures = folder, config, session, pictures
         self.machines = machines
         self.loader: Loader = pictures.loader
-        self.progress = Progress()
+        self.progress = RunProgress()
         self.losses: list[float] = []
         self.best_row: dict[str, float] = {}
         self.logs: TensorBoard | None = None
         self.collapsed = False
-        self.judge = Judge(session, pictures)
+        self.judge = Validator(session, pictures)
         self.clock = self.last_check = self.last_event = time.monotonic()
 
     def restore(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from koalacli.arrays import Array
 from koalacli.config import TrainConfig
-from koalacli.data.loader import Example, Loader, View
+from koalacli.data.loader import CropView, Example, Loader
 from koalacli.data.pictures import AUGMENTATIONS
 from koalacli.data.sources import Sample, find_samples, limit_samples, split_samples
 from koalacli.errors import DataError
@@ -41,14 +41,14 @@ def gather(config: TrainConfig, bins: Array) -> Pictures:
         DataError: a source is missing, or nothing usable is left.
     """
     train, val = _split(config)
-    plain = View(config.image_size or 0, PRESETS[config.preset].output_stride)
-    view = View(plain.size, plain.stride, AUGMENTATIONS[config.augment or ""])
+    plain = CropView(config.image_size or 0, PRESETS[config.preset].output_stride)
+    view = CropView(plain.size, plain.stride, AUGMENTATIONS[config.augment or ""])
     workers = config.workers or os.cpu_count() or 1
     if config.overfit:
         train, val = _first_usable(train, plain, config, workers)
         view = plain
 
-    def loader(samples: list[Sample], view: View) -> Loader:
+    def loader(samples: list[Sample], view: CropView) -> Loader:
         size = min(config.batch_size or 1, config.overfit or len(samples))
         return Loader(samples, view, batch_size=size, seed=config.seed, workers=workers)
 
@@ -88,7 +88,7 @@ def _split(config: TrainConfig) -> tuple[list[Sample], list[Sample]]:
 
 
 def _first_usable(
-    samples: list[Sample], view: View, config: TrainConfig, workers: int
+    samples: list[Sample], view: CropView, config: TrainConfig, workers: int
 ) -> tuple[list[Sample], list[Sample]]:
     finder = Loader(samples, view, batch_size=config.overfit, seed=config.seed, workers=workers)
     found: list[Example] = list(finder.examples(config.overfit))

@@ -13,14 +13,14 @@ from koalacli.config import VideoConfig
 from koalacli.errors import InputError, OutputError
 from koalacli.io.film.encode import LIBRARY, SegmentWriter
 from koalacli.io.film.mux import assemble
-from koalacli.io.film.open import stamp_of
+from koalacli.io.film.open import identity_of
 from koalacli.io.film.planes import PixelFormat, source_planes
-from koalacli.io.film.segments import Joint, Journal, fingerprint_of, luma_check, writing_errors
+from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of, luma_check, writing_errors
 from koalacli.io.film.source import FilmSource
 from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, open_source, plan_film
 from koalacli.pipelines.video.studio import Painted, Studio, predict_small, read_ahead
 from koalacli.records import Outcome, Progress, Record
-from koalacli.temporal import METHODS, color_each, color_spans, link_spans
+from koalacli.temporal import METHODS, colorize_each, colorize_spans, link_spans
 from koalacli.version import __version__
 
 SEGMENT_SECONDS = 10  # of film that an interrupted run may lose, about
@@ -29,7 +29,7 @@ SHOTS_AHEAD, PAINTED_AHEAD = 8, 4  # frames waiting between two threads
 MOST_REMARKS = 3  # damages that are named; the others are counted
 
 
-def color_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
+def colorize_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
     """Color one film; yields Progress now and then, at last one Record.
 
     A film that is damaged is colored as far as it can be decoded, and its Record is FAILED.
@@ -47,15 +47,15 @@ def color_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Itera
     if not plan:
         yield Record(job.source, job.target, Outcome.SKIPPED, "output exists")
         return
-    with Journal(target, _fingerprint(plan, colorizer)) as journal:
+    with WorkFolder(target, _fingerprint(plan, colorizer)) as work:
         if _is_finished(target, config):  # by a run that ended a moment ago
             yield Record(job.source, job.target, Outcome.SKIPPED, "output exists")
             return
-        if not journal.done:
-            yield from _color_segments(plan, journal, colorizer)
-        damage = _put_together(plan, journal, target)
-        frames = journal.joint.frames if journal.joint else 0
-        journal.remove()
+        if not work.done:
+            yield from _colorize_segments(plan, work, colorizer)
+        damage = _put_together(plan, work, target)
+        frames = work.joint.frames if work.joint else 0
+        work.remove()
     reason = "; ".join([*plan.take.remarks, *summed_damage(damage, frames)])
     record = Record(job.source, job.target, Outcome.DONE, reason, 0.0, plan.take.info.width, plan.take.info.height)
     if damage:
@@ -71,14 +71,14 @@ def _is_finished(target: Path, config: VideoConfig) -> bool:
     return True
 
 
-def _put_together(plan: FilmPlan, journal: Journal, target: Path) -> list[str]:
+def _put_together(plan: FilmPlan, work: WorkFolder, target: Path) -> list[str]:
     """Make the final file; all damage that was met. What could not be finished is removed."""
-    part = journal.folder / f"film{target.suffix}"
+    part = work.folder / f"film{target.suffix}"
     try:
         with writing_errors(target):
-            damage = journal.damage + assemble(
+            damage = work.damage + assemble(
                 Path(plan.take.job.source),
-                journal.segments,
+                work.segments,
                 plan.encoder,
                 plan.streams,
                 plan.take.cut,
@@ -91,24 +91,24 @@ def _put_together(plan: FilmPlan, journal: Journal, target: Path) -> list[str]:
     return damage
 
 
-def _color_segments(plan: FilmPlan, journal: Journal, colorizer: Colorizer) -> Iterator[Progress]:
-    """Color what the journal lacks, segment by segment."""
-    take, joint = plan.take, journal.joint
+def _colorize_segments(plan: FilmPlan, work: WorkFolder, colorizer: Colorizer) -> Iterator[Progress]:
+    """Color what the work lacks, segment by segment."""
+    take, joint = plan.take, work.joint
     done = before = joint.frames if joint else 0
     begun = reported = time.perf_counter()
     enough = max(1, round(SEGMENT_SECONDS * take.info.rate))
     writer: SegmentWriter | None = None
     with (
-        open_source(take.job, take.config, journal.damage) as source,
-        writing_errors(journal.folder),
+        open_source(take.job, take.config, work.damage) as source,
+        writing_errors(work.folder),
         closing(painted_frames(take, source, colorizer, joint)) as frames,
     ):
         try:
             for painted in frames:
                 if writer and painted.state is not None and writer.frames >= enough:
-                    _close_segment(writer, journal, painted, done, source.damage)
+                    _close_segment(writer, work, painted, done, source.damage)
                     writer = None
-                writer = writer or SegmentWriter(journal.next_path(), plan.encoder)
+                writer = writer or SegmentWriter(work.next_path(), plan.encoder)
                 writer.write(painted.frame)
                 done += 1
                 if time.perf_counter() - reported > PROGRESS_SECONDS:
@@ -116,7 +116,7 @@ def _color_segments(plan: FilmPlan, journal: Journal, colorizer: Colorizer) -> I
                     yield Progress(take.job.source, done, take.total, done - before, reported - begun)
             if writer is None:
                 raise InputError(f"{take.job.source}: there is no frame in the part asked for")
-            _close_segment(writer, journal, None, done, source.damage)
+            _close_segment(writer, work, None, done, source.damage)
             writer = None
         finally:
             if writer:
@@ -125,7 +125,7 @@ def _color_segments(plan: FilmPlan, journal: Journal, colorizer: Colorizer) -> I
 
 
 def _close_segment(
-    writer: SegmentWriter, journal: Journal, following: Painted | None, done: int, damage: list[str]
+    writer: SegmentWriter, work: WorkFolder, following: Painted | None, done: int, damage: list[str]
 ) -> None:
     writer.finish()
     if following is None:
@@ -133,7 +133,7 @@ def _close_segment(
     else:
         assert following.state is not None
         joint = Joint(following.pts, following.check, done, following.state)
-    journal.add(writer.entries, joint, list(dict.fromkeys(damage)))
+    work.add(writer.entries, joint, list(dict.fromkeys(damage)))
 
 
 def painted_frames(
@@ -146,11 +146,11 @@ def painted_frames(
     shots = (studio.open_shot(frame) for frame in _wanted_frames(take, source, joint))
     predict = predict_small(colorizer)
     if config.temporal == "off":
-        colored = color_each(read_ahead(shots, SHOTS_AHEAD), predict)
+        colored = colorize_each(read_ahead(shots, SHOTS_AHEAD), predict)
     else:
         method = METHODS[config.temporal]
         spans = read_ahead(link_spans(shots, method), 1)
-        colored = color_spans(spans, predict, method, carried)
+        colored = colorize_spans(spans, predict, method, carried)
     yield from read_ahead((studio.paint(one) for one in read_ahead(colored, SHOTS_AHEAD)), PAINTED_AHEAD)
 
 
@@ -196,7 +196,7 @@ def _begins_in_color(take: Take, colorizer: Colorizer) -> bool:
 def _fingerprint(plan: FilmPlan, colorizer: Colorizer) -> str:
     take, config = plan.take, plan.take.config
     return fingerprint_of(
-        *(__version__, LIBRARY, stamp_of(Path(take.job.source)), colorizer.weights.digest, colorizer.read_out),
+        *(__version__, LIBRARY, identity_of(Path(take.job.source)), colorizer.weights.digest, colorizer.read_out),
         *(plan.encoder, plan.streams, take.cut, take.rotation, METHODS.get(config.temporal)),
         *(config.track, config.deinterlace, config.colored, take.layout, config.fps),
     )

@@ -10,15 +10,15 @@ from koalacli.config import VideoConfig, read_out_of
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.film.encode import CONTAINERS, OTHERWISE
 from koalacli.io.film.open import FILM_SUFFIXES, find_sequence
-from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
-from koalacli.pipelines.video.reels import becomes_pictures, color_pictures, is_sequence
+from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures, is_sequence
 from koalacli.records import Outcome, Progress, Record, Started
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
 
 
-def color_video(source: str, config: VideoConfig) -> Iterator[Started | Progress | Record]:
+def colorize_video(source: str, config: VideoConfig) -> Iterator[Started | Progress | Record]:
     """Colorize a film or a folder of films.
 
     Args:
@@ -40,10 +40,10 @@ def color_video(source: str, config: VideoConfig) -> Iterator[Started | Progress
     cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
     yield Started(len(jobs) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
     if pictures:
-        yield from color_pictures(source, config, colorizer)
+        yield from colorize_pictures(source, config, colorizer)
     for job in jobs:
         try:
-            yield from color_film(job, config, colorizer)
+            yield from colorize_film(job, config, colorizer)
         except KoalaError as error:
             if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and len(jobs) == 1):
                 raise  # the request itself is at fault, or nothing more can be written

@@ -32,7 +32,7 @@ from koalacli.pipelines.video.film import painted_frames, summed_damage
 from koalacli.pipelines.video.plan import FilmJob, Take, open_source, parse_rate, plan_take
 from koalacli.pipelines.video.studio import predict_small, read_ahead
 from koalacli.records import Outcome, Progress, Record
-from koalacli.temporal import METHODS, color_each, color_spans, link_spans
+from koalacli.temporal import METHODS, colorize_each, colorize_spans, link_spans
 
 QUALITY = 95  # of JPEG sequences
 ENCODING = ("codec", "preset", "encoder_option", "pix_fmt")  # settings that mean nothing without a film to write
@@ -40,7 +40,7 @@ READING = ("start", "end", "preview", "track", "deinterlace", "colored")  # ... 
 
 
 @dataclass(frozen=True)
-class Still:
+class ReelPicture:
     """One picture on its way: full-size lightness, and the guide that the network sees with its codes."""
 
     picture: Picture
@@ -81,7 +81,7 @@ def becomes_pictures(source: str, config: VideoConfig) -> bool:
     return is_sequence(name) or Path(name).suffix.lower() in ANIMATIONS
 
 
-def color_pictures(source: str, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
+def colorize_pictures(source: str, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
     """Color a film, an animation or a sequence into pictures; yields Progress, at last one Record.
 
     Raises:
@@ -207,18 +207,18 @@ def colored_pictures(pictures: Iterable[Picture], config: VideoConfig, colorizer
     stills = read_ahead((_open(picture, colorizer) for picture in pictures), 8)
     predict = predict_small(colorizer)
     if config.temporal == "off":
-        colored = color_each(stills, predict)
+        colored = colorize_each(stills, predict)
     else:
         method = METHODS[config.temporal]
-        colored = color_spans(link_spans(stills, method), predict, method)
+        colored = colorize_spans(link_spans(stills, method), predict, method)
     for one in colored:
         still = one.shot
         pixels: Pixels = colorizer.merge(still.lightness, still.guide, one.ab, still.picture.pixels.dtype)
         yield replace(still.picture, pixels=pixels)
 
 
-def _open(picture: Picture, colorizer: Colorizer) -> Still:
+def _open(picture: Picture, colorizer: Colorizer) -> ReelPicture:
     lightness = lightness_of(picture.pixels)
     guide = colorizer.shrink(lightness)
     codes = linear_to_srgb(lightness_to_luminance(guide[..., 0])) * 255
-    return Still(picture, lightness, guide, np.rint(codes).astype(np.uint8))
+    return ReelPicture(picture, lightness, guide, np.rint(codes).astype(np.uint8))

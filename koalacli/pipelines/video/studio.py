@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array
-from koalacli.color.cbcr_video import gray8_to_lightness, luma_to_gray8, make_chroma
+from koalacli.color.cbcr_video import gray8_to_lightness, luma_to_gray8, make_cbcr
 from koalacli.color.upsample import enlarge_ab
 from koalacli.colorizer import Colorizer
 from koalacli.io.film.planes import (
     PixelFormat,
     Plane,
+    cbcr_strength,
     change_depth,
-    chroma_strength,
     compose_frame,
     resize_plane,
     shrink_luma,
@@ -83,7 +83,7 @@ class Studio:
         self.color = video_color(info.tags, info.pixel_format.depth)
         self.turns = round(rotation / 90) % 4
         self.copies, self.layout = colored == "copy", layout
-        self.chroma_size = target.chroma_size(info.width, info.height)
+        self.cbcr_size = target.cbcr_size(info.width, info.height)
         shown = round(info.width * info.sample_aspect), info.height
         height, width = network_shape(*(shown if self.turns % 2 else shown[::-1]))
         self.small_size = (height, width) if self.turns % 2 else (width, height)  # as stored
@@ -92,8 +92,8 @@ class Studio:
     def open_shot(self, frame: Any) -> Shot:
         """Take luma and its small copies from a decoded frame."""
         planes = source_planes(frame, self.info.pixel_format)
-        gray = luma_to_gray8(shrink_luma(planes[0], self.chroma_size), self.color)
-        enough = self.small_size[0] <= self.chroma_size[0] and self.small_size[1] <= self.chroma_size[1]
+        gray = luma_to_gray8(shrink_luma(planes[0], self.cbcr_size), self.color)
+        enough = self.small_size[0] <= self.cbcr_size[0] and self.small_size[1] <= self.cbcr_size[1]
         small = shrink_luma(gray if enough else luma_to_gray8(planes[0], self.color), self.small_size)
         return Shot(frame.pts, planes, gray, np.ascontiguousarray(np.rot90(small, self.turns)))
 
@@ -102,7 +102,7 @@ class Studio:
         shot = colored.shot
         if colored.scene_start:
             self._keeps = self.copies and self.is_colored(shot)
-        chroma = self._own_chroma(shot) if self._keeps else self._made_chroma(shot, colored.ab)
+        chroma = self._own_cbcr(shot) if self._keeps else self._made_cbcr(shot, colored.ab)
         luma = change_depth(shot.planes[0], self.info.pixel_format, self.target)
         planes = self._lay_out((luma, *chroma))
         frame = compose_frame(planes, self.target, self.info.tags, shot.pts, self.info.time_base)
@@ -112,7 +112,7 @@ class Studio:
 
     def is_colored(self, shot: Shot) -> bool:
         """Whether the source has color here."""
-        return chroma_strength(shot.planes[1:], self.info.pixel_format) > COLORED_STRENGTH
+        return cbcr_strength(shot.planes[1:], self.info.pixel_format) > COLORED_STRENGTH
 
     def take_up(self, state: State) -> Carried:
         """Go on from a saved state."""
@@ -122,15 +122,15 @@ class Studio:
     def _state(self, carried: Carried) -> State:
         return {"color": carried.color, "age": carried.age, "keeps": np.array(self._keeps)}
 
-    def _made_chroma(self, shot: Shot, ab: Array) -> tuple[Plane, ...]:
+    def _made_cbcr(self, shot: Shot, ab: Array) -> tuple[Plane, ...]:
         guide = gray8_to_lightness(np.ascontiguousarray(np.rot90(shot.small, -self.turns)))
         stored = np.ascontiguousarray(np.rot90(ab, -self.turns))
         full = enlarge_ab(stored, gray8_to_lightness(shot.gray), guide)
-        return make_chroma(shot.gray, full, video_color(self.info.tags, self.target.depth))
+        return make_cbcr(shot.gray, full, video_color(self.info.tags, self.target.depth))
 
-    def _own_chroma(self, shot: Shot) -> tuple[Plane, ...]:
+    def _own_cbcr(self, shot: Shot) -> tuple[Plane, ...]:
         return tuple(
-            change_depth(resize_plane(plane, self.chroma_size), self.info.pixel_format, self.target)
+            change_depth(resize_plane(plane, self.cbcr_size), self.info.pixel_format, self.target)
             for plane in shot.planes[1:]
         )
 

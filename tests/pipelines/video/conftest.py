@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from koalacli.config import VideoConfig
-from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Record
 
@@ -244,7 +244,7 @@ def finish(colorizer: Any) -> Callable[..., Record]:
 
     def run(source: Path, **settings: Any) -> Record:
         config = VideoConfig(**{"crf": 12, "preset": "ultrafast", **settings})
-        *_, record = color_film(FilmJob(str(source), str(source.with_name("out.mp4"))), config, colorizer)
+        *_, record = colorize_film(FilmJob(str(source), str(source.with_name("out.mp4"))), config, colorizer)
         assert isinstance(record, Record)
         return record
 

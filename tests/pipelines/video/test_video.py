@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from koalacli.config import VideoConfig
-from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome, Record
 
@@ -20,7 +20,7 @@ def color(source: Path, colorizer: Any, target: str = "", **settings: Any) -> tu
     """Color a film losslessly; the output and its record."""
     output = source.with_name(target or f"out{source.suffix}")
     config = VideoConfig(**{**LOSSLESS, **settings})
-    *_, record = color_film(FilmJob(str(source), str(output)), config, colorizer)
+    *_, record = colorize_film(FilmJob(str(source), str(output)), config, colorizer)
     assert isinstance(record, Record)
     return output, record
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from koalacli.config import VideoConfig
-from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome, Record
 
@@ -34,7 +34,7 @@ def test_real_clips_keep_everything_but_color(
     index, end = CLIPS[name]
     source, output = shared / "clips" / name, tmp_path / name
     config = VideoConfig(**LOSSLESS, end="" if end == WHOLE else str(end))
-    *_, record = color_film(FilmJob(str(source), str(output)), config, colorizer)
+    *_, record = colorize_film(FilmJob(str(source), str(output)), config, colorizer)
     assert isinstance(record, Record)
     assert record.outcome == Outcome.DONE, record.reason
     before, after = contents(source, index), contents(output, index)

@@ -22,8 +22,8 @@ from koalacli.cli.app import app
 from koalacli.config import VideoConfig
 from koalacli.errors import InputError, OutputError, StorageFullError
 from koalacli.pipelines.video import film as video_film
-from koalacli.pipelines.video.film import color_film
-from koalacli.pipelines.video.pipeline import color_video
+from koalacli.pipelines.video.film import colorize_film
+from koalacli.pipelines.video.pipeline import colorize_video
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome
 
@@ -36,7 +36,7 @@ SETTINGS = {"crf": 12, "preset": "ultrafast"}
 def run_alone(source: Path, output: Path) -> subprocess.Popen[str]:
     """`koala video` in a process of its own, with segments of about 12 frames."""
     code = (
-        "import sys; from koalacli.pipelines import video_film; video_film.SEGMENT_SECONDS = 0.4\n"
+        "import sys; from koalacli.pipelines.video import film as video_film; video_film.SEGMENT_SECONDS = 0.4\n"
         "video_film.PROGRESS_SECONDS = 0\n"
         "from koalacli.cli.app import main; main()"
     )
@@ -72,8 +72,8 @@ def test_a_stopped_run_goes_on_to_the_same_frames(
     assert running.returncode == code
     assert not broken.exists()
     monkeypatch.setattr(video_film, "SEGMENT_SECONDS", 0.4)
-    *_, second, _ = color_film(FilmJob(str(source), str(broken)), VideoConfig(**SETTINGS), colorizer)
-    *_, unbroken, _ = color_film(FilmJob(str(source), str(whole)), VideoConfig(**SETTINGS), colorizer)
+    *_, second, _ = colorize_film(FilmJob(str(source), str(broken)), VideoConfig(**SETTINGS), colorizer)
+    *_, unbroken, _ = colorize_film(FilmJob(str(source), str(whole)), VideoConfig(**SETTINGS), colorizer)
     assert second.done == unbroken.done == unbroken.fresh == 90
     assert second.fresh < 90, "finished segments are not made again"
     one, other = contents(whole), contents(broken)
@@ -113,7 +113,9 @@ def test_a_full_disk_keeps_what_is_finished(
     kept = [path.suffix for path in tmp_path.glob(".out.mp4.koala/*")]
     assert kept.count(".packets") >= segments
     assert ".mp4" not in kept
-    *progress, record = color_film(FilmJob(str(source), str(output)), VideoConfig(crf=0, preset="ultrafast"), colorizer)
+    *progress, record = colorize_film(
+        FilmJob(str(source), str(output)), VideoConfig(crf=0, preset="ultrafast"), colorizer
+    )
     assert record.outcome == Outcome.DONE
     assert bool(progress) == (segments == 0), "finished segments are not made again"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mkv", "out.mp4"]
@@ -148,7 +150,7 @@ def test_a_full_disk_stops_a_folder(film: Any, colorizer: Any, monkeypatch: pyte
     monkeypatch.setattr(video_film.SegmentWriter, "finish", full)
     monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
     with pytest.raises(StorageFullError, match="no space left"):
-        list(color_video(str(tmp_path), VideoConfig(**SETTINGS)))
+        list(colorize_video(str(tmp_path), VideoConfig(**SETTINGS)))
 
 
 def repack(source: Path, target: Path, movflags: str) -> None:

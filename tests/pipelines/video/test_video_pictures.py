@@ -16,9 +16,9 @@ from koalacli.errors import InputError, NothingMatchedError, UsageError
 from koalacli.io.film.planes import source_planes
 from koalacli.io.film.source import FilmSource
 from koalacli.io.picture.read import read_picture
-from koalacli.pipelines.video.film import color_film
+from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
-from koalacli.pipelines.video.reels import color_pictures
+from koalacli.pipelines.video.reels import colorize_pictures
 from koalacli.records import Outcome
 
 DURATIONS = [100, 40, 200, 40, 40]
@@ -36,7 +36,7 @@ def test_animations_keep_frames_and_times(suffix: str, tmp_path: Path, colorizer
     source = tmp_path / f"walk{suffix}"
     options = {"lossless": True} if suffix == ".webp" else {}
     imageio.imwrite(source, drawn(), plugin="pillow", duration=DURATIONS, loop=0, **options)
-    list(color_pictures(str(source), VideoConfig(), colorizer))
+    list(colorize_pictures(str(source), VideoConfig(), colorizer))
     output = tmp_path / f"walk.color{suffix}"
     frames = np.stack(list(imageio.imiter(output, plugin="pillow", mode="RGB")))
     assert len(frames) == 5
@@ -58,7 +58,7 @@ def test_sequences_keep_numbers_and_lightness(tmp_path: Path, colorizer: Any) ->
     folder.mkdir()
     for number, gray in zip((7, 8, 10, 11, 12), drawn(), strict=True):
         Image.fromarray(gray).save(folder / f"{number:06}.png")
-    list(color_pictures(str(folder / "%06d.png"), VideoConfig(), colorizer))
+    list(colorize_pictures(str(folder / "%06d.png"), VideoConfig(), colorizer))
     names = sorted(path.name for path in (tmp_path / "frames.color").iterdir())
     assert names == ["000007.png", "000008.png", "000010.png", "000011.png", "000012.png"]
     with Image.open(tmp_path / "frames.color" / "000010.png") as image:
@@ -72,7 +72,7 @@ def test_a_sequence_becomes_an_animation(tmp_path: Path, colorizer: Any) -> None
         Image.fromarray(gray).save(tmp_path / f"{number:03}.png")
     output = tmp_path / "out.webp"
     config = VideoConfig(output=str(output), fps="30")
-    list(color_pictures(str(tmp_path / "%03d.png"), config, colorizer))
+    list(colorize_pictures(str(tmp_path / "%03d.png"), config, colorizer))
     with Image.open(output) as image:
         assert image.n_frames == 5
 
@@ -83,7 +83,7 @@ def test_a_sequence_becomes_a_film(tmp_path: Path, contents: Any, colorizer: Any
     for number, gray in enumerate(drawn(), start=7):
         Image.fromarray(gray).save(tmp_path / f"{number:03}.png")
     config = VideoConfig(output=str(output), fps="24000/1001", crf=0, preset="ultrafast")
-    *_, record = color_film(FilmJob(str(source), str(output)), config, colorizer)
+    *_, record = colorize_film(FilmJob(str(source), str(output)), config, colorizer)
     assert record.outcome == Outcome.DONE
     film = contents(output)
     assert film.times == [Fraction(1001 * number, 24000) for number in range(5)]
@@ -91,7 +91,7 @@ def test_a_sequence_becomes_a_film(tmp_path: Path, contents: Any, colorizer: Any
     assert np.abs(film.chroma[0].astype(int) - 128).max() > 4
     (tmp_path / "009.png").unlink()
     with pytest.raises(InputError, match=r"009\.png: is missing"):
-        list(color_film(FilmJob(str(source), str(tmp_path / "other.mp4")), config, colorizer))
+        list(colorize_film(FilmJob(str(source), str(tmp_path / "other.mp4")), config, colorizer))
 
 
 def test_rgb_pictures_become_limited_range(tmp_path: Path, contents: Any, colorizer: Any) -> None:
@@ -99,7 +99,7 @@ def test_rgb_pictures_become_limited_range(tmp_path: Path, contents: Any, colori
     for number in range(3):
         Image.fromarray(np.repeat(drawn()[number][..., None], 3, 2)).save(tmp_path / f"{number}.png")
     job = FilmJob(str(tmp_path / "%d.png"), str(tmp_path / "film.mp4"))
-    *_, record = color_film(job, VideoConfig(crf=0, preset="ultrafast"), colorizer)
+    *_, record = colorize_film(job, VideoConfig(crf=0, preset="ultrafast"), colorizer)
     film = contents(tmp_path / "film.mp4")
     assert "--pix-fmt yuv420p" in record.reason
     assert film.tags[3] == 1
@@ -113,7 +113,7 @@ def test_a_film_becomes_a_sequence(depth: str, dtype: Any, film: Any, tmp_path: 
     source = film("film.mkv" if depth else "film.mp4", rotation=0 if depth else 90, audio=0, **lossless)
     pattern = str(tmp_path / "out" / "%04d.png")
     config = VideoConfig(output=pattern, end="0.2")
-    *progress, record = color_pictures(str(source), config, colorizer)
+    *progress, record = colorize_pictures(str(source), config, colorizer)
     assert record.outcome == Outcome.DONE
     assert (progress[-1].done, progress[-1].total) == (5, 5)
     paths = sorted((tmp_path / "out").iterdir())
@@ -128,17 +128,17 @@ def test_a_film_becomes_a_sequence(depth: str, dtype: Any, film: Any, tmp_path: 
     luma = (shown / np.iinfo(dtype).max) @ [0.299, 0.587, 0.114]
     assert np.abs(luma * 255 - gray).mean() < 1.5
     paths[2].write_bytes(b"mine")
-    assert list(color_pictures(str(source), config, colorizer))[-1].outcome == Outcome.SKIPPED
+    assert list(colorize_pictures(str(source), config, colorizer))[-1].outcome == Outcome.SKIPPED
     assert paths[2].read_bytes() == b"mine"
 
 
 def test_wrong_requests(tmp_path: Path, colorizer: Any) -> None:
     """Nothing there, or a target of another kind, is said in one line."""
     with pytest.raises(NothingMatchedError, match="no such pictures"):
-        list(color_pictures(str(tmp_path / "%03d.png"), VideoConfig(), colorizer))
+        list(colorize_pictures(str(tmp_path / "%03d.png"), VideoConfig(), colorizer))
     with pytest.raises(UsageError, match="becomes"):
-        list(color_pictures(str(tmp_path / "a.mp4"), VideoConfig(output="a.gif"), colorizer))
+        list(colorize_pictures(str(tmp_path / "a.mp4"), VideoConfig(output="a.gif"), colorizer))
     with pytest.raises(UsageError, match="--codec is for films"):
-        list(color_pictures(str(tmp_path / "%03d.png"), VideoConfig(codec="ffv1"), colorizer))
+        list(colorize_pictures(str(tmp_path / "%03d.png"), VideoConfig(codec="ffv1"), colorizer))
     with pytest.raises(UsageError, match="--fps is for"):
-        list(color_pictures(str(tmp_path / "a.gif"), VideoConfig(fps="24"), colorizer))
+        list(colorize_pictures(str(tmp_path / "a.gif"), VideoConfig(fps="24"), colorizer))

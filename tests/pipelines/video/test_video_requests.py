@@ -15,8 +15,8 @@ from koalacli.config import VideoConfig
 from koalacli.errors import InputError, UnsupportedError, UsageError
 from koalacli.io.film.mux import decoding_times
 from koalacli.pipelines.video import film as video_film
-from koalacli.pipelines.video.film import color_film
-from koalacli.pipelines.video.pipeline import color_video, plan_jobs
+from koalacli.pipelines.video.film import colorize_film
+from koalacli.pipelines.video.pipeline import colorize_video, plan_jobs
 from koalacli.pipelines.video.plan import FilmJob, parse_time
 from koalacli.records import Outcome, Progress, Record
 
@@ -137,7 +137,7 @@ def test_another_container_holds_what_it_can(film: Any, colorizer: Any) -> None:
     }.items():
         config = VideoConfig(preset="ultrafast", encoder_option=("deadline=realtime",) * name.endswith("webm"))
         job = FilmJob(str(source), str(source.with_name(name)))
-        *_, progress, record = color_film(job, config, colorizer)
+        *_, progress, record = colorize_film(job, config, colorizer)
         assert (record.outcome, progress.done) == (Outcome.DONE, 20)
         said = [remark.split()[0] for remark in record.reason.split("; ") if "dropped (.mkv keeps it)" in remark]
         assert sorted(set(said)) == sorted(missing)
@@ -147,7 +147,7 @@ def test_an_encoder_without_the_depth_gets_a_deeper_one(film: Any, contents: Any
     """ProRes has 10 bits: 8-bit luma is shifted up, and that is said."""
     source = film("film.mov", audio=0)
     job = FilmJob(str(source), str(source.with_name("out.mov")))
-    *_, record = color_film(job, VideoConfig(codec="prores_ks"), colorizer)
+    *_, record = colorize_film(job, VideoConfig(codec="prores_ks"), colorizer)
     assert "as yuv422p10le only" in record.reason
     assert "no --crf" in record.reason
     one, other = contents(source).luma[5].astype(int), contents(source.with_name("out.mov")).luma[5].astype(int)
@@ -161,10 +161,10 @@ def test_a_folder_is_colored_and_a_rerun_does_nothing(film: Any, tmp_path: Path)
     film("two.mkv")
     (tmp_path / "bad.mov").write_bytes(b"?" * 500)
     config = VideoConfig(**SETTINGS)
-    first = [one for one in color_video(str(tmp_path), config) if isinstance(one, Record)]
+    first = [one for one in colorize_video(str(tmp_path), config) if isinstance(one, Record)]
     assert sorted(one.outcome for one in first) == [Outcome.DONE, Outcome.DONE, Outcome.FAILED]
     assert (tmp_path / "deep" / "one.color.mp4").is_file()
-    again = [one for one in color_video(str(tmp_path), config) if isinstance(one, Record)]
+    again = [one for one in colorize_video(str(tmp_path), config) if isinstance(one, Record)]
     assert sorted(one.outcome for one in again) == [Outcome.FAILED, Outcome.SKIPPED, Outcome.SKIPPED]
 
 
@@ -194,7 +194,7 @@ def test_progress_tells_the_whole_film(colorizer: Any, monkeypatch: pytest.Monke
     """From the first report on, the expected number of frames is known."""
     monkeypatch.setattr(video_film, "PROGRESS_SECONDS", 0)
     source = long_film("film.mp4")
-    first, *_ = color_film(FilmJob(str(source), str(source.with_name("o.mp4"))), VideoConfig(**SETTINGS), colorizer)
+    first, *_ = colorize_film(FilmJob(str(source), str(source.with_name("o.mp4"))), VideoConfig(**SETTINGS), colorizer)
     assert isinstance(first, Progress)
     assert (first.done, first.total) == (1, 90)
 
