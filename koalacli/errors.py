@@ -16,6 +16,13 @@ A message names the thing, the cause and the way out, in one line. Anything that
 not a KoalaError is a bug and keeps its traceback.
 """
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a limit on the size of files is one that more work will hit again
+
 
 class KoalaError(Exception):
     """Root of all errors that are the world's fault rather than koala's."""
@@ -59,3 +66,24 @@ class DataError(KoalaError):
 
 class TrainingError(KoalaError):
     """The training itself cannot go on."""
+
+
+def output_error(path: Path | str, error: OSError) -> OutputError:
+    """What an error of the system, met while writing, means to the user."""
+    if error.errno in FULL:
+        return StorageFullError(f"{path}: no space left on the device; free some and run again to go on")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return OutputError(f"{path}: cannot be written ({error.strerror}); give another place, or allow writing there")
+    return OutputError(f"{path}: cannot be written ({error.strerror or error})")
+
+
+@contextmanager
+def writing_errors(path: Path | str) -> Iterator[None]:
+    """Raise the system's errors in this block as what they mean for the file that is written.
+
+    FFmpeg's own errors are OSErrors too where the system is the cause.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise output_error(path, error) from error

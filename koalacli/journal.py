@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from koalacli.errors import OutputError, StorageFullError
+from koalacli.errors import OutputError, writing_errors
 from koalacli.records import Outcome
 
 JOURNAL = ".koala-journal.jsonl"
@@ -81,14 +81,8 @@ class Journal:
             return
         entry = Entry(self._key(target), *stamp, self.settings, self.weights, str(outcome), round(seconds, 4), reason)
         line = json.dumps(asdict(entry)) + "\n"
-        try:
-            with self._lock:
-                self._append(line)
-        except OSError as error:
-            path = self.folder / JOURNAL
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise StorageFullError(f"{path}: no space left on the device; free some and run again") from error
-            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        with self._lock, writing_errors(self.folder / JOURNAL):
+            self._append(line)
 
     def _append(self, line: str) -> None:
         assert self.folder is not None

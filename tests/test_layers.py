@@ -23,7 +23,7 @@ ROWS = {
     ],
     "pipelines": [["colorize", "video", "train", "evaluate"]],
     "photograph": [["journey"], ["canvas"]],
-    "io": [["paths", "film"], ["picture"], ["jpeg"], ["files", "locks"]],
+    "io": [["side_outputs"], ["paths", "film"], ["suffixes"], ["picture"], ["jpeg"], ["texts"], ["files", "locks"]],
     "model": [
         ["weights", "recipes", "optimizers", "judges"],
         ["fold", "network", "losses"],

@@ -1,6 +1,5 @@
 """Put files in place so that one either is there whole or is not there."""
 
-import errno
 import hashlib
 import os
 import platform
@@ -12,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from koalacli.errors import OutputError, StorageFullError
+from koalacli.errors import output_error
 
 TEMPORARY = ".koala-part"  # end of the name of a file that is being written
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
@@ -67,15 +66,6 @@ def new_file(path: Path, times: tuple[int, int] | None = None) -> Iterator[Binar
     except BaseException:  # an interrupt, too, must leave no half of a file
         _discard(part)
         raise
-
-
-def output_error(path: Path, error: OSError) -> OutputError:
-    """What an error of the system means to the user."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return StorageFullError(f"{path}: no space left on the device; free some and run again")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return OutputError(f"{path}: cannot be written ({error.strerror}); give another place, or allow writing there")
-    return OutputError(f"{path}: cannot be written ({error.strerror or error})")
 
 
 def _discard(part: Path) -> None:

@@ -13,10 +13,6 @@ import av
 
 from koalacli.errors import InputError, NothingMatchedError
 
-FILM_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob"),
-    *(".wmv", ".asf", ".flv", ".ogv", ".3gp", ".mxf", ".nut"),
-)
 NUMBER = re.compile(r"%0?(\d*)d")  # frames/%06d.png
 USUAL_RATE = Fraction(25)
 

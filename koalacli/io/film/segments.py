@@ -4,13 +4,10 @@ The journal is a file of JSON lines: first the fingerprint of the request, then 
 segment, written after the segment's own files are on disk. A line torn by a crash is ignored.
 """
 
-import errno
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +16,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.errors import OutputError, StorageFullError
+from koalacli.errors import OutputError, writing_errors
 from koalacli.io.film.encode import PacketEntry
 from koalacli.io.film.mux import Segment
 from koalacli.io.locks import FolderLock
 
 FORMAT = 1
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 State = dict[str, NDArray[Any]]
 
 
@@ -171,19 +167,3 @@ def fingerprint_of(*parts: Any) -> str:
 def luma_check(luma: NDArray[Any]) -> str:
     """A digest of a luma plane, to recognize a frame by."""
     return hashlib.blake2b(np.ascontiguousarray(luma).data, digest_size=12).hexdigest()
-
-
-@contextmanager
-def writing_errors(path: Path) -> Iterator[None]:
-    """Turn OSErrors of writing into StorageFullError or OutputError.
-
-    FFmpeg's own errors are OSErrors too where the system is the cause.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise StorageFullError(
-                f"{path}: no space left; what is finished is kept, free some space and run again to go on"
-            ) from error
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error

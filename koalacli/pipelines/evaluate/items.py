@@ -14,8 +14,8 @@ from koalacli.arrays import Rgb8
 from koalacli.config import EvalConfig
 from koalacli.data.sources import Sample, find_samples, read_sample
 from koalacli.errors import DataError, InputError, NothingMatchedError, UsageError
-from koalacli.io.film.open import FILM_SUFFIXES
 from koalacli.io.picture.read import read_picture
+from koalacli.io.suffixes import FILM_SUFFIXES
 
 SIDE = 256  # pixels; what the published protocols use
 

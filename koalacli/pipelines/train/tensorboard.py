@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.errors import UsageError
-from koalacli.io.files import output_error
+from koalacli.errors import UsageError, output_error
 
 
 class TensorBoard:

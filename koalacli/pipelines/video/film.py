@@ -10,12 +10,12 @@ from typing import Any
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
-from koalacli.errors import InputError, OutputError
+from koalacli.errors import InputError, OutputError, writing_errors
 from koalacli.io.film.encode import LIBRARY, SegmentWriter
 from koalacli.io.film.mux import assemble
 from koalacli.io.film.open import identity_of
 from koalacli.io.film.planes import PixelFormat, source_planes
-from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of, luma_check, writing_errors
+from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of, luma_check
 from koalacli.io.film.source import FilmSource
 from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, open_source, plan_film
 from koalacli.pipelines.video.studio import Painted, Studio, predict_small, read_ahead

@@ -9,7 +9,8 @@ from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig, read_out_of
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.film.encode import CONTAINERS, OTHERWISE
-from koalacli.io.film.open import FILM_SUFFIXES, find_sequence
+from koalacli.io.film.open import find_sequence
+from koalacli.io.suffixes import FILM_SUFFIXES
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures, is_sequence

@@ -108,7 +108,7 @@ def test_a_full_disk_keeps_what_is_finished(
     with largest_file(room):
         done = CliRunner().invoke(app, flags)
     assert done.exit_code == 1
-    assert re.search(r"koala: .*no space left; .*free some space", done.stderr)
+    assert re.search(r"koala: .*no space left.*; free some and run again", done.stderr)
     assert not output.exists()
     kept = [path.suffix for path in tmp_path.glob(".out.mp4.koala/*")]
     assert kept.count(".packets") >= segments
