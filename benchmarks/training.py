@@ -17,7 +17,7 @@ import time
 import keras
 import numpy as np
 
-from koalacli.color.gamut import gamut_bins
+from koalacli.color.bins import gamut_bins
 from koalacli.config import TrainConfig
 from koalacli.model.backend.devices import place
 from koalacli.model.recipes import complete

@@ -32,7 +32,7 @@ ROWS = {
         ["backend"],
     ],
     "model.backend": [["devices"], ["trace", "machines"]],
-    "color": [["cbcr_jpeg"], ["join"], ["upsample", "gamut", "cbcr_video", "levels"], ["lab"]],
+    "color": [["cbcr_jpeg"], ["join"], ["upsample", "gamut", "bins", "cbcr_video", "levels"], ["lab"]],
 }
 FENCES = {  # third party -> the only rooms that may import it
     "typer": ["cli"],

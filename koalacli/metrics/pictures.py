@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Rgb8
-from koalacli.color.gamut import BIN_STEP
+from koalacli.color.bins import BIN_STEP
 
 Double = NDArray[np.float64]
 

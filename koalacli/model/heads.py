@@ -41,7 +41,7 @@ def build_bins(x: Any, config: NetworkConfig) -> Any:
 
 
 def read_bins(outputs: Any, tables: dict[str, Any], config: NetworkConfig, temperature: float) -> Any:
-    """Annealed mean (Zhang et al. 2016, eq. 5); see `color.gamut.annealed_mean` for the NumPy twin."""
+    """Annealed mean (Zhang et al. 2016, eq. 5); see `color.bins.annealed_mean` for the NumPy twin."""
     bin_probs = ops.softmax(ops.cast(outputs, "float32") / temperature, axis=-1)
     return ops.matmul(bin_probs, ops.convert_to_tensor(tables["gamut_bins"], "float32"))
 

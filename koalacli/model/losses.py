@@ -12,7 +12,7 @@ import numpy as np
 from keras import ops
 
 from koalacli.arrays import Array
-from koalacli.color.gamut import BIN_STEP, rebalance_weights
+from koalacli.color.bins import BIN_STEP, rebalance_weights
 from koalacli.config import NetworkConfig
 
 UNIFORM_SHARE = 0.5  # of the uniform distribution in the smoothed prior (Zhang et al. 2016, lambda)
@@ -147,7 +147,7 @@ def bin_table(bins: Array) -> Any:
 
 
 def encode_on_device(ab: Any, numbers: Any) -> tuple[Any, Any]:
-    """`color.gamut.soft_encode` with backend operations.
+    """`color.bins.soft_encode` with backend operations.
 
     Args:
         ab: float32 (N, 2), CIELAB units.

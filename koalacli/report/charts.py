@@ -6,7 +6,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.color.gamut import BIN_STEP, merge_rgb8
+from koalacli.color.bins import BIN_STEP
+from koalacli.color.gamut import merge_rgb8
 from koalacli.metrics.pictures import BIN_REACH
 from koalacli.metrics.pooling import FIGURES, Figure
 from koalacli.metrics.results import Evaluation

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from koalacli.color.gamut import gamut_bins, rebalance_weights, soft_encode
+from koalacli.color.bins import gamut_bins, rebalance_weights, soft_encode
 from koalacli.color.lab import rgb_to_lab
 from koalacli.config import NetworkConfig, TrainConfig
 from koalacli.model.losses import (

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from koalacli.color.gamut import gamut_bins
+from koalacli.color.bins import gamut_bins
 from koalacli.config import NetworkConfig, ReadOut
 from koalacli.errors import WeightsError
 from koalacli.model.extractors import EXTRACTORS, fill_extractor, fill_trunk

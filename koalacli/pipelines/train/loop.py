@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from koalacli.arrays import Array
-from koalacli.color.gamut import gamut_bins
+from koalacli.color.bins import gamut_bins
 from koalacli.config import TrainConfig
 from koalacli.data.loader import Batch, Loader
 from koalacli.errors import UsageError

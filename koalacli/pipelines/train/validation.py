@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array
-from koalacli.color.gamut import annealed_mean, soft_encode
+from koalacli.color.bins import annealed_mean, soft_encode
 from koalacli.color.lab import lab_to_rgb
 from koalacli.config import NetworkConfig, ReadOut
 from koalacli.data.loader import Example

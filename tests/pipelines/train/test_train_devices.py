@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import pytest
 
-from koalacli.color.gamut import gamut_bins
+from koalacli.color.bins import gamut_bins
 from koalacli.config import ReadOut, TrainConfig
 from koalacli.model import network
 from koalacli.model.recipes import complete, network_config
