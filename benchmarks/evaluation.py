@@ -45,7 +45,7 @@ def main() -> None:
     watch(pipeline, "colorize_opened", "joining color")
     watch(Judge, "floors", "floors")
     watch(Judge, "compare", "metrics")
-    watch(Colorizer, "predict_ab_of", "network, calling thread")
+    watch(Colorizer, "predict", "network, calling thread")
     with tempfile.TemporaryDirectory() as data:
         cut_pictures(given.folder, Path(data), given.count)
         json.dump(measure(data), sys.stdout, indent=1)

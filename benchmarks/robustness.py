@@ -110,7 +110,7 @@ def judge(colorizer: Colorizer, rgb8: Array) -> dict[str, float]:
     guide = colorizer.shrink(lightness)
 
     def colors(picture: Array, undo: Callable[[Array], Array]) -> Array:
-        ab = undo(colorizer.predict_ab(colorizer.shrink(lightness_of(np.ascontiguousarray(picture)))[None])[0])
+        ab = undo(colorizer.predict([colorizer.shrink(lightness_of(np.ascontiguousarray(picture)))]).ab[0])
         return rgb_to_lab(merge_rgb8(lightness, enlarge_ab(ab, lightness, guide)) / np.float32(255))
 
     plain = colors(gray8, same)

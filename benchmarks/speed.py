@@ -64,7 +64,7 @@ def measure_speed(folder: Path, repeat: int) -> dict[str, object]:
     def bare() -> float:
         started = time.perf_counter()
         for batch in batches:
-            colorizer.predict_ab(batch)
+            colorizer.predict(batch)
         return count / (time.perf_counter() - started)
 
     def whole() -> float:

@@ -5,8 +5,8 @@ from koalacli import Colorizer
 rgb8 = Colorizer().colorize(gray)  # gray: uint8 (H, W); rgb8: uint8 (H, W, 3)
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from koalacli.arrays import Array, Pixels
 from koalacli.color.join import colorize_pixels, merge_color
 from koalacli.color.lab import lightness_of
-from koalacli.color.levels import LARGEST_RANGE, stretch_levels
+from koalacli.color.levels import stretch_levels
 from koalacli.config import STRIDE, ReadOut
 from koalacli.errors import KoalaError, UsageError
 from koalacli.stream import Stage, stream
@@ -26,6 +26,25 @@ from koalacli.stream import Stage, stream
 ASPECT_RATIOS = (1.0, 1.125, 1.25, 1.334, 1.5, 1.667, 1.834, 2.0, 2.25, 2.5, 2.834, 3.167, 3.5, 4.0)
 AUTO_BATCH = {"cpu": 8, "gpu": 64}  # on a CPU larger batches gain nothing and hold more pictures
 SMALLEST_BATCH = 2  # single-picture batches take other kernels, whose sums round differently
+
+Forward = Callable[[Array], dict[str, Array]]  # lightness (B, h, w, 1) -> fields of a Prediction
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says of a batch, at its output stride s; h, w stand for ceil(height / s), ceil(width / s).
+
+    Attributes:
+        ab: color, float32 (B, h, w, 2), CIELAB units.
+        bin_probs: probability of every gamut bin at temperature 1, float32 (B, h, w, Q), sums to 1 over Q; the
+            bins' ab are `weights.network.tables["gamut_bins"]`. None unless asked for.
+        features: what the head sees, the decoder's last features, float32 (B, h, w, C); koala has C = 128, s = 4.
+            None unless asked for.
+    """
+
+    ab: Array
+    bin_probs: Array | None = None
+    features: Array | None = None
 
 
 class Colorizer:
@@ -49,18 +68,20 @@ class Colorizer:
         batch_size: int | str = "auto",
         **read_out: Any,
     ):
-        from koalacli.model.backend import trace as backend
+        from koalacli.model.backend import trace
+        from koalacli.model.read_outs import find_fault
         from koalacli.model.weights import load_weights
 
-        self.device = backend.choose_device(device)
-        with backend.on_device(self.device):
+        self._backend = trace
+        self.device = trace.choose_device(device)
+        with trace.on_device(self.device):
             self.weights = load_weights(weights, folded=True)
-        self.read_out = _checked(replace(self.weights.read_out, **read_out))
+        self._read_out = replace(self.weights.read_out, **read_out)
+        if fault := find_fault(self._read_out, self.weights.network.config.head):
+            raise UsageError(fault)
         self.batch_size = AUTO_BATCH[self.device.split(":")[0]] if batch_size == "auto" else int(batch_size)
-        self._predict = backend.compile_function(self._forward, (None, None, None, 1))
-        self._is_out_of_memory = backend.is_out_of_memory
-        self._scope = backend.on_device
-        self.predict_ab(np.zeros((1, STRIDE, STRIDE, 1), np.float32))  # trace now: the first picture waits for nothing
+        self._known: dict[tuple[bool, bool], Forward] = {}
+        self.predict(np.zeros((1, STRIDE, STRIDE, 1), np.float32))  # trace now: the first picture waits for nothing
 
     def network_shape(self, height: int, width: int) -> tuple[int, int]:
         """Height and width at which the network sees a picture of the given size."""
@@ -76,34 +97,44 @@ class Colorizer:
         method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
         return cv2.resize(lightness, (width, height), interpolation=method)[..., None]
 
-    def predict_ab(self, lightness: Array) -> Array:
-        """Color of pictures of any one size, at the network's own output size.
+    @property
+    def read_out(self) -> ReadOut:
+        """How color is read; a part of the traced function, so it cannot change any more."""
+        return self._read_out
+
+    def predict(
+        self, lightness: Array | Sequence[Array], *, bin_probs: bool = False, features: bool = False
+    ) -> Prediction:
+        """What the network says of pictures of any one size, at its own output size.
 
         Args:
-            lightness: float32 (B, h, w, 1), L* 0..100. Sides that are no multiples of 32 are
-                padded by reflection and the result is cropped back.
+            lightness: float32 (B, h, w, 1), L* 0..100, or a list of (h, w, 1). Sides that are no multiples
+                of 32 are padded by reflection and the result is cropped back.
+            bin_probs, features: what else is wanted; see `Prediction`. Neither costs anything otherwise.
 
-        Returns:
-            float32 (B, ceil(h/s), ceil(w/s), 2), CIELAB units; s is the network's output stride.
+        Raises:
+            UsageError: bin_probs were asked of a network without bins.
         """
-        height, width = lightness.shape[1:3]
         seen = np.stack([stretch_levels(picture, self.read_out.stretch) for picture in lightness])
+        height, width = seen.shape[1:3]
         padded = pad_to_stride(seen)
-        done: list[Array] = []
-        while sum(map(len, done)) < len(padded):
-            chunk = padded[sum(map(len, done)) :][: self.batch_size]
+        forward = self._traced(bin_probs, features)
+        done: list[dict[str, Array]] = []
+        first = 0
+        while first < len(padded):
             try:
-                done.append(self._predict_chunk(chunk))
+                done.append(self._run(forward, padded[first : first + self.batch_size]))
             except Exception as error:
-                if not self._is_out_of_memory(error) or self.batch_size == 1:
+                if not self._backend.is_out_of_memory(error) or self.batch_size == 1:
                     raise
                 self.batch_size //= 2
+            else:
+                first += len(done[-1]["ab"])
         stride = self.weights.network.config.output_stride
-        return np.concatenate(done)[:, : -(-height // stride), : -(-width // stride)]
-
-    def predict_ab_of(self, guides: list[Array]) -> Array:
-        """`predict_ab` of lightness pictures (h, w, 1) of one size."""
-        return self.predict_ab(np.stack(guides))
+        rows, columns = -(-height // stride), -(-width // stride)
+        return Prediction(
+            **{name: np.concatenate([part[name] for part in done])[:, :rows, :columns] for name in done[0]}
+        )
 
     def colorize(self, pixels: Pixels) -> Pixels:
         """Colorize one picture.
@@ -124,7 +155,7 @@ class Colorizer:
         stage: Stage[tuple[int, Pixels], Array, Pixels] = Stage(
             read=lambda item: self.shrink(lightness_of(_without_axis(item[1]))),
             key=lambda guide: guide.shape,
-            run=lambda guides: list(self.predict_ab_of(guides)),
+            run=lambda guides: list(self.predict(guides).ab),
             write=lambda item, guide, ab: colorize_pixels(_without_axis(item[1]), guide, ab, item[1].dtype),
         )
         for (number, _), result in stream(
@@ -144,19 +175,25 @@ class Colorizer:
         """
         return merge_color(lightness, guide, ab, dtype)
 
-    def _predict_chunk(self, chunk: Array) -> Array:
+    def _traced(self, bin_probs: bool, features: bool) -> Forward:
+        """The compiled function that gives just what is asked for; traced at the first request."""
+        from koalacli.model.read_outs import make_forward
+
+        asked = bin_probs, features
+        if asked not in self._known:
+            network = self.weights.network
+            if bin_probs and not network.config.bins:
+                raise UsageError(f"{self.weights.name}: a network without bins has no bin_probs")
+            forward = make_forward(network, self.read_out, bin_probs=bin_probs, features=features)
+            self._known[asked] = self._backend.compile_function(forward, (None, None, None, 1))
+        return self._known[asked]
+
+    def _run(self, forward: Forward, chunk: Array) -> dict[str, Array]:
         missing = max(0, SMALLEST_BATCH - len(chunk))
         filled = np.concatenate([chunk, *[chunk[-1:]] * missing]) if missing else chunk
-        with self._scope(self.device):
-            return np.asarray(self._predict(np.ascontiguousarray(filled, np.float32)))[: len(chunk)]
-
-    def _forward(self, lightness: Any) -> Any:
-        from koalacli.model.heads import HEADS
-
-        network = self.weights.network
-        outputs = network.model(lightness, training=False)
-        read_out = HEADS[network.config.head].read_out
-        return read_out(outputs, network.tables, network.config, self.read_out.vividness) * self.read_out.saturation
+        with self._backend.on_device(self.device):
+            made = forward(np.ascontiguousarray(filled, np.float32))
+        return {name: np.asarray(array)[: len(chunk)] for name, array in made.items()}
 
 
 def _without_axis(pixels: Pixels) -> Pixels:
@@ -174,15 +211,3 @@ def pad_to_stride(lightness: Array) -> Array:
             index = index % period
             lightness = np.take(lightness, np.where(index < size, index, period - index), axis=axis)
     return lightness
-
-
-def _checked(read_out: ReadOut) -> ReadOut:
-    if read_out.size < STRIDE or read_out.size % STRIDE:
-        raise UsageError(f"size {read_out.size} is not a positive multiple of {STRIDE}")
-    if read_out.vividness <= 0:
-        raise UsageError(f"vividness {read_out.vividness} must be above 0 (0.2 is vivid, 1.0 is calm)")
-    if read_out.saturation < 0:
-        raise UsageError(f"saturation {read_out.saturation} must not be negative")
-    if not 0 <= read_out.stretch <= LARGEST_RANGE:
-        raise UsageError(f"stretch {read_out.stretch} is not between 0 and {LARGEST_RANGE:g}")
-    return read_out

@@ -5,7 +5,9 @@ texts below. All classes are frozen: a run cannot change what it was asked to do
 """
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any, cast
 
 STRIDE = 32  # every network accepts sides that are multiples of this many pixels
 MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode on a common machine
@@ -45,6 +47,7 @@ class ReadOut:
     )
     saturation: float = setting(1.0, "Factor on chroma after the read-out; 0 gives gray, 1 leaves it as predicted.")
     stretch: float = setting(80.0, "Least range of L* that the network sees: faded pictures are stretched to it.")
+    method: str = setting("", "Entry of READ_OUTS by which outputs become color; empty: the usual one of the head.")
 
 
 @dataclass(frozen=True)
@@ -217,8 +220,22 @@ class VideoConfig:
 
 def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig) -> dict[str, Any]:
     """The read-out settings that a command was given; the others are the weights' own."""
-    asked = {known.name: getattr(config, known.name) for known in fields(ReadOut)}
+    asked = {known.name: getattr(config, known.name, None) for known in fields(ReadOut)}
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def find_wrong_kind(settings: Any) -> str:
+    """The first field of a config whose value is not of its kind, in words; empty if all are.
+
+    float takes every finite number, int whole ones, and everything else just what its annotation says.
+    """
+    for known in fields(settings):
+        value, kind = getattr(settings, known.name), cast(Any, known.type)
+        fits = isinstance(value, {int: Integral, float: Real}.get(kind, kind))
+        fits = fits and (kind is bool or not isinstance(value, bool))
+        if not fits or (isinstance(value, Real) and not isfinite(value)):
+            return f"{known.name} is {value!r}"
+    return ""
 
 
 OWN = "by default the preset's own"

@@ -19,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from koalacli.colorizer import Prediction
 from koalacli.config import ColorizeConfig
 from koalacli.engines import local
 from koalacli.pipelines.colorize import colorize
@@ -37,10 +38,10 @@ class Network:
     def shrink(self, lightness: Any) -> Any:
         return cv2.resize(lightness, (64, 64), interpolation=cv2.INTER_AREA)[..., None]
 
-    def predict_ab_of(self, guides: list[Any]) -> Any:
+    def predict(self, guides: list[Any]) -> Prediction:
         time.sleep(self.pause)
         small = np.stack([cv2.resize(guide, (16, 16), interpolation=cv2.INTER_AREA) for guide in guides])
-        return np.stack([small / 4, small / -5 + 10], -1).astype(np.float32)
+        return Prediction(np.stack([small / 4, small / -5 + 10], -1).astype(np.float32))
 
 
 def run_all(source: str, output: str) -> None:

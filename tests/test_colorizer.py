@@ -1,14 +1,18 @@
 """The Colorizer: any size, any depth, same result in any company."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from koalacli import Colorizer, KoalaError
+from koalacli.color.bins import annealed_mean
 from koalacli.color.gamut import merge_rgb16
 from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import pad_to_stride
+from koalacli.config import ReadOut
 from koalacli.errors import DeviceError, UsageError, WeightsError
 
 
@@ -86,23 +90,26 @@ def test_padding_reflects_to_the_stride(height: int, width: int) -> None:
 
 def test_prediction_of_any_size_is_cropped_back(colorizer: Colorizer) -> None:
     """The raw network call takes any height and width too."""
-    assert colorizer.predict_ab(np.full((1, 50, 70, 1), 50, np.float32)).shape == (1, 13, 18, 2)
+    assert colorizer.predict(np.full((1, 50, 70, 1), 50, np.float32)).ab.shape == (1, 13, 18, 2)
 
 
 def test_out_of_memory_halves_the_batch(gray: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch that does not fit is run in halves, with the same result."""
-    colorizer = Colorizer(device="cpu", batch_size=8)
-    guides = [colorizer.shrink(lightness_of(np.roll(gray, shift, axis=0))) for shift in range(8)]
-    expected = colorizer.predict_ab_of(guides)
-    predict = colorizer._predict
+    """A batch that does not fit is run in halves, with the same result in every part."""
+    colorizer = Colorizer(device="cpu", batch_size=8, size=64)
+    guides = [colorizer.shrink(lightness_of(np.roll(gray, shift, axis=0))) for shift in range(7)]
+    expected = colorizer.predict(guides, bin_probs=True, features=True)
+    original = colorizer._run
 
-    def small_memory(batch: np.ndarray) -> np.ndarray:
+    def small_memory(forward: object, batch: np.ndarray) -> dict[str, np.ndarray]:
         if len(batch) > 2:
             raise MemoryError
-        return predict(batch)
+        return original(forward, batch)
 
-    monkeypatch.setattr(colorizer, "_predict", small_memory)
-    assert np.array_equal(colorizer.predict_ab_of(guides), expected)
+    monkeypatch.setattr(colorizer, "_run", small_memory)
+    found = colorizer.predict(guides, bin_probs=True, features=True)
+    assert np.array_equal(found.ab, expected.ab)
+    assert np.array_equal(found.bin_probs, expected.bin_probs)
+    assert np.array_equal(found.features, expected.features)
     assert colorizer.batch_size == 2
 
 
@@ -117,10 +124,51 @@ def test_a_faded_print_gets_the_colors_of_a_fresh_one(colorizer: Colorizer, gray
     faded = np.rint(60 + gray * 0.5).astype(np.uint8)
     plain = Colorizer(device="cpu", stretch=0.0)
     expected, kept, lost = (
-        colors.predict_ab_of([colors.shrink(lightness_of(picture))])
+        colors.predict([colors.shrink(lightness_of(picture))]).ab
         for colors, picture in ((colorizer, gray), (colorizer, faded), (plain, faded))
     )
     assert np.abs(kept - expected).mean() < 0.5 * np.abs(lost - expected).mean()
+
+
+def test_a_prediction_tells_more_when_asked(colorizer: Colorizer) -> None:
+    """Probabilities from which the color follows, and the decoder's features: cropped like ab, which stays the same."""
+    lightness = np.random.default_rng(3).uniform(0, 100, (3, 50, 70, 1)).astype(np.float32)
+    plain = colorizer.predict(lightness)
+    assert plain.bin_probs is plain.features is None
+    found = colorizer.predict(lightness, bin_probs=True, features=True)
+    bins = colorizer.weights.network.tables["gamut_bins"]
+    assert found.features.shape == (3, 13, 18, 128)
+    assert found.bin_probs.shape == (3, 13, 18, len(bins))
+    assert found.ab.dtype == found.bin_probs.dtype == found.features.dtype == np.float32
+    assert np.abs(found.bin_probs.sum(-1) - 1).max() < 1e-5
+    assert np.abs(found.ab - plain.ab).max() < 1e-3
+    annealed = annealed_mean(np.log(found.bin_probs), bins, colorizer.read_out.vividness)
+    assert np.abs(annealed * colorizer.read_out.saturation - plain.ab).max() < 1e-3
+
+
+def test_nobody_pays_for_what_was_not_asked_for(colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each wish has a compiled function of its own, made when it is first asked for."""
+    made: list[set[str]] = []
+    original = colorizer._backend.compile_function
+
+    def watch(function: Any, shape: Any) -> Any:
+        run = original(function, shape)
+        return lambda array: made.append(set(run(array))) or run(array)
+
+    monkeypatch.setattr(colorizer, "_known", {})
+    monkeypatch.setattr(colorizer._backend, "compile_function", watch)
+    lightness = np.full((2, 32, 32, 1), 50, np.float32)
+    colorizer.predict(lightness)
+    assert len(colorizer._known) == 1
+    colorizer.predict(lightness, features=True)
+    colorizer.predict(lightness, bin_probs=True)
+    assert made == [{"ab"}, {"ab", "features"}, {"ab", "bin_probs"}]
+
+
+def test_the_read_out_cannot_be_changed_afterwards(colorizer: Colorizer) -> None:
+    """It is compiled into the network's function; an assignment that did nothing would be a trap."""
+    with pytest.raises(AttributeError):
+        colorizer.read_out = ReadOut(saturation=0.0)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +180,11 @@ def test_a_faded_print_gets_the_colors_of_a_fresh_one(colorizer: Colorizer, gray
         ({"vividness": 0.0}, UsageError),
         ({"saturation": -1.0}, UsageError),
         ({"stretch": 95.0}, UsageError),
+        ({"saturation": float("nan")}, UsageError),
+        ({"vividness": float("inf")}, UsageError),
+        ({"size": True}, UsageError),
+        ({"method": "no-such"}, UsageError),
+        ({"method": "scaled"}, UsageError),
     ],
 )
 def test_wrong_wishes_are_refused(arguments: dict[str, object], error: type[KoalaError]) -> None:

@@ -26,6 +26,8 @@ ROWS = {
     "io": [["side_outputs"], ["paths", "film"], ["suffixes"], ["picture"], ["jpeg"], ["texts"], ["files", "locks"]],
     "model": [
         ["weights", "recipes", "optimizers", "judges"],
+        ["header"],
+        ["read_outs"],
         ["fold", "network", "losses"],
         ["extractors", "heads"],
         ["layers"],

@@ -86,7 +86,7 @@ def predict(colorizer: Colorizer, batch: list[OpenedPhotograph]) -> list[list[Ar
     colors: list[Array | None] = [None] * len(guides)
     for shape in dict.fromkeys(guide.shape for _, guide in guides):
         alike = [number for number, (_, guide) in enumerate(guides) if guide.shape == shape]
-        for number, ab in zip(alike, colorizer.predict_ab_of([guides[number][1] for number in alike]), strict=True):
+        for number, ab in zip(alike, colorizer.predict([guides[number][1] for number in alike]).ab, strict=True):
             colors[number] = ab
     if colorizer.batch_size < before:
         batch[0].remarks.append(f"out of memory: {colorizer.batch_size} pictures per network call from here on")

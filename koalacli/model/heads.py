@@ -1,4 +1,4 @@
-"""HEADS: the last layer of a network and how its outputs are read as color."""
+"""HEADS: the last layer of a network; how its outputs are read as color stands in `read_outs.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ class Head:
 
     Attributes:
         build: (features, config) -> outputs (B, h, w, C).
-        read_out: (outputs, tables, config, temperature) -> ab float32 (B, h, w, 2), CIELAB units.
         help: one line for documentation.
+        bin_probs: outputs -> probability of every gamut bin, float32 (B, h, w, Q); None where there are no bins.
     """
 
     build: Callable[[Any, NetworkConfig], Any]
-    read_out: Callable[[Any, dict[str, Any], NetworkConfig, float], Any]
     help: str
+    bin_probs: Callable[[Any], Any] | None = None
 
 
 def build_ab(x: Any, config: NetworkConfig) -> Any:
@@ -30,23 +30,17 @@ def build_ab(x: Any, config: NetworkConfig) -> Any:
     return convolve(x, 2, "ab", activation="tanh")
 
 
-def read_ab(outputs: Any, tables: dict[str, Any], config: NetworkConfig, temperature: float) -> Any:
-    """ab_scaled times its scale; there is no temperature."""
-    return ops.cast(outputs, "float32") * config.ab_scale
-
-
 def build_bins(x: Any, config: NetworkConfig) -> Any:
     """One logit per gamut bin."""
     return PointwiseConv2D(config.bins, 1, dtype="float32", name="logits")(x)
 
 
-def read_bins(outputs: Any, tables: dict[str, Any], config: NetworkConfig, temperature: float) -> Any:
-    """Annealed mean (Zhang et al. 2016, eq. 5); see `color.bins.annealed_mean` for the NumPy twin."""
-    bin_probs = ops.softmax(ops.cast(outputs, "float32") / temperature, axis=-1)
-    return ops.matmul(bin_probs, ops.convert_to_tensor(tables["gamut_bins"], "float32"))
+def bin_probs_of(outputs: Any) -> Any:
+    """Softmax of the logits, at temperature 1: what the network believes, whatever the read-out makes of it."""
+    return ops.softmax(ops.cast(outputs, "float32"), axis=-1)
 
 
 HEADS: dict[str, Head] = {
-    "ab": Head(build_ab, read_ab, "direct regression of ab, as in 2017"),
-    "bins": Head(build_bins, read_bins, "soft-encoded gamut bins, read out by annealed mean"),
+    "ab": Head(build_ab, "direct regression of ab, as in 2017"),
+    "bins": Head(build_bins, "soft-encoded gamut bins", bin_probs_of),
 }

@@ -40,6 +40,7 @@ class Network:
         core: the trained part: [lightness, embedding] -> outputs where an external extractor is
             used (its embedding can then be cached), else the same as `model`.
         extractor: lightness -> embedding (B, E), frozen; None without an external extractor.
+        features: symbolic output of the decoder inside `core`: what the head sees; see `with_features`.
         tables: arrays that belong to the network but are not trained: gamut_bins, bin_prior.
     """
 
@@ -47,6 +48,7 @@ class Network:
     model: Any
     core: Any
     extractor: Any
+    features: Any
     tables: dict[str, Any]
 
 
@@ -65,7 +67,8 @@ def build_network(config: NetworkConfig, tables: dict[str, Any] | None = None, *
     extractor = source.build_model(config.cut) if source.build_model else None
     embedding = layers.Input((config.embedding_size,), name="embedding") if extractor is not None else None
     fused = FUSIONS[config.fusion](features, embedding, config, folded)
-    outputs = HEADS[config.head].build(DECODERS[config.decoder](fused, features, folded), config)
+    decoded = DECODERS[config.decoder](fused, features, folded)
+    outputs = HEADS[config.head].build(decoded, config)
     if extractor is None:
         model = core = keras.Model(lightness, outputs, name=config.preset)
     else:
@@ -73,7 +76,19 @@ def build_network(config: NetworkConfig, tables: dict[str, Any] | None = None, *
         extractor.trainable = False
         picture = layers.Input((None, None, 1), name="picture")
         model = keras.Model(picture, core([picture, extractor(picture, training=False)]), name=config.preset)
-    return Network(config, model, core, extractor, dict(tables or {}))
+    return Network(config, model, core, extractor, decoded, dict(tables or {}))
+
+
+def with_features(network: Network) -> Any:
+    """Model that shares all layers: lightness -> [outputs, features], what the head makes and what it sees.
+
+    Features are float32 (B, H/s, W/s, C) at the output stride s.
+    """
+    core = keras.Model(network.core.inputs, [network.core.output, network.features], name="core_with_features")
+    if network.extractor is None:
+        return core
+    picture = layers.Input((None, None, 1), name="picture")
+    return keras.Model(picture, core([picture, network.extractor(picture, training=False)]))
 
 
 # --- encoders: lightness_scaled -> features by stride -------------------------------------

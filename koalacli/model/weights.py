@@ -9,23 +9,21 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.config import NetworkConfig, ReadOut
+from koalacli.config import ReadOut
 from koalacli.errors import TrainingError, WeightsError
 from koalacli.model.fold import Tensors, fold_tensors
+from koalacli.model.header import parse_header
 from koalacli.model.network import Network, build_network
-from koalacli.presets import PRESETS
 from koalacli.weights_files import FORMAT, find_weights, read_header
 from koalacli.weights_files import shipped_weights as shipped_weights
 from koalacli.weights_files import weights_folder as weights_folder
-
-MAX_BINS, MAX_EMBEDDING = 4096, 65536  # a header must not make koala allocate absurdities
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,8 @@ def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) 
     header = {
         "format": FORMAT,
         "network": asdict(network.config),
-        "read_out": asdict(read_out),
+        # What says nothing is left out, so that koalas of before the setting can read the file.
+        "read_out": {name: value for name, value in asdict(read_out).items() if value != ""},
         "record": record,
     }
     digest = _digest(header, tensors)
@@ -98,11 +97,17 @@ def load_weights(name_or_path: str | Path, *, folded: bool = False) -> Weights:
     digest = header.pop("digest", "")
     if digest != _digest(header, tensors):
         raise WeightsError(f"{path}: contents do not match their digest; the file is damaged, fetch it again")
-    config, read_out = _parse(path, header)
+    try:
+        config, read_out = parse_header(header)
+    except ValueError as error:
+        raise WeightsError(f"{path}: its header describes no network that koala knows: {error}") from error
     tables = {key: tensors[key].astype(np.float32) for key in TABLES if key in tensors}
     if config.bins and tables.get("gamut_bins", np.empty(0)).shape != (config.bins, 2):
         raise WeightsError(f"{path}: gamut_bins are missing or of the wrong shape")
-    network = build_network(config, tables, folded=folded)
+    try:
+        network = build_network(config, tables, folded=folded)
+    except (KeyError, ValueError) as error:  # parts that are known, and do not go together
+        raise WeightsError(f"{path}: the parts of its network do not fit each other ({error})") from error
     fill_network(network, fold_tensors(tensors) if folded else tensors, str(path))
     return Weights(path.stem, network, read_out, header["record"], digest)
 
@@ -180,24 +185,6 @@ def _read(path: Path) -> tuple[dict[str, Any], Tensors]:
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError, TypeError, OverflowError) as error:
         raise WeightsError(f"{path}: not a koala weights file, or a truncated one ({error})") from error
-
-
-def _parse(path: Path, header: dict[str, Any]) -> tuple[NetworkConfig, ReadOut]:
-    try:
-        config = NetworkConfig(**header["network"])
-        read_out = ReadOut(**header["read_out"])
-        for made in (config, read_out):
-            for field in fields(made):
-                value = getattr(made, field.name)
-                if type(value) is not field.type and not (field.type is float and type(value) is int):
-                    raise TypeError(f"{field.name} is {value!r}")
-        if config.preset not in PRESETS or not 0 <= config.bins <= MAX_BINS:
-            raise ValueError(f"unknown preset {config.preset!r} or absurd bins {config.bins}")
-        if not 0 < config.embedding_size <= MAX_EMBEDDING or "record" not in header:
-            raise ValueError("absurd embedding size, or no training record")
-    except (TypeError, ValueError, KeyError) as error:
-        raise WeightsError(f"{path}: its header describes no network that koala knows ({error})") from error
-    return config, read_out
 
 
 def _check_shipped(path: Path) -> None:

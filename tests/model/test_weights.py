@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from koalacli.config import ReadOut
 from koalacli.errors import WeightsError
+from koalacli.model import weights
 from koalacli.model.weights import load_weights, network_tensors, save_weights
 from koalacli.weights_files import shipped_weights, stated_digest
 
@@ -84,6 +86,37 @@ def test_an_altered_header_is_refused(tmp_path: Path, change: dict[str, object])
     header = {**header_of(KOALA), **change}
     save_file(load_file(KOALA), path, metadata={"koala": json.dumps(header)})
     with pytest.raises(WeightsError):
+        load_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "told"),
+    [
+        ("read_out", {"saturation": float("nan")}, "saturation is nan"),
+        ("read_out", {"vividness": 0}, "vividness 0 is not between"),
+        ("read_out", {"stretch": "80"}, "stretch is '80'"),
+        ("read_out", {"size": 192.5}, r"size is 192\.5"),
+        ("read_out", {"size": 2**40}, "8192 at most"),
+        ("read_out", {"method": "mode"}, "method 'mode' is none for this network; there is annealed-mean"),
+        ("read_out", {"sharpness": 1.0}, "sharpness"),
+        ("network", {"decoder": "v-shaped"}, "decoder 'v-shaped' is unknown; there is .*u-shaped"),
+        ("network", {"head": "ab"}, "bins 305 do not go with head ab"),
+        ("network", {"lightness_scale": float("inf")}, "lightness_scale is inf"),
+        ("network", {"lightness_scale": 0.0}, "lightness_scale 0.0 is not between"),
+        ("network", {"output_stride": 3}, "output_stride 3 does not divide"),
+        ("network", {"embedding_size": 2**40}, "embedding_size"),
+        ("network", {"encoder": "koalarization"}, "do not fit each other"),
+    ],
+)
+def test_a_senseless_header_is_refused_in_words(tmp_path: Path, part: str, change: dict[str, Any], told: str) -> None:
+    """Every number is finite and in its range, every word in its table; a right digest does not help."""
+    path = tmp_path / "senseless.safetensors"
+    header = header_of(KOALA)
+    header[part] = {**header[part], **change}
+    header.pop("digest")
+    tensors = load_file(KOALA)
+    save_file(tensors, path, metadata={"koala": json.dumps({**header, "digest": weights._digest(header, tensors)})})
+    with pytest.raises(WeightsError, match=told):
         load_weights(path)
 
 

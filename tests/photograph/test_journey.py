@@ -205,13 +205,13 @@ def test_running_out_of_memory_is_told_once(tmp_path: Path, network: Any) -> Non
     """When the network halves its batches, one record says so, and all pictures are done."""
     for number in range(9):
         save(tmp_path / "in" / f"{number}.png")
-    original = network.predict_ab_of
+    original = network.predict
 
     def halving(guides: list[Any]) -> Any:
         network.batch_size = 2
         return original(guides)
 
-    network.predict_ab_of = halving
+    network.predict = halving
     records = run(tmp_path / "in", tmp_path / "out")
     assert {record.outcome for record in records.values()} == {Outcome.DONE}
     assert [record.reason for record in records.values() if "out of memory: 2 pictures" in record.reason] != []

@@ -50,8 +50,10 @@ def on_device(device: str) -> Any:
     return keras.device(device if ":" in device else f"{device}:0")
 
 
-def compile_function(function: Callable[..., Any], shape: tuple[int | None, ...]) -> Callable[..., Any]:
-    """Trace a function of one float32 tensor; the result takes and returns NumPy arrays.
+def compile_function(
+    function: Callable[[Any], dict[str, Any]], shape: tuple[int | None, ...]
+) -> Callable[[Any], dict[str, Any]]:
+    """Trace a function of one float32 tensor to a dict of tensors; the result takes and returns NumPy arrays.
 
     `shape` has None for what differs between calls: under TensorFlow there is then one trace for all.
     """
@@ -60,19 +62,23 @@ def compile_function(function: Callable[..., Any], shape: tuple[int | None, ...]
         import tensorflow as tf
 
         traced = tf.function(function, input_signature=[tf.TensorSpec(shape, "float32")], autograph=False)
-        return lambda array: keras.ops.convert_to_numpy(traced(tf.convert_to_tensor(array)))
+        return lambda array: _as_numpy(traced(tf.convert_to_tensor(array)))
     if backend == "jax":
         import jax
 
         jitted = jax.jit(function)
-        return lambda array: keras.ops.convert_to_numpy(jitted(array))
+        return lambda array: _as_numpy(jitted(array))
     import torch
 
     def run(array: Any) -> Any:
         with torch.no_grad():
-            return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(array)))
+            return _as_numpy(function(keras.ops.convert_to_tensor(array)))
 
     return run
+
+
+def _as_numpy(tensors: dict[str, Any]) -> dict[str, Any]:
+    return {name: keras.ops.convert_to_numpy(tensor) for name, tensor in tensors.items()}
 
 
 def normalize_batch(x: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any] | None:

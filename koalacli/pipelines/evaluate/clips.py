@@ -77,7 +77,7 @@ def colorize_clip(
     batch_size = min((colorizer.batch_size for colorizer in colorizers), default=1)
     while batch := list(islice(frames, batch_size)):
         small = [
-            colorizer.predict_ab_of([opened.guides[number] for opened in batch])
+            colorizer.predict([opened.guides[number] for opened in batch]).ab
             for number, colorizer in enumerate(colorizers)
         ]
         for place, opened in enumerate(batch):

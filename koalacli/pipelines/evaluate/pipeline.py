@@ -160,7 +160,7 @@ def judge_pictures(
     def run(batch: list[OpenedItem]) -> list[Any]:
         """Per picture, the small ab of every Colorizer."""
         columns = (
-            colorizer.predict_ab_of([opened.guides[number] for opened in batch])
+            colorizer.predict([opened.guides[number] for opened in batch]).ab
             for number, colorizer in enumerate(colorizers)
         )
         return list(zip(*columns, strict=True))
@@ -187,7 +187,7 @@ def make_panel(item: Item, evaluation: Evaluation, colorizers: Sequence[Colorize
     else:
         opened = open_item(item, config.protocol, colorizers)
         pairs = zip(colorizers, opened.guides, strict=True)
-        small_abs = [colorizer.predict_ab_of([guide])[0] for colorizer, guide in pairs]
+        small_abs = [colorizer.predict([guide]).ab[0] for colorizer, guide in pairs]
         predictions = colorize_opened(opened, small_abs, colorizers)
     gray = merge_rgb8(opened.lightness, np.zeros((*opened.lightness.shape[:2], 2), np.float32))
     return Panel(
@@ -257,7 +257,10 @@ def _measured(item: Item, judged: Judged) -> Measured:
 def _facts(config: EvalConfig, colorizers: Sequence[Colorizer]) -> dict[str, str]:
     facts = {"koala": __version__, "lookup floor": config.floor_data or "stored with the weights"}
     for name, colorizer in zip(_names(config.weights), colorizers, strict=False):
-        read_out = ", ".join(f"{key} {value:g}" for key, value in asdict(colorizer.read_out).items())
+        settings = {key: value for key, value in asdict(colorizer.read_out).items() if value != ""}
+        read_out = ", ".join(
+            f"{key} {value if isinstance(value, str) else f'{value:g}'}" for key, value in settings.items()
+        )
         facts[f"weights {name}"] = f"sha256 {colorizer.weights.digest[:16]}, {read_out}, on {colorizer.device}"
     return facts
 

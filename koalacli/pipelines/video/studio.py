@@ -151,7 +151,7 @@ class Studio:
 
 def predict_small(colorizer: Colorizer) -> Callable[[list[NDArray[np.uint8]]], list[Array]]:
     """The network as `temporal` wants it: from small luma to ab."""
-    return lambda smalls: list(colorizer.predict_ab_of([gray8_to_lightness(small) for small in smalls]))
+    return lambda smalls: list(colorizer.predict([gray8_to_lightness(small) for small in smalls]).ab)
 
 
 def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
