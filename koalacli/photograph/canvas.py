@@ -24,9 +24,11 @@ from koalacli.io.jpeg.layout import PROGRESSIVE, graft_cbcr
 from koalacli.io.picture.codecs import CODECS, encode
 from koalacli.io.picture.graft import Graftable, encode_cbcr, half_luma, luma_of_jpeg
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
+from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.profiles import SRGB
-from koalacli.io.picture.read import Picture, decoder_errors, read_picture, turn, turn_back
-from koalacli.io.picture.tiff import Scan, rows_per_strip, write_scan
+from koalacli.io.picture.read import decoder_errors, read_picture, turn, turn_back
+from koalacli.io.picture.scans import Scan, write_scan
+from koalacli.io.picture.tiff import rows_per_strip
 
 # Largest difference of L* between input and output that rounding explains, by depth.
 TOLERANCE = {"uint8": 0.65, "uint16": 0.02}
@@ -109,7 +111,7 @@ class Still:
     def _verify(self, data: bytes, name: str) -> str:
         """Decode what was written and compare lightness with what was read."""
         written = read_picture(data, f"output of {name}", self.config.max_pixels)
-        lossless = CODECS[self.format].lossless or (self.format == "webp" and self.picture.lossless)
+        lossless = CODECS[self.format].keeps_pixels_of(self.picture)
         worst = 0.0
         for before, after in zip(self.picture.frames, written.frames, strict=True):
             difference = np.abs(lightness_of(before.pixels) - lightness_of(after.pixels))

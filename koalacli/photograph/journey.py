@@ -16,11 +16,12 @@ from koalacli.config import ColorizeConfig
 from koalacli.errors import InputError, OutputError
 from koalacli.io.files import copy_file, new_file
 from koalacli.io.paths import STREAM, Job
-from koalacli.io.picture.codecs import codec_of
+from koalacli.io.picture.codecs import CODECS, codec_of
 from koalacli.io.picture.graft import Graftable, open_graftable
 from koalacli.io.picture.metadata import Metadata, only_orientation
-from koalacli.io.picture.read import Picture, decoder_errors, read_bytes, read_picture
-from koalacli.io.picture.tiff import open_scan
+from koalacli.io.picture.picture import Picture
+from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
+from koalacli.io.picture.scans import open_scan
 from koalacli.io.picture.xmp import Provenance, with_provenance
 from koalacli.journal import Journal, Stamp, stamp_of
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
@@ -86,7 +87,7 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
     config, sight, name = setup.config, setup.sight, source_name(job)
     asked = config.format or codec_of(Path(job.target))
     remarks: list[str] = []
-    if asked in (None, "tiff") and job.source != STREAM and job.target != STREAM:
+    if (asked is None or CODECS[asked].scrolls) and job.source != STREAM and job.target != STREAM:
         with decoder_errors(name):
             scan = open_scan(Path(job.source), config.max_pixels)
             if scan and (config.colored == "recolor" or scan.channels == 1):
@@ -94,7 +95,8 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
                 return OpenedPhotograph(scroll, None, started, stamp, remarks)
     with decoder_errors(name):
         data = sys.stdin.buffer.read() if job.source == STREAM else read_bytes(Path(job.source))
-        graftable = open_graftable(data, config.max_pixels) if asked in (None, "jpeg") and config.lossless_luma else ""
+        grafts = config.lossless_luma and (asked is None or CODECS[asked].grafts)
+        graftable = open_graftable(data, config.max_pixels) if grafts else ""
         if isinstance(graftable, Graftable):
             metadata = _labeled(graftable.metadata, setup, remarks, graftable.orientation)
             graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight)

@@ -2,21 +2,27 @@
 
 import importlib.util
 import io
+import json
 import os
 import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from koalacli.cli.app import app
 from koalacli.config import ColorizeConfig
 from koalacli.engines import local
 from koalacli.errors import StorageFullError, UsageError
+from koalacli.io.picture.codecs import CODECS, Codec
+from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.read import read_picture
 from koalacli.io.picture.xmp import DIGITAL_SOURCE
 from koalacli.pipelines.colorize import colorize
@@ -261,3 +267,36 @@ def test_graft_and_still_agree_about_color(tmp_path: Path) -> None:
     colors = [read_picture(tmp_path / kind / "a.jpg").pixels.astype(float) for kind in ("graft", "still")]
     assert np.abs(colors[0] - colors[1]).mean() < 2.5
     assert colors[0].std(-1).mean() > 3
+
+
+def test_a_made_up_codec_writes_verifies_and_reads_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry in CODECS is all that a format needs, in every part of the command."""
+
+    def to_pnm(picture: Picture, quality: int, subsampling: str) -> bytes:
+        buffer = io.BytesIO()
+        Image.fromarray(picture.pixels).save(buffer, "PPM")
+        return buffer.getvalue()
+
+    monkeypatch.setitem(CODECS, "pnm", Codec((".pgm", ".ppm"), to_pnm, ("PPM",), lossless=True, holds=()))
+    save(tmp_path / "in" / "a.png")
+    save(tmp_path / "in" / "b.pgm")
+    there = CliRunner().invoke(app, ["colorize", str(tmp_path / "in"), str(tmp_path / "out"), "--verify", "--json"])
+    told = [json.loads(line) for line in there.stdout.splitlines()]
+    reasons = {Path(line["source"]).name: line["reason"] for line in told if line["event"] == "picture"}
+    assert reasons["a.png"].startswith("verified: lightness within")
+    assert reasons["b.pgm"].startswith("pnm has no place for XMP; verified: lightness within")
+    back = CliRunner().invoke(
+        app, ["colorize", str(tmp_path / "out"), str(tmp_path / "back"), "--format", "pnm", "--verify"]
+    )
+    assert (there.exit_code, back.exit_code) == (0, 0), back.output
+    assert sorted(path.name for path in (tmp_path / "back").glob("[!.]*")) == ["a.pgm", "b.pgm"]
+    assert read_picture(tmp_path / "back" / "b.pgm").format == "pnm"
+
+
+def test_a_format_of_both_kinds_is_verified_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever writes lossless what was read so is compared pixel by pixel, not on average."""
+    entry = replace(CODECS["png"], as_read=True, lossless=False, suffixes=(".made",))
+    monkeypatch.setitem(CODECS, "made", entry)
+    save(tmp_path / "a.png")
+    done = run(tmp_path / "a.png", tmp_path / "out", format="made", verify=True)
+    assert "on average" not in done["a.png"].reason

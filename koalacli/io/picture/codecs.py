@@ -1,10 +1,12 @@
-"""CODECS: output formats. An entry is all that a new format needs.
+"""CODECS: formats that are read and written. An entry is all that a new format needs.
 
-A codec turns a Picture into bytes, with all that its metadata says.
+A codec turns a Picture into bytes, with all that its metadata says. Pillow decodes; a format that it does not
+know comes with a plugin for it, as HEIC does.
 """
 
 import io
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,35 +17,57 @@ from PIL import Image, features
 
 from koalacli.errors import KoalaError, OutputError, UnsupportedError
 from koalacli.io.jpeg.layout import segment
+from koalacli.io.picture.containers import jp2_is_lossless, webp_is_lossless
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg, without_place
+from koalacli.io.picture.picture import Frame, Picture
 from koalacli.io.picture.png import encode_png
 from koalacli.io.picture.profiles import SRGB
-from koalacli.io.picture.read import Frame, Picture
 from koalacli.io.picture.tiff import encode_tiff
 from koalacli.io.picture.xmp import gif_with_xmp, jp2_with_xmp
+
+with suppress(ImportError):  # an extra: HEIC needs a decoder of its own
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 
 @dataclass(frozen=True)
 class Codec:
-    """One output format.
+    """One format.
 
     Attributes:
         suffixes: lower case, the usual one first.
         encode: (picture, quality 1..100, chroma subsampling 444 or 420) -> the file's bytes.
-        lossless: whether pixels come back bit for bit.
+        decoders: names under which Pillow opens such files.
+        lossless: whether pixels that are written come back bit for bit.
+        exact: whether a file, given by its bytes, holds its pixels bit for bit.
+        as_read: whether pictures from lossless files are written without loss, for formats of both kinds.
         alpha: whether transparency can be kept.
         deep: whether 16 bits per channel can be kept.
         frames: whether it can hold more than one.
         holds: kinds of metadata that it has a place for, besides the color profile.
+        too_long: what of the metadata it has a place for, but not a place long enough, in words.
+        grafts: whether the luma of a gray file can stay as it is in a color file.
+        scrolls: whether large files are read and written a few rows at a time.
     """
 
     suffixes: tuple[str, ...]
     encode: Callable[[Picture, int, str], bytes]
+    decoders: tuple[str, ...]
     lossless: bool = False
+    exact: Callable[[bytes], bool] = lambda data: True
+    as_read: bool = False
     alpha: bool = False
     deep: bool = False
     frames: bool = False
     holds: tuple[str, ...] = ("EXIF", "XMP")
+    too_long: Callable[[Metadata], list[str]] = lambda metadata: []
+    grafts: bool = False
+    scrolls: bool = False
+
+    def keeps_pixels_of(self, picture: Picture) -> bool:
+        """Whether a picture, written in this format, comes back bit for bit."""
+        return self.lossless or (self.as_read and picture.lossless)
 
 
 def encode(
@@ -77,8 +101,7 @@ def encode(
         remarks.append(f"{format} has 8 bits per channel; 16 were read")
     if missing := without_place(picture.metadata, codec.holds):
         remarks.append(f"{format} has no place for {', '.join(missing)}")
-    if format == "jpeg":
-        remarks += too_long_for_jpeg(picture.metadata)
+    remarks += codec.too_long(picture.metadata)
     first = frames[0]
     fitted = replace(picture, pixels=first.pixels, alpha=first.alpha, format=format, more=tuple(frames[1:]))
     try:
@@ -181,21 +204,40 @@ def _tiff(picture: Picture, quality: int, subsampling: str) -> bytes:
     return encode_tiff(picture)
 
 
+def _never(data: bytes) -> bool:
+    return False
+
+
 _ALL = ("EXIF", "XMP", "IPTC", "resolution", "comment", "texts")
 CODECS: dict[str, Codec] = {
-    "jpeg": Codec((".jpg", ".jpeg", ".jpe", ".jfif"), _encode_jpeg, holds=_ALL[:-1]),
-    "png": Codec((".png", ".apng"), _png, lossless=True, alpha=True, deep=True, frames=True, holds=_ALL),
-    "webp": Codec((".webp",), _encode_webp, alpha=True, frames=True),
-    "tiff": Codec((".tif", ".tiff"), _tiff, lossless=True, alpha=True, deep=True, frames=True, holds=_ALL[:-2]),
-    "bmp": Codec((".bmp", ".dib"), _encode_bmp, lossless=True, holds=("resolution",)),
-    "gif": Codec((".gif",), _encode_gif, alpha=True, frames=True, holds=("XMP", "comment")),
-    "jp2": Codec((".jp2",), _encode_jp2, lossless=True, alpha=True, deep=True, holds=("XMP",)),
-}
+    "jpeg": Codec(
+        (".jpg", ".jpeg", ".jpe", ".jfif"), _encode_jpeg, ("JPEG", "MPO"), exact=_never, holds=_ALL[:-1],
+        too_long=too_long_for_jpeg, grafts=True,
+    ),
+    "png": Codec((".png", ".apng"), _png, ("PNG",), lossless=True, alpha=True, deep=True, frames=True, holds=_ALL),
+    "webp": Codec((".webp",), _encode_webp, ("WEBP",), exact=webp_is_lossless, as_read=True, alpha=True, frames=True),
+    "tiff": Codec(
+        (".tif", ".tiff"), _tiff, ("TIFF",), lossless=True, alpha=True, deep=True, frames=True, holds=_ALL[:-2],
+        scrolls=True,
+    ),
+    "bmp": Codec((".bmp", ".dib"), _encode_bmp, ("BMP", "DIB"), lossless=True, holds=("resolution",)),
+    "gif": Codec((".gif",), _encode_gif, ("GIF",), alpha=True, frames=True, holds=("XMP", "comment")),
+    "jp2": Codec(
+        (".jp2",), _encode_jp2, ("JPEG2000",), lossless=True, exact=jp2_is_lossless, alpha=True, deep=True,
+        holds=("XMP",),
+    ),
+}  # fmt: skip
 if features.check("avif"):
-    CODECS["avif"] = Codec((".avif",), _encode_avif, alpha=True, frames=True)
+    CODECS["avif"] = Codec((".avif",), _encode_avif, ("AVIF",), exact=_never, alpha=True, frames=True)
+_HEIC = Codec((".heic", ".heif"), _encode_heic, ("HEIF",), exact=_never, alpha=True)
 if "HEIF" in Image.SAVE:
-    CODECS["heic"] = Codec((".heic", ".heif"), _encode_heic, alpha=True)
-EXTRAS = {".heic": "heic", ".heif": "heic"}  # suffixes that an extra would add
+    CODECS["heic"] = _HEIC
+EXTRAS = dict.fromkeys(_HEIC.suffixes, "heic")  # suffixes that an extra would add
+
+
+def codec_of_decoder(name: str | None) -> str | None:
+    """Key of CODECS for what Pillow calls a format, or None."""
+    return next((key for key, codec in CODECS.items() if name in codec.decoders), None)
 
 
 def codec_of(path: Path) -> str | None:

@@ -15,8 +15,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from koalacli.errors import OutputError
 from koalacli.io.picture.metadata import Metadata
+from koalacli.io.picture.picture import Frame, Picture
 from koalacli.io.picture.profiles import SRGB
-from koalacli.io.picture.read import Frame, Picture
 
 HEADER_END = 8 + 25  # signature and IHDR: metadata goes right behind
 INCH = 0.0254  # meters

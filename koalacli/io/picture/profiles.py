@@ -1,18 +1,18 @@
 """ICC profiles: from whatever a file's numbers mean to sRGB.
 
-LittleCMS (through Pillow) converts 8-bit color. It does not do 16 bits there, and a gray profile
-is no more than a curve; both are read here from the profile itself (ICC.1:2010).
+LittleCMS converts color, of 8 bits through Pillow and of 16 through imagecodecs. A gray profile is no more than a
+curve, which is read here from the profile itself (ICC.1:2010): a file that gets color may keep it.
 """
 
 import io
 import struct
 from typing import Any
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from koalacli.arrays import Array
 from koalacli.color.lab import lightness_to_luminance, linear_to_srgb
 from koalacli.errors import InputError
 
@@ -137,27 +137,28 @@ def _xyz_tag(xyz: NDArray[np.float64]) -> bytes:
 
 
 def convert_16bit(pixels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint16]:
-    """Rgb uint16 of a matrix profile as sRGB, clipped to its gamut.
+    """Rgb uint16 (H, W, 3) of an rgb profile as sRGB, clipped to its gamut; relative colorimetric.
+
+    Each pixel goes through the profile's own curves, matrices or tables: LittleCMS would otherwise put a coarse
+    table in their place.
 
     Raises:
-        InputError: the profile is made of tables instead.
+        InputError: the profile cannot be used for this picture.
     """
-    matrix = np.stack([_xyz(_tag(profile, name)) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], -1)
-    to_srgb = (np.linalg.inv(XYZ_D50_FROM_SRGB) @ matrix).astype(np.float32)
-    codes = np.arange(65536) / 65535
-    curves = [_curve(_tag(profile, name), codes).astype(np.float32) for name in (b"rTRC", b"gTRC", b"bTRC")]
-    encode = _encoding_table()
-    converted = np.empty_like(pixels)
-    for row in range(len(pixels)):  # by rows: float planes of a whole scan would not fit
-        linear: Array = np.stack([curve[pixels[row, :, channel]] for channel, curve in enumerate(curves)], -1)
-        root = np.sqrt(np.clip(linear @ to_srgb.T, 0, 1))
-        converted[row] = encode[np.rint(root * (len(encode) - 1)).astype(np.int32)]
+    try:
+        converted: NDArray[np.uint16] = imagecodecs.cms_transform(
+            pixels,
+            profile,
+            SRGB,
+            colorspace="rgb",
+            outcolorspace="rgb",
+            outdtype="uint16",
+            intent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,
+        )
+    except (imagecodecs.CmsError, ValueError) as error:
+        raise InputError(f"its color profile cannot be used ({error})") from error
     return converted
-
-
-def _encoding_table() -> NDArray[np.uint16]:
-    root = np.linspace(0, 1, 1 << 18, dtype=np.float64)
-    return np.rint(linear_to_srgb((root**2).astype(np.float32)) * 65535).astype(np.uint16)
 
 
 def _tag(profile: bytes, name: bytes) -> bytes:
@@ -173,12 +174,6 @@ def _tag(profile: bytes, name: bytes) -> bytes:
             if signature == name and offset + size <= len(profile) and size >= 12:
                 return profile[offset : offset + size]
     raise InputError(f"its color profile has no usable {name.decode()}; convert the picture to sRGB first")
-
-
-def _xyz(tag: bytes) -> NDArray[np.float64]:
-    if len(tag) < 20:
-        raise InputError("its color profile is damaged")
-    return np.array(struct.unpack_from(">3i", tag, 8)) / 65536
 
 
 def _curve(tag: bytes, codes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,58 +18,12 @@ from PIL import Image, UnidentifiedImageError
 from koalacli.arrays import Pixels
 from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, KoalaError
-from koalacli.io.picture.metadata import ORIENTATION, Metadata, orientation_of, read_metadata
+from koalacli.io.picture.codecs import CODECS
+from koalacli.io.picture.metadata import ORIENTATION, orientation_of, read_metadata
+from koalacli.io.picture.picture import Frame, Picture
 from koalacli.io.picture.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
 from koalacli.io.picture.read16 import deep_pages
-from koalacli.io.picture.sniff import FORMATS, NO_PICTURE, check_support, is_lossless, name_unknown, tiff_tag
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One page of a TIFF, one frame of an animation.
-
-    Attributes:
-        pixels: gray (H, W) or rgb (H, W, 3), uint8 or uint16, gamma-encoded sRGB, upright.
-        alpha: (H, W) of the same dtype, or None.
-        milliseconds: how long it is shown; 0 for stills.
-    """
-
-    pixels: Pixels
-    alpha: Pixels | None = None
-    milliseconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One decoded file.
-
-    Attributes:
-        pixels, alpha: of the first frame; see Frame.
-        format: key of `io.codecs.CODECS`.
-        metadata: see Metadata.
-        more: the frames after the first.
-        milliseconds: how long the first frame is shown.
-        loop: how often an animation is repeated; 0 is for ever, None where the file does not say.
-        lossless: whether the file holds its pixels bit for bit.
-        compressed: whether it was worth its maker's while to pack them; only TIFF says no.
-        remark: what had to be decided on the way; one line, or nothing.
-    """
-
-    pixels: Pixels
-    alpha: Pixels | None = None
-    format: str = "png"
-    metadata: Metadata = field(default_factory=Metadata)
-    more: tuple[Frame, ...] = ()
-    milliseconds: float = 0.0
-    loop: int | None = None
-    lossless: bool = True
-    compressed: bool = True
-    remark: str = ""
-
-    @property
-    def frames(self) -> tuple[Frame, ...]:
-        """All frames, in order."""
-        return (Frame(self.pixels, self.alpha, self.milliseconds), *self.more)
+from koalacli.io.picture.sniff import NO_PICTURE, check_support, format_of, name_unknown, tiff_tag
 
 
 def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIXELS) -> Picture:
@@ -100,15 +53,16 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
             if orientation != 1:
                 frames = [_turned(frame, orientation) for frame in frames]
             height, width = frames[0].pixels.shape[:2]
+            format = format_of(image)
             return Picture(
                 frames[0].pixels,
                 frames[0].alpha,
-                FORMATS[str(image.format)],
+                format,
                 read_metadata(image, data, (width, height), 1),
                 tuple(frames[1:]),
                 frames[0].milliseconds,
                 image.info.get("loop"),
-                is_lossless(image, data),
+                CODECS[format].exact(data),
                 image.info.get("compression") != "raw",
                 remark,
             )

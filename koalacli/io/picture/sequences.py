@@ -15,7 +15,8 @@ from koalacli.arrays import Pixels
 from koalacli.errors import InputError, OutputError, UsageError
 from koalacli.io.files import write_file
 from koalacli.io.picture.codecs import codec_of, encode
-from koalacli.io.picture.read import Picture, decoder_errors, read_picture
+from koalacli.io.picture.picture import Picture
+from koalacli.io.picture.read import decoder_errors, read_picture
 
 ANIMATIONS = (".gif", ".webp")
 

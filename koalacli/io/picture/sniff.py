@@ -8,12 +8,9 @@ import tifffile
 from PIL import Image, TiffImagePlugin
 
 from koalacli.errors import UnsupportedError
+from koalacli.io.picture.codecs import CODECS, codec_of_decoder
+from koalacli.io.picture.containers import avif_depth, read_codestream
 
-FORMATS = {
-    "JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "WEBP": "webp", "TIFF": "tiff", "BMP": "bmp", "DIB": "bmp",
-    "GIF": "gif", "AVIF": "avif", "HEIF": "heic", "JPEG2000": "jp2",
-}  # fmt: skip
-HOLD_FRAMES = ("PNG", "GIF", "WEBP", "TIFF", "AVIF")
 NO_PICTURE = "not a picture, or of a kind that is not supported"
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MODES = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
@@ -25,10 +22,18 @@ for _order in (TiffImagePlugin.II, TiffImagePlugin.MM):
             _key = (_order, _photometric, (1,), 1, (16, 16), _extra)
             TiffImagePlugin.OPEN_INFO.setdefault(_key, ("LA", "LA"))
 Image.MAX_IMAGE_PIXELS = None  # `check_support` refuses by koala's own limit, in every frame
-with suppress(ImportError):  # an extra: HEIC needs a decoder of its own
-    import pillow_heif
 
-    pillow_heif.register_heif_opener()
+
+def format_of(image: Image.Image) -> str:
+    """Key of CODECS.
+
+    Raises:
+        UnsupportedError: none reads it.
+    """
+    format = codec_of_decoder(image.format)
+    if format is None:
+        raise UnsupportedError(f"{image.format} pictures are not supported")
+    return format
 
 
 def check_support(image: Image.Image, data: bytes, max_pixels: int) -> int:
@@ -37,9 +42,8 @@ def check_support(image: Image.Image, data: bytes, max_pixels: int) -> int:
     Raises:
         UnsupportedError.
     """
-    if image.format not in FORMATS:
-        raise UnsupportedError(f"{image.format} pictures are not supported")
-    count = getattr(image, "n_frames", 1) if image.format in HOLD_FRAMES else 1
+    format = format_of(image)
+    count = getattr(image, "n_frames", 1) if CODECS[format].frames else 1
     pixels = 0
     for number in range(count if image.format == "TIFF" else 1):  # only pages differ in size and mode
         image.seek(number)
@@ -63,10 +67,8 @@ def _check_mode(image: Image.Image, data: bytes) -> None:
         raise UnsupportedError(f"HEIC of {image.info['bit_depth']} bits is not supported; it would lose depth")
     if image.format == "HEIF" and (count := getattr(image, "n_frames", 1)) > 1:
         raise UnsupportedError(f"HEIC of {count} pictures is not supported; only one would be kept")
-    if image.format == "AVIF" and (at := data.find(b"pixi")) >= 0:
-        depth = max(data[at + 9 : at + 9 + data[at + 8]], default=8)
-        if depth > 8:
-            raise UnsupportedError(f"AVIF of {depth} bits is not supported; it would lose depth")
+    if image.format == "AVIF" and (depth := avif_depth(data)) > 8:
+        raise UnsupportedError(f"AVIF of {depth} bits is not supported; it would lose depth")
 
 
 def name_unknown(data: bytes) -> str:
@@ -105,7 +107,8 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
         format = tiff_tag(image, 339, (1,))
         return set(bits) == {16} and set(format) == {1}
     if image.format == "JPEG2000":
-        return _jp2_depth(data) > 8
+        found = read_codestream(data)
+        return found is not None and found.depth > 8
     return False
 
 
@@ -113,16 +116,3 @@ def tiff_tag(image: Image.Image, tag: int, default: tuple[int, ...]) -> tuple[in
     """Values of a tag of the current page."""
     value = image.tag_v2.get(tag, default)  # type: ignore[attr-defined]
     return value if isinstance(value, tuple) else (value,)
-
-
-def _jp2_depth(data: bytes) -> int:
-    """Bits per sample, from the SIZ segment of a JPEG 2000 codestream (ITU-T T.800, A.5.1)."""
-    at = data.find(b"\xff\x4f\xff\x51")
-    return (data[at + 42] & 0x7F) + 1 if 0 <= at < len(data) - 42 else 8
-
-
-def is_lossless(image: Image.Image, data: bytes) -> bool:
-    """Whether the file holds its pixels bit for bit."""
-    if image.format == "WEBP":
-        return b"VP8L" in data and b"VP8 " not in data  # the names of its two kinds of chunks
-    return image.format not in ("JPEG", "MPO", "AVIF", "HEIF", "JPEG2000")

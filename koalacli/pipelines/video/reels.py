@@ -18,7 +18,7 @@ from koalacli.errors import OutputError, UsageError
 from koalacli.io.film.frames import frame_pixels
 from koalacli.io.film.open import NUMBER, USUAL_RATE, find_sequence, numbered
 from koalacli.io.film.planes import PIXEL_FORMATS, format_name
-from koalacli.io.picture.read import Picture
+from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.sequences import (
     ANIMATIONS,
     frame_durations,

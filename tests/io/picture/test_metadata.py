@@ -18,7 +18,8 @@ from PIL import Image
 from koalacli.io.jpeg.layout import read_layout
 from koalacli.io.picture.codecs import encode
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
-from koalacli.io.picture.read import Frame, Picture, read_picture
+from koalacli.io.picture.picture import Frame, Picture
+from koalacli.io.picture.read import read_picture
 from koalacli.io.picture.xmp import DIGITAL_SOURCE, Provenance, upright, with_provenance
 
 PROVENANCE = Provenance('koala 1.0 <"&>', "koala", "sha256:00")

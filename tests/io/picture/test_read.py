@@ -1,6 +1,7 @@
 """Reading: modes, depth and profiles become pixels that mean one thing; what cannot is refused by name."""
 
 import io
+import struct
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from PIL import Image, ImageCms
 from koalacli.color.lab import lightness_of
 from koalacli.errors import InputError, UnsupportedError
 from koalacli.io.picture.codecs import encode
-from koalacli.io.picture.profiles import convert_16bit, convert_gray
+from koalacli.io.picture.profiles import convert_8bit, convert_16bit, convert_gray
 from koalacli.io.picture.read import read_picture, turn, turn_back
 
 
@@ -183,6 +184,36 @@ def test_wide_gamut_of_16_bits_agrees_with_littlecms() -> None:
     converted = convert_16bit(rgb.astype(np.uint16) * 257, bytes(data))
     assert np.abs(converted / 257 - expected).max() < 1.5
     assert np.abs(expected.astype(int) - rgb).mean() > 10
+
+
+def table_profile() -> bytes:
+    """An rgb profile whose colors stand in a table of CIELAB corners instead of curves and a matrix (ICC.1:2001)."""
+    corners = [(red * 60 + green * 30 + blue * 10, (red - green) * 80, (green - blue) * 80)
+               for red in (0, 1) for green in (0, 1) for blue in (0, 1)]  # fmt: skip
+    codes = [(round(light * 652.8), round((a + 128) * 256), round((b + 128) * 256)) for light, a, b in corners]
+    matrix = struct.pack(">9i", *(65536 if at % 4 == 0 else 0 for at in range(9)))
+    ends = struct.pack(">2H", 0, 65535)
+    table = b"mft2\0\0\0\0" + bytes([3, 3, 2, 0]) + matrix + struct.pack(">2H", 2, 2) + ends * 3
+    table += b"".join(struct.pack(">3H", *code) for code in codes) + ends * 3
+    head = struct.pack(">I4sI4s4s4s", 144 + len(table), b"none", 0x02100000, b"scnr", b"RGB ", b"Lab ")
+    head = (head + b"\0" * 12 + b"acsp").ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+
+
+def test_profiles_made_of_tables_are_taken_at_16_bits() -> None:
+    """As at 8 bits, where the same profile gives the same colors."""
+    flat = inputs.tinted().astype(np.uint16) * 257
+    deep = read_picture(inputs.tiff(flat, iccprofile=table_profile())).pixels
+    shallow = np.asarray(convert_8bit(Image.fromarray(inputs.tinted()), table_profile()))
+    assert deep.dtype == np.uint16
+    assert np.abs(deep / 257 - shallow).mean() < 1
+    assert np.abs(deep.astype(int) - flat).mean() > 1000
+
+
+def test_16_bit_profiles_are_followed_to_the_last_bits() -> None:
+    """Codes of sRGB under another name come back as they were, in the dark and in strong colors too."""
+    rgb = np.random.default_rng(2).integers(0, 65536, (50, 60, 3), dtype=np.uint16)
+    assert np.abs(convert_16bit(rgb, inputs.SRGB).astype(int) - rgb).max() <= 1
 
 
 def test_a_useless_profile_is_an_input_error() -> None:

@@ -16,9 +16,10 @@ from PIL import Image
 
 from koalacli.config import ColorizeConfig
 from koalacli.errors import InputError, UnsupportedError
-from koalacli.io.picture import tiff
+from koalacli.io.picture import scans, tiff
 from koalacli.io.picture.metadata import Metadata
-from koalacli.io.picture.read import Picture, decoder_errors, read_picture
+from koalacli.io.picture.picture import Picture
+from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.photograph.canvas import Scroll, Still
 
 KINDS = {
@@ -50,7 +51,7 @@ class Sight:
 @pytest.fixture(autouse=True)
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Read every TIFF in strips."""
-    monkeypatch.setattr(tiff, "LARGE", 1)
+    monkeypatch.setattr(scans, "LARGE", 1)
 
 
 def scene(dtype: str, channels: int = 1, shape: tuple[int, int] = (203, 151)) -> NDArray[Any]:
@@ -76,7 +77,7 @@ def test_strips_are_the_picture(tmp_path: Path, kind: str, dtype: str, channels:
     if kind == "inverted" and channels == 3:
         pytest.skip("rgb has no inverted kind")
     path = save(tmp_path / "scan.tif", scene(dtype, channels), **KINDS[kind])
-    scan = tiff.open_scan(path, 10**8)
+    scan = scans.open_scan(path, 10**8)
     assert scan is not None
     whole = read_picture(path).pixels
     for rows in (1, 10, 64, 1000):
@@ -91,7 +92,7 @@ def test_a_scroll_writes_what_a_still_would(tmp_path: Path, dtype: str, channels
     """Colorized strip by strip or as a whole, under one guide, the pixels are the same: there are no seams."""
     options = {"compression": "adobe_deflate"} if compressed else {}
     path = save(tmp_path / "scan.tif", scene(dtype, channels), rowsperstrip=13, **options)
-    scan = tiff.open_scan(path, 10**8)
+    scan = scans.open_scan(path, 10**8)
     assert scan is not None
     config = ColorizeConfig(verify=True)
     scroll = Scroll.open(scan, scan.metadata, config, Sight())
@@ -115,7 +116,7 @@ def test_a_scan_keeps_its_tags(tmp_path: Path) -> None:
     exif.get_ifd(0x8769)[0x9003] = "1936:03:06 12:00:00"
     metadata = Metadata(exif=exif.tobytes().removeprefix(b"Exif\0\0"), dpi=(600, 600))
     (tmp_path / "scan.tif").write_bytes(tiff.encode_tiff(Picture(scene("uint8", 3), metadata=metadata)))
-    scan = tiff.open_scan(tmp_path / "scan.tif", 10**8)
+    scan = scans.open_scan(tmp_path / "scan.tif", 10**8)
     assert scan is not None
     scroll = Scroll.open(scan, scan.metadata, ColorizeConfig(), Sight())
     with (tmp_path / "out.tif").open("w+b") as file:
@@ -134,7 +135,7 @@ def test_too_many_pixels_are_refused_before_anything_is_allocated(tmp_path: Path
         file.pages.first.tags["ImageWidth"].overwrite(65000)
         file.pages.first.tags["ImageLength"].overwrite(65000)
     with pytest.raises(UnsupportedError, match="--max-pixels"):
-        tiff.open_scan(path, 10**8)
+        scans.open_scan(path, 10**8)
     with pytest.raises(UnsupportedError, match="--max-pixels"):
         read_picture(path)
 
@@ -142,7 +143,7 @@ def test_too_many_pixels_are_refused_before_anything_is_allocated(tmp_path: Path
 def test_a_scan_that_changes_meanwhile_is_an_error(tmp_path: Path) -> None:
     """Between the two readings of a scan nobody may write to it."""
     path = save(tmp_path / "scan.tif", scene("uint8"), rowsperstrip=10)
-    scan = tiff.open_scan(path, 10**8)
+    scan = scans.open_scan(path, 10**8)
     assert scan is not None
     scroll = Scroll.open(scan, scan.metadata, ColorizeConfig(), Sight())
     with path.open("ab") as file:
@@ -159,7 +160,7 @@ def test_what_cannot_be_read_in_strips_is_read_whole(tmp_path: Path) -> None:
             writer.write(scene("uint8"), photometric="minisblack", metadata=None)
     Image.fromarray(scene("uint8")).save(tmp_path / "jpeg.tif", compression="jpeg")
     for path in (pages, tmp_path / "jpeg.tif"):
-        assert tiff.open_scan(path, 10**8) is None
+        assert scans.open_scan(path, 10**8) is None
         assert read_picture(path).pixels.shape == (203, 151)
 
 
@@ -184,6 +185,6 @@ def read_in_strips(path: Path) -> NDArray[Any] | None:
     """All strips of a file, put together; None if it is refused."""
     with suppress(InputError), decoder_errors(str(path)), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scan = tiff.open_scan(path, 10**7)
+        scan = scans.open_scan(path, 10**7)
         return np.concatenate(list(scan.strips(16))) if scan else None
     return None
