@@ -26,9 +26,9 @@ from koalacli.color.levels import stretch_levels
 from koalacli.color.upsample import enlarge_ab
 from koalacli.colorizer import Colorizer
 from koalacli.io.picture.read import read_picture
-from koalacli.metrics import METRICS
 from koalacli.metrics.comparison import Comparison, View
-from koalacli.metrics.pooling import pool
+from koalacli.metrics.results import pool
+from koalacli.metrics.table import METRICS
 
 SHOWN = ("psnr", "delta_e", "auc_rebalanced", "colorfulness_gap")
 COLUMNS = ("psnr", "delta_e", "auc", "colorfulness", "colorfulness_reference", "chroma", "chroma_reference")

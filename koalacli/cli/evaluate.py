@@ -1,6 +1,5 @@
 """`koala eval`."""
 
-import json as json_module
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +35,8 @@ def register(app: typer.Typer) -> None:
         With --data, gray copies are made and colored; with --pred and --ref, two folders are compared.
         """
         if config.study_results:
-            raise typer.Exit(show_opinions(config.study_results, json))
+            raise typer.Exit(show_opinions(config.study_results, as_events=json))
+        from koalacli.io.texts import as_json
         from koalacli.metrics.results import Evaluation
         from koalacli.pipelines.evaluate.pipeline import evaluate as run
 
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
         code = display.show(records())
         for evaluation in found:
             if json:
-                sys.stdout.write(json_module.dumps(evaluation.as_event(), ensure_ascii=False) + "\n")
+                sys.stdout.write(as_json(evaluation.as_event()) + "\n")
             else:
                 Console().print(figure_table(evaluation))
         for path in (config.csv, config.report, config.study):
@@ -62,42 +62,37 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(code)
 
 
-SIGNS = {"higher": "↑", "lower": "↓", "reference": "", "zero": "→ 0", "one": "→ 1"}
-
-
 def figure_table(evaluation: "Evaluation") -> Table:
     """Metrics down, predictions and floors across; predictions with their 95% interval."""
-    from koalacli.metrics.pooling import FIGURES
-
     title = f"{len(evaluation.pictures)} pictures, protocol {evaluation.protocol}, {len(evaluation.excluded)} left out"
     caption = "\\[95% bootstrap interval over pictures]"
     table = Table(title=title, title_justify="left", caption=caption, box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
     for subject in evaluation.figures:
         table.add_column(subject.replace(": ", ":\n").replace(" color", ""), justify="right")
-    for name, metric in FIGURES.items():
-        if name not in evaluation.figures[evaluation.predictions[0]]:
-            continue  # of clips, and there are none
+    for name, metric in evaluation.shown.items():
         cells = []
         for subject, figures in evaluation.figures.items():
             figure, coarse = figures[name], max(metric.digits - 1, 0)
             interval = f" [{figure.low:.{coarse}f}, {figure.high:.{coarse}f}]"
             known = subject in evaluation.predictions and figure.low == figure.low  # NaN: no interval
             cells.append(f"{figure.value:.{metric.digits}f}{interval * known}")
-        unit = f" {metric.unit}" if metric.unit in ("dB", "%") else ""
-        table.add_row(f"{metric.label}{unit} {SIGNS[metric.better]}", *map(Text, cells))
+        table.add_row(
+            Text(" ".join(filter(None, (metric.label, metric.suffix, metric.direction.sign)))), *map(Text, cells)
+        )
     return table
 
 
-def show_opinions(paths: tuple[str, ...], as_json: bool) -> int:
+def show_opinions(paths: tuple[str, ...], *, as_events: bool) -> int:
     """Pool result files of the study and show the rates; returns the exit code."""
+    from koalacli.io.texts import as_json
     from koalacli.metrics.opinions import PUBLISHED, pool_opinions
 
     opinions = pool_opinions([Path(path) for path in paths])
     for path in opinions.repeated:
         sys.stderr.write(f"left out: {path}: answers of a session that is there already\n")
-    if as_json:
-        sys.stdout.write(json_module.dumps(opinions.as_event(), ensure_ascii=False) + "\n")
+    if as_events:
+        sys.stdout.write(as_json(opinions.as_event()) + "\n")
         return 0
     title = f"{opinions.sessions} sessions, {opinions.seconds:.1f} s per answer (median)"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)

@@ -1,6 +1,7 @@
 """Metrics of a clip over time: does color stay, where the picture stays?"""
 
 from collections import deque
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -32,6 +33,16 @@ def jensen_shannon(first: Double, second: Double) -> float:
     return float(np.mean((to_middle(first) + to_middle(second)) / 2))
 
 
+class Meter(Protocol):
+    """Takes in a clip frame by frame; what the metrics of clips are made of."""
+
+    def add(self, rgb8: Rgb8, motion: "Motion") -> None:
+        """Take in the next frame, uint8 (H, W, 3), and the motion of the reference that led to it."""
+
+    def value(self) -> float:
+        """What was found; NaN where the clip is too short."""
+
+
 class ColorConsistency:
     """CDC, color distribution consistency: mean divergence of histograms 1, 2 and 4 frames apart, lower is better.
 
@@ -43,8 +54,8 @@ class ColorConsistency:
         self._recent: deque[Double] = deque(maxlen=max(CDC_STEPS) + 1)
         self._found: dict[int, list[float]] = {step: [] for step in CDC_STEPS}
 
-    def add(self, rgb8: Rgb8) -> None:
-        """Take in the next frame, uint8 (H, W, 3)."""
+    def add(self, rgb8: Rgb8, motion: "Motion") -> None:
+        """Take in the next frame, uint8 (H, W, 3); motion does not count."""
         self._recent.append(histograms(rgb8))
         for step in CDC_STEPS:
             if len(self._recent) > step:

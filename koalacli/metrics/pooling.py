@@ -1,12 +1,11 @@
-"""From per-picture values to figures of a set, with bootstrap confidence intervals."""
+"""How per-picture values become figures of a set, with bootstrap confidence intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.metrics import METRICS, Metric
 from koalacli.metrics.pictures import BIN_REACH, Double
 
 RESAMPLES = 1000
@@ -25,26 +24,7 @@ class Figure:
     high: float
 
 
-@dataclass(frozen=True)
-class SetMetric:
-    """A figure of the whole set that is no mean over pictures.
-
-    Attributes:
-        pool: (columns, credits, counts) -> values. Columns: per-picture values (N,) by metric;
-            credits: see `rebalanced_parts`; counts (R, N): how often each picture is drawn in each
-            of R resamples; values (R,).
-        label, unit, better, digits, help: as in `Metric`; better may also be "zero" or "one".
-    """
-
-    pool: Callable[[dict[str, Double], Sequence[BinCredit], Double], Double]
-    label: str
-    unit: str
-    better: str
-    digits: int
-    help: str
-
-
-def _mean(column: Double, counts: Double) -> Double:
+def mean(column: Double, counts: Double) -> Double:
     """Mean over the pictures that have the metric: clips alone have some."""
     known = np.isfinite(column)
     total = counts[:, known].sum(1)
@@ -72,73 +52,18 @@ def rebalanced_parts(credits: Sequence[BinCredit]) -> tuple[Double, Double]:
     return np.array([weight[bins] @ earned for bins, _, earned in credits]), possible
 
 
-def _rebalanced(credits: Sequence[BinCredit], counts: Double) -> Double:
+def rebalanced(credits: Sequence[BinCredit], counts: Double) -> Double:
+    """Rebalanced AuC of the resamples, percent."""
     # The weights stay those of the whole set in every resample; else resamples, which hold
     # fewer of the rare bins, would all lie above the set.
     earned, possible = rebalanced_parts(credits)
     return 100 * (counts @ earned) / (counts @ possible)
 
 
-SET_METRICS: dict[str, SetMetric] = {
-    "auc_rebalanced": SetMetric(
-        lambda columns, credits, counts: _rebalanced(credits, counts),
-        *(
-            "AuC rebalanced",
-            "%",
-            "higher",
-            2,
-            "as AuC raw, all ab bins that occur weighing alike: tells color from gray",
-        ),
-    ),
-    "colorfulness_gap": SetMetric(
-        lambda columns, credits, counts: _mean(columns["colorfulness"] - columns["colorfulness_reference"], counts),
-        *("CF gap of means", "", "zero", 1, "mean CF of the predictions less mean CF of the references"),
-    ),
-    "colorfulness_gap_each": SetMetric(
-        lambda columns, credits, counts: _mean(
-            abs(columns["colorfulness"] - columns["colorfulness_reference"]), counts
-        ),
-        *("CF gap per picture", "", "lower", 1, "mean over pictures of the absolute difference in CF"),
-    ),
-    "chroma_ratio": SetMetric(
-        lambda columns, credits, counts: _mean(columns["chroma"], counts) / _mean(columns["chroma_reference"], counts),
-        *("Chroma ratio", "", "one", 3, "mean chroma of predictions over that of references; below 1 is fading"),
-    ),
-}
-
-
-@dataclass(frozen=True)
-class ExtraMetric:
-    """A figure that only clips have, or that needs a network file of the user's. Attributes as in `Metric`."""
-
-    label: str
-    unit: str
-    better: str
-    digits: int
-    help: str
-
-
-FID_HELP = (
-    "Fréchet distance of Keras' InceptionV3 features at 299 by the file given with --inception; "
-    "not to be compared with other networks' FID, nor between different numbers of pictures"
-)
-EXTRA_METRICS: dict[str, ExtraMetric] = {
-    "cdc": ExtraMetric("CDC", "nats", "lower", 5, "divergence of color histograms 1, 2 and 4 frames apart"),
-    "cdc_reference": ExtraMetric("CDC true", "nats", "reference", 5, "the same of the reference"),
-    "warp_error": ExtraMetric("Warp error", "CIELAB", "lower", 2, "change of ab along the reference's motion"),
-    "warp_error_reference": ExtraMetric("Warp error true", "CIELAB", "reference", 2, "the same of the reference"),
-    "lpips": ExtraMetric("LPIPS", "", "lower", 4, "version 0.1, AlexNet, by the file given with --lpips"),
-    "fid": ExtraMetric("FID (Keras)", "", "lower", 1, FID_HELP),
-}
-
-FIGURES: dict[str, Metric | SetMetric | ExtraMetric] = {  # in the order of reading
-    name: (METRICS | SET_METRICS | EXTRA_METRICS)[name]
-    for name in (
-        *("psnr", "psnr_ab", "rmse_ab", "ssim", "delta_e", "delta_e_median", "delta_e_p95", "auc", "auc_rebalanced"),
-        *("colorfulness", "colorfulness_reference", "colorfulness_gap", "colorfulness_gap_each"),
-        *("chroma_ratio", "hue_distance", *EXTRA_METRICS),
-    )
-}
+def rebalanced_each(credits: Sequence[BinCredit]) -> Double:
+    """Rebalanced AuC of every picture by the weights of the set, percent, (N,)."""
+    earned, possible = rebalanced_parts(credits)
+    return 100 * (earned / possible)
 
 
 def draw_resamples(pictures: int) -> Double:
@@ -147,22 +72,8 @@ def draw_resamples(pictures: int) -> Double:
     return np.concatenate([np.ones((1, pictures)), drawn])
 
 
-def pool(rows: Sequence[dict[str, float]], credits: Sequence[BinCredit]) -> dict[str, Figure]:
-    """All figures of one set of predictions: the mean of each metric, the set metrics, rebalanced AuC.
-
-    Args:
-        rows: per picture, values by metric; a metric that some rows lack is averaged over the others.
-        credits: per picture, see `rebalanced_parts`.
-    """
-    counts = draw_resamples(len(rows))
-    names = dict.fromkeys(name for row in rows for name in row)
-    columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
-    values = {name: _mean(column, counts) for name, column in columns.items()}
-    values |= {name: metric.pool(columns, credits, counts) for name, metric in SET_METRICS.items()}
-    return {name: _figure(resampled) for name, resampled in values.items()}
-
-
-def _figure(values: Double) -> Figure:
+def figure_of(values: Double) -> Figure:
+    """A figure from its value for the set itself and for every resample, (1 + RESAMPLES,)."""
     tail = 50 * (1 - CONFIDENCE)
     low, high = np.nanpercentile(values[1:], (tail, 100 - tail)) if np.isfinite(values[0]) else (np.nan, np.nan)
     return Figure(float(values[0]), float(low), float(high))

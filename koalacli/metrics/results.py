@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Rgb8
-from koalacli.metrics import METRICS
 from koalacli.metrics.comparison import Comparison
 from koalacli.metrics.pictures import AUC_THRESHOLDS
-from koalacli.metrics.pooling import BINS, BinCredit, Figure, pool, rebalanced_parts
+from koalacli.metrics.pooling import BINS, BinCredit, Figure, draw_resamples, figure_of, mean
+from koalacli.metrics.table import METRICS, Metric
 
 Shares = tuple[NDArray[np.uint16], Array]
 
@@ -35,7 +35,7 @@ class Measurement:
 
 def measure(comparison: Comparison) -> Measurement:
     """Every metric of one prediction."""
-    values = {name: metric.measure(comparison) for name, metric in METRICS.items()}
+    values = {name: metric.measure(comparison) for name, metric in METRICS.items() if metric.measure}
     return Measurement(
         values, comparison.credit_by_bin(), comparison.share_within(), bin_shares(comparison.prediction.bins)
     )
@@ -146,10 +146,24 @@ class Evaluation:
     shares: dict[str, NDArray[np.float64]]
     facts: dict[str, str]
 
+    @property
+    def shown(self) -> dict[str, Metric]:
+        """Metrics that this evaluation has and that its tables show."""
+        have = self.figures[self.predictions[0]]
+        return {name: metric for name, metric in METRICS.items() if name in have and metric.shown}
+
+    @property
+    def columns(self) -> list[str]:
+        """Metrics that have a value for single pictures, or for some of them, in the order of METRICS."""
+        have = {name for row in self.rows[self.predictions[0]] for name in row}
+        return [name for name in METRICS if name in have]
+
     def as_event(self) -> dict[str, Any]:
-        """For --json: the figures of the set; a figure that does not exist is null."""
+        """For --json: the figures of the set; one that does not exist is NaN."""
         figures = {
-            subject: {name: _finite(asdict(figure)) for name, figure in row.items()}
+            subject: {
+                name: {key: round(value, 6) for key, value in asdict(figure).items()} for name, figure in row.items()
+            }
             for subject, row in self.figures.items()
         }
         return {
@@ -180,10 +194,13 @@ def conclude(
     figures = {}
     for subject, tally in tallies.items():
         credits = [tally.credits[name] for name in pictures]
-        figures[subject] = pool(rows[subject], credits)
-        figures[subject] |= {name: Figure(value, np.nan, np.nan) for name, value in extra.get(subject, {}).items()}
-        for row, earned, possible in zip(rows[subject], *rebalanced_parts(credits), strict=True):
-            row["auc_rebalanced"] = 100 * float(earned / possible)
+        found = pool(rows[subject], credits)
+        found |= {name: Figure(value, np.nan, np.nan) for name, value in extra.get(subject, {}).items()}
+        figures[subject] = {name: found[name] for name in METRICS if name in found}
+        for name, metric in METRICS.items():
+            if metric.each:
+                for row, value in zip(rows[subject], metric.each(credits), strict=True):
+                    row[name] = float(value)
     return Evaluation(
         protocol=protocol,
         predictions=predictions,
@@ -201,5 +218,16 @@ def conclude(
     )
 
 
-def _finite(figure: dict[str, float]) -> dict[str, float | None]:
-    return {key: round(value, 6) if np.isfinite(value) else None for key, value in figure.items()}
+def pool(rows: Sequence[dict[str, float]], credits: Sequence[BinCredit]) -> dict[str, Figure]:
+    """All figures of one set of predictions: means over pictures, and what METRICS pools in its own way.
+
+    Args:
+        rows: per picture, values by metric; a metric that some rows lack is averaged over the others.
+        credits: per picture, see `pooling.rebalanced_parts`.
+    """
+    counts = draw_resamples(len(rows))
+    have = [name for name in METRICS if any(name in row for row in rows)]
+    columns = {name: np.array([row.get(name, np.nan) for row in rows]) for name in have}
+    values = {name: mean(column, counts) for name, column in columns.items()}
+    values |= {name: metric.pool(columns, credits, counts) for name, metric in METRICS.items() if metric.pool}
+    return {name: figure_of(resampled) for name, resampled in values.items()}

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from koalacli.color.bins import BIN_STEP
 from koalacli.color.gamut import merge_rgb8
 from koalacli.metrics.pictures import BIN_REACH
-from koalacli.metrics.pooling import FIGURES, Figure
 from koalacli.metrics.results import Evaluation
+from koalacli.metrics.table import METRICS
 
 WIDTH, HEIGHT = 440, 300  # of a chart's own coordinates, about pixels at the width it is shown
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 40
@@ -21,7 +21,7 @@ PLANE_REACH = 11  # cells shown each way: -110..110
 
 def strip(name: str, evaluation: Evaluation) -> str:
     """One metric as a line of marks: predictions with their interval, floors, and the true value."""
-    metric = FIGURES[name]
+    metric = METRICS[name]
     figures = {subject: row[name] for subject, row in evaluation.figures.items()}
     goal = _goal(name, evaluation)
     values = [number for figure in figures.values() for number in (figure.value, figure.low, figure.high)]
@@ -131,11 +131,10 @@ def number(value: float, digits: int) -> str:
 
 def _goal(name: str, evaluation: Evaluation) -> list[float]:
     """The value at which a metric is best, where it is worth showing on its scale."""
-    better = FIGURES[name].better
-    if better == "reference":
-        truth: Figure = evaluation.figures[evaluation.predictions[0]]["colorfulness_reference"]
-        return [truth.value]
-    return {"zero": [0.0], "one": [1.0]}.get(better, [])
+    metric = METRICS[name]
+    if metric.better == "reference":
+        return [evaluation.figures[evaluation.predictions[0]][f"{name}_reference"].value]
+    return [] if metric.direction.goal is None else [metric.direction.goal]
 
 
 def _x(share: float) -> float:

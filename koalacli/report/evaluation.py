@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from koalacli.arrays import Rgb8
-from koalacli.metrics import Metric
 from koalacli.metrics.floors import FLOORS
-from koalacli.metrics.pooling import FIGURES, ExtraMetric, SetMetric
 from koalacli.metrics.results import Evaluation
+from koalacli.metrics.table import METRICS
 from koalacli.report.charts import ab_plane, curves, legend, number, scatter, strip, subject_class
 from koalacli.report.pictures import Panel, data_uri, shrink
 
@@ -19,12 +18,6 @@ SIDE, QUALITY = 384, 78  # of the pictures inside the page: enough to judge colo
 HEADLINES = ("delta_e", "psnr", "auc_rebalanced", "colorfulness", "chroma_ratio", "hue_distance")
 CHOICE_METRICS = ("delta_e", "auc_rebalanced", "psnr")  # by which best, median and worst are chosen
 CHOICE_EACH = 2
-ROW_METRICS = (
-    *("psnr", "ssim", "rmse_ab", "delta_e", "delta_e_median", "delta_e_p95", "auc", "auc_rebalanced"),
-    *("colorfulness", "colorfulness_reference", "hue_distance"),
-)
-ARROWS = {"higher": "higher is better", "lower": "lower is better", "zero": "best at 0", "one": "best at 1"}
-AT_TRUTH = "best at the true value"
 HERE = Path(__file__).parent
 
 
@@ -33,7 +26,7 @@ def choose_pictures(evaluation: Evaluation) -> dict[str, list[tuple[str, str]]]:
     chosen: dict[str, list[tuple[str, str]]] = {}
     rows = evaluation.rows[evaluation.predictions[0]]
     for metric in CHOICE_METRICS:
-        sign = -1 if FIGURES[metric].better == "higher" else 1
+        sign = -1 if METRICS[metric].direction.descending else 1
         order = sorted(range(len(rows)), key=lambda place: (sign * rows[place][metric], evaluation.pictures[place]))
         middle = max(0, (len(order) - CHOICE_EACH) // 2)
         groups = {
@@ -63,7 +56,7 @@ def evaluation_page(evaluation: Evaluation, panels: Sequence[Panel]) -> str:
         "legend": legend(evaluation),
         "headlines": "".join(_headline(name, evaluation) for name in HEADLINES),
         "figures": _figure_table(evaluation),
-        "metrics": "".join(f'<option value="{name}">{escape(FIGURES[name].label)}</option>' for name in CHOICE_METRICS),
+        "metrics": "".join(f'<option value="{name}">{escape(METRICS[name].label)}</option>' for name in CHOICE_METRICS),
         "panels": _panels(evaluation, panels),
         "curves": curves(evaluation),
         "scatter": scatter(evaluation),
@@ -105,7 +98,7 @@ def _lead(evaluation: Evaluation) -> str:
 
 
 def _headline(name: str, evaluation: Evaluation) -> str:
-    metric = FIGURES[name]
+    metric = METRICS[name]
     entries = []
     for subject in evaluation.predictions:
         figure = evaluation.figures[subject][name]
@@ -113,17 +106,16 @@ def _headline(name: str, evaluation: Evaluation) -> str:
         interval = f"{number(figure.low, metric.digits)} to {number(figure.high, metric.digits)}"
         entries.append(
             f'<p class="value {subject_class(subject, evaluation)}">{label}<b>{number(figure.value, metric.digits)}</b>'
-            f"<small>{escape(metric.unit if metric.unit in ('dB', '%') else '')} <span>{interval}</span></small></p>"
+            f"<small>{escape(metric.suffix)} <span>{interval}</span></small></p>"
         )
-    goal = ARROWS.get(metric.better, AT_TRUTH)
-    head = f"<h3>{escape(metric.label)} <small>{goal}</small></h3>"
+    head = f"<h3>{escape(metric.label)} <small>{escape(metric.direction.words)}</small></h3>"
     return f'<section class="card">{head}{"".join(entries)}{strip(name, evaluation)}</section>'
 
 
 def _figure_table(evaluation: Evaluation) -> str:
     heads = "".join(f'<th scope="col">{escape(subject)}</th>' for subject in evaluation.figures)
     lines = []
-    for name, metric in _known(evaluation).items():
+    for name, metric in evaluation.shown.items():
         cells = []
         for figures in evaluation.figures.values():
             figure = figures[name]
@@ -142,12 +134,12 @@ def _panels(evaluation: Evaluation, panels: Sequence[Panel]) -> str:
     made = []
     for panel in panels:
         tags = ranks[panel.name]
-        said = "".join(f"<li>{rank} by {escape(FIGURES[metric].label)}</li>" for metric, rank in tags)
+        said = "".join(f"<li>{rank} by {escape(METRICS[metric].label)}</li>" for metric, rank in tags)
         data = " ".join(f'data-{metric.replace("_", "-")}="{rank}"' for metric, rank in tags)
         views = "".join(_view(panel.name, label, rgb8) for label, rgb8 in panel.versions.items())
         row = rows[panel.name]
         scores = ", ".join(
-            f"{escape(FIGURES[metric].label)} {number(row[metric], FIGURES[metric].digits)}"
+            f"{escape(METRICS[metric].label)} {number(row[metric], METRICS[metric].digits)}"
             for metric in CHOICE_METRICS
         )
         made.append(
@@ -170,15 +162,15 @@ def _view(name: str, label: str, rgb8: Rgb8) -> str:
 
 
 def _row_tables(evaluation: Evaluation) -> str:
-    names = (*ROW_METRICS, *_extra(evaluation))
+    names = [name for name in evaluation.columns if METRICS[name].shown]
     tables = []
     for subject in evaluation.predictions:
         heads = "".join(
-            f'<th scope="col"><button type="button">{escape(FIGURES[name].label)}</button></th>' for name in names
+            f'<th scope="col"><button type="button">{escape(METRICS[name].label)}</button></th>' for name in names
         )
         lines = []
         for picture, row in zip(evaluation.pictures, evaluation.rows[subject], strict=True):
-            cells = "".join(_cell(row.get(name, np.nan), FIGURES[name].digits) for name in names)
+            cells = "".join(_cell(row.get(name, np.nan), METRICS[name].digits) for name in names)
             lines.append(f'<tr><th scope="row">{escape(picture)}</th>{cells}</tr>')
         caption = f"<caption>{escape(subject)}: every picture. Choose a heading to sort.</caption>"
         picture_head = '<th scope="col"><button type="button">Picture</button></th>'
@@ -205,21 +197,9 @@ def _excluded(evaluation: Evaluation) -> str:
 
 def _definitions(evaluation: Evaluation) -> str:
     entries = [
-        f"<dt>{escape(metric.label)}</dt><dd>{escape(metric.help)}; {ARROWS.get(metric.better, AT_TRUTH)}</dd>"
-        for metric in _known(evaluation).values()
+        f"<dt>{escape(metric.label)}</dt><dd>{escape(f'{metric.help}; {metric.direction.words}')}</dd>"
+        for metric in evaluation.shown.values()
     ]
     entries += [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in FLOORS.items()]
     entries += [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in evaluation.facts.items()]
     return f"<dl>{''.join(entries)}</dl>"
-
-
-def _known(evaluation: Evaluation) -> dict[str, Metric | SetMetric | ExtraMetric]:
-    """The figures that this evaluation has."""
-    have = evaluation.figures[evaluation.predictions[0]]
-    return {name: metric for name, metric in FIGURES.items() if name in have}
-
-
-def _extra(evaluation: Evaluation) -> list[str]:
-    """Per-picture metrics that only some evaluations have: those of clips."""
-    have = {name for row in evaluation.rows[evaluation.predictions[0]] for name in row}
-    return [name for name in FIGURES if name in have and name not in ROW_METRICS]

@@ -9,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
+from koalacli.metrics.table import DIRECTIONS, METRICS, Metric
 
 run = CliRunner().invoke
 
@@ -63,3 +64,32 @@ def test_bad_input_ends_with_one(folders: tuple[str, str], tmp_path: Path) -> No
 def test_requests_that_cannot_be_met(arguments: list[str], code: int) -> None:
     """Usage is 2, nothing matched is 3."""
     assert run(app, ["eval", *arguments]).exit_code == code
+
+
+def test_a_metric_is_one_entry(folders: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up metric shows in the terminal's table, in JSON, in the CSV and in the report."""
+    redness = Metric(
+        *("Redness <r>", "%", "lower", 1, "how much red there is too much"),
+        measure=lambda pair: float(pair.prediction.rgb8[..., 0].mean()) - float(pair.reference.rgb8[..., 0].mean()),
+    )
+    monkeypatch.setitem(METRICS, "redness", redness)
+    shown = run(app, ["eval", *folders, f"--csv={tmp_path / 'a.csv'}", f"--report={tmp_path / 'a.html'}"])
+    assert shown.exit_code == 0, shown.output
+    assert "Redness <r> % ↓" in shown.stdout
+    assert "40.0 [40, 40]" in shown.stdout
+    event = json.loads(run(app, ["eval", "--json", *folders]).stdout.splitlines()[-1])
+    assert event["figures"]["pred"]["redness"] == {"value": 40, "low": 40, "high": 40}
+    head, first, *_ = (line.split(",") for line in (tmp_path / "a.csv").read_text("utf-8").splitlines())
+    assert first[head.index("redness")] == "40"
+    page = (tmp_path / "a.html").read_text("utf-8")
+    assert '<th scope="row">Redness &lt;r&gt; <small>%</small></th><td>40.0' in page  # all figures
+    assert "Redness &lt;r&gt;</button>" in page  # every picture
+    assert "how much red there is too much; lower is better" in page  # how to read this
+
+
+def test_every_metric_has_a_direction_and_its_truth() -> None:
+    """Where a metric is best is an entry of DIRECTIONS; what is best at the true value has that beside it."""
+    for name, metric in METRICS.items():
+        assert metric.better in DIRECTIONS, name
+        if metric.better == "reference":
+            assert name.endswith("_reference") or f"{name}_reference" in METRICS, name

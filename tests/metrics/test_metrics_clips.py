@@ -50,7 +50,7 @@ def test_cdc_averages_over_steps_of_1_2_and_4_frames() -> None:
     """Colors that alternate differ at step 1 and agree at steps 2 and 4: a third of ln 2."""
     consistency = clips.ColorConsistency()
     for number in range(6):
-        consistency.add(np.full((4, 4, 3), 10 if number % 2 else 200, np.uint8))
+        consistency.add(np.full((4, 4, 3), 10 if number % 2 else 200, np.uint8), clips.Motion())
     assert consistency.value() == pytest.approx(np.log(2) / 3)
 
 
@@ -58,7 +58,7 @@ def test_cdc_of_a_clip_that_is_too_short_does_not_exist() -> None:
     """Four frames have no pair that is four apart."""
     consistency = clips.ColorConsistency()
     for _ in range(4):
-        consistency.add(np.zeros((4, 4, 3), np.uint8))
+        consistency.add(np.zeros((4, 4, 3), np.uint8), clips.Motion())
     assert np.isnan(consistency.value())
 
 

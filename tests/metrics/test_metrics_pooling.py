@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from koalacli.metrics import METRICS, pooling
+from koalacli.metrics import pooling
 from koalacli.metrics.comparison import Comparison, View
-from koalacli.metrics.results import Tally, conclude, measure
+from koalacli.metrics.results import Tally, conclude, measure, pool
+from koalacli.metrics.table import METRICS
+
+MEASURED = [name for name, metric in METRICS.items() if metric.measure]
 
 
 def two_halves(left: tuple[int, int, int], right: tuple[int, int, int], split: int = 8) -> np.ndarray:
@@ -18,7 +21,7 @@ def two_halves(left: tuple[int, int, int], right: tuple[int, int, int], split: i
 def pooled(pairs: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, pooling.Figure]:
     """Figures of (reference, prediction) pairs."""
     measured = [measure(Comparison(View(reference), View(prediction))) for reference, prediction in pairs]
-    return pooling.pool([one.values for one in measured], [one.credit for one in measured])
+    return pool([one.values for one in measured], [one.credit for one in measured])
 
 
 def test_rebalancing_weighs_rare_colors_like_frequent_ones() -> None:
@@ -72,9 +75,9 @@ def test_intervals_hold_the_value_and_repeat() -> None:
 def test_bootstrap_interval_is_that_of_the_normal_law_for_many_pictures() -> None:
     """For a mean of many values the percentile interval is mean ± 1.96 standard errors."""
     values = np.random.default_rng(1).normal(20, 4, 400)
-    rows = [dict.fromkeys(METRICS, float(value)) for value in values]
+    rows = [dict.fromkeys(MEASURED, float(value)) for value in values]
     credit = (np.array([0], np.uint16), np.ones(1, np.float32), np.ones(1, np.float32))
-    figure = pooling.pool(rows, [credit] * len(rows))["psnr"]
+    figure = pool(rows, [credit] * len(rows))["psnr"]
     error = 1.96 * values.std() / 20
     assert figure.value == pytest.approx(values.mean())
     assert (figure.low, figure.high) == pytest.approx((values.mean() - error, values.mean() + error), abs=0.1)
@@ -82,9 +85,9 @@ def test_bootstrap_interval_is_that_of_the_normal_law_for_many_pictures() -> Non
 
 def test_a_metric_that_only_some_have_is_averaged_over_those() -> None:
     """Clips have metrics that pictures lack."""
-    rows = [dict.fromkeys(METRICS, 1.0), dict.fromkeys(METRICS, 1.0) | {"cdc": 0.5}]
+    rows = [dict.fromkeys(MEASURED, 1.0), dict.fromkeys(MEASURED, 1.0) | {"cdc": 0.5}]
     credit = (np.array([0], np.uint16), np.ones(1, np.float32), np.ones(1, np.float32))
-    assert pooling.pool(rows, [credit] * 2)["cdc"].value == 0.5
+    assert pool(rows, [credit] * 2)["cdc"].value == 0.5
 
 
 def test_the_conclusion_orders_pictures_by_name() -> None:

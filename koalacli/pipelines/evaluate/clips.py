@@ -12,35 +12,34 @@ from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig
 from koalacli.errors import InputError
 from koalacli.io.film.frames import read_frames
-from koalacli.metrics.clips import ColorConsistency, Motion, WarpError
+from koalacli.metrics.clips import Meter, Motion
 from koalacli.metrics.results import Judged, Measurement, mean_judged
+from koalacli.metrics.table import METRICS
 from koalacli.pipelines.evaluate.items import PROTOCOLS, Item
 from koalacli.pipelines.evaluate.judge import GRAY_CHROMA, REFERENCE, Judge, OpenedItem, colorize_opened, gray_reference
 
 
 class Steadiness:
-    """CDC and warp error of every subject of one clip, and of the reference."""
+    """Every metric of clips of every subject of one clip, and of the reference."""
 
     def __init__(self) -> None:
         self._motion = Motion()
-        self._consistency: defaultdict[str, ColorConsistency] = defaultdict(ColorConsistency)
-        self._warp: defaultdict[str, WarpError] = defaultdict(WarpError)
+        self._meters: defaultdict[str, dict[str, Meter]] = defaultdict(
+            lambda: {name: metric.meter() for name, metric in METRICS.items() if metric.meter}
+        )
 
     def add(self, reference: Rgb8, pictures: dict[str, Rgb8]) -> None:
         """Take in the next frame of all."""
         self._motion.add(reference)
         for subject, rgb8 in (pictures | {REFERENCE: reference}).items():
-            self._consistency[subject].add(rgb8)
-            self._warp[subject].add(rgb8, self._motion)
+            for meter in self._meters[subject].values():
+                meter.add(rgb8, self._motion)
 
     def values(self, subject: str) -> dict[str, float]:
         """By metric name."""
-        return {
-            "cdc": self._consistency[subject].value(),
-            "cdc_reference": self._consistency[REFERENCE].value(),
-            "warp_error": self._warp[subject].value(),
-            "warp_error_reference": self._warp[REFERENCE].value(),
-        }
+        own = {name: meter.value() for name, meter in self._meters[subject].items()}
+        true = {f"{name}_reference": meter.value() for name, meter in self._meters[REFERENCE].items()}
+        return own | {name: value for name, value in true.items() if name in METRICS}
 
 
 def judge_clip(item: Item, judge: Judge, colorizers: Sequence[Colorizer], config: EvalConfig) -> Judged:

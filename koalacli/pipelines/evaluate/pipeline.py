@@ -1,7 +1,5 @@
 """`koala eval`: references and colorings in, figures beside their floors out."""
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -17,7 +15,7 @@ from koalacli.color.gamut import merge_rgb8
 from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig, read_out_of
 from koalacli.errors import DataError, KoalaError, UsageError
-from koalacli.io.files import write_file
+from koalacli.io.texts import as_csv, write_text
 from koalacli.metrics.floors import MeanColor, fit_lookup, load_lookup
 from koalacli.metrics.pooling import BINS
 from koalacli.metrics.results import Evaluation, Judged, Tally, conclude
@@ -103,17 +101,17 @@ def write_pages(
     known = set(evaluation.pictures)
     judged = {item.name: item for item in items if item.name in known}
     if config.csv:
-        write_file(Path(config.csv), as_csv(evaluation).encode())
+        write_text(Path(config.csv), as_csv(csv_rows(evaluation)))
     if config.report:
         panels = [make_panel(judged[name], evaluation, colorizers, config) for name in choose_pictures(evaluation)]
-        write_file(Path(config.report), evaluation_page(evaluation, panels).encode())
+        write_text(Path(config.report), evaluation_page(evaluation, panels))
     if config.study:
         names = [name for name, item in judged.items() if not item.is_clip]
         if not names:
             raise DataError("a study needs pictures; there are clips only")
         spread = np.linspace(0, len(names) - 1, min(config.study_pictures, len(names))).round().astype(int)
         panels = [make_panel(judged[names[place]], evaluation, colorizers, config) for place in spread]
-        write_file(Path(config.study), study_page(panels, evaluation.predictions[0]).encode())
+        write_text(Path(config.study), study_page(panels, evaluation.predictions[0]))
 
 
 @dataclass
@@ -265,13 +263,10 @@ def _facts(config: EvalConfig, colorizers: Sequence[Colorizer]) -> dict[str, str
     return facts
 
 
-def as_csv(evaluation: Evaluation) -> str:
-    """One line per picture and subject, every metric a column."""
-    text = io.StringIO()
-    names = list(evaluation.rows[evaluation.predictions[0]][0])
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["picture", "subject", *names])
+def csv_rows(evaluation: Evaluation) -> Iterator[list[str]]:
+    """One line per picture and subject, every metric a column; empty where it has no value."""
+    yield ["picture", "subject", *evaluation.columns]
     for number, picture in enumerate(evaluation.pictures):
         for subject, rows in evaluation.rows.items():
-            writer.writerow([picture, subject, *(f"{rows[number][name]:.6g}" for name in names)])
-    return text.getvalue()
+            values = (rows[number].get(name, np.nan) for name in evaluation.columns)
+            yield [picture, subject, *(f"{value:.6g}" if np.isfinite(value) else "" for value in values)]
