@@ -23,7 +23,15 @@ ROWS = {
     ],
     "pipelines": [["colorize", "video", "train", "evaluate"]],
     "photograph": [["journey"], ["canvas"]],
-    "io": [["side_outputs"], ["paths", "film"], ["suffixes"], ["picture"], ["jpeg"], ["texts"], ["files", "locks"]],
+    "io": [
+        ["side_outputs"],
+        ["paths", "film"],
+        ["suffixes"],
+        ["picture"],
+        ["jpeg"],
+        ["texts"],
+        ["files", "locks", "walk"],
+    ],
     "model": [
         ["weights", "recipes", "optimizers", "judges"],
         ["header"],

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from koalacli.arrays import Array, Rgb8
 from koalacli.data.pictures import AUGMENTATIONS, Augmentation, UnusableError, cut, decode, to_lab, weather
 from koalacli.data.sources import Sample, read_sample
-from koalacli.errors import DataError
+from koalacli.errors import DataError, InputError
 
 T = TypeVar("T")
 
@@ -84,8 +84,8 @@ def make_example(sample: Sample, view: CropView, rng: np.random.Generator) -> Ex
     """
     try:
         content = read_sample(sample)
-    except FileNotFoundError as error:
-        raise UnusableError("gone since it was listed") from error
+    except InputError as error:  # gone since it was listed, or not ours to read
+        raise UnusableError(f"cannot be read ({error})") from error
     rgb8 = cut(decode(content), view.size, view.augmentation, rng)
     lab = to_lab(rgb8)
     small = view.size // view.stride

@@ -18,10 +18,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from koalacli.errors import DataError, UsageError
-from koalacli.io.picture.codecs import CODECS
+from koalacli.errors import DataError, InputError, UsageError
+from koalacli.io.suffixes import PICTURE_SUFFIXES
+from koalacli.io.walk import Stray, walk
 
-PICTURE_SUFFIXES = tuple(suffix for codec in CODECS.values() for suffix in codec.suffixes)
 READ_ATTEMPTS = 3  # a remote store may hiccup; a dead one is told apart by failing again
 FIRST_PAUSE = 0.5  # seconds before the second attempt, doubled before the third
 
@@ -42,8 +42,11 @@ class Sample:
     size: int = -1
 
 
-def find_samples(data: Sequence[str]) -> list[Sample]:
-    """All pictures below the given trees, shards and patterns, sorted, each once.
+def find_samples(data: Sequence[str], suffixes: tuple[str, ...] = PICTURE_SUFFIXES) -> list[Sample]:
+    """All files of these suffixes below the given trees, shards and patterns, sorted, each once.
+
+    Links are followed, but a folder or file that several lead to is taken once: it must not stand on both sides of a
+    split. A folder that cannot be read stands in the list like a picture that cannot be: its loss is told.
 
     Raises:
         DataError: a place is not there, is no data, or holds no pictures.
@@ -52,7 +55,7 @@ def find_samples(data: Sequence[str]) -> list[Sample]:
     for pattern in data:
         found = False
         for place in _expand(pattern):
-            for sample in _samples_of(place):
+            for sample in _samples_of(place, suffixes):
                 found = True
                 samples[sample.place, sample.name] = sample
         if not found:
@@ -96,15 +99,15 @@ def read_sample(sample: Sample) -> bytes:
     """The bytes of a picture as stored.
 
     Raises:
-        DataError: its source is gone. A single missing file of a tree that is still there
-            raises FileNotFoundError: that is one bad picture, not a dead source.
+        DataError: its source is gone.
+        InputError: a single file, of a tree that is still there, cannot be read.
     """
     for attempt in range(READ_ATTEMPTS):
         try:
             return _read(sample)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
             if sample.size < 0 and _exists(_parent(sample.place)):
-                raise
+                raise InputError(f"{sample.name}: cannot be read ({error.strerror or error})") from error
             raise DataError(f"{sample.place}: the data source is gone ({error})") from error
         except OSError as error:
             if attempt + 1 == READ_ATTEMPTS or not _is_remote(sample.place):
@@ -127,32 +130,47 @@ def _read(sample: Sample) -> bytes:
     return content
 
 
-def _samples_of(place: str) -> Iterator[Sample]:
+def _samples_of(place: str, suffixes: tuple[str, ...]) -> Iterator[Sample]:
     if place.endswith(".tar"):
-        yield from _shard_samples(place)
+        yield from _shard_samples(place, suffixes)
     elif _is_remote(place):
         store, path = _store(place)
         if store.isfile(path):
             yield Sample(posixpath.basename(path), place)
             return
         for file in store.find(path):
-            if file.lower().endswith(PICTURE_SUFFIXES):
+            if file.lower().endswith(suffixes):
                 yield Sample(posixpath.relpath(file, path), store.unstrip_protocol(file))
     elif Path(place).is_file():
         yield Sample(Path(place).name, place)
     else:
-        for folder, _, files in os.walk(place, followlinks=True):
-            for file in files:
-                if file.lower().endswith(PICTURE_SUFFIXES) and not file.startswith("."):
-                    found = Path(folder, file)
-                    yield Sample(found.relative_to(place).as_posix(), str(found))
+        yield from _tree_samples(Path(place), suffixes)
 
 
-def _shard_samples(place: str) -> Iterator[Sample]:
+def _tree_samples(root: Path, suffixes: tuple[str, ...]) -> Iterator[Sample]:
+    taken: set[str] = set()
+    for found in walk(root, follow_links=True):
+        path = Path(found.path) if isinstance(found, Stray) else found
+        if isinstance(found, Stray) and not found.failed:
+            continue
+        if not isinstance(found, Stray) and (not path.name.lower().endswith(suffixes) or _is_taken(path, taken)):
+            continue
+        yield Sample(path.relative_to(root).as_posix(), str(path))
+
+
+def _is_taken(path: Path, taken: set[str]) -> bool:
+    """Whether a file was taken under another name; notes it if not."""
+    real = os.path.realpath(path)
+    known = real in taken
+    taken.add(real)
+    return known
+
+
+def _shard_samples(place: str, suffixes: tuple[str, ...]) -> Iterator[Sample]:
     try:
         with _open(place) as file, tarfile.open(fileobj=file, mode="r:") as shard:
             for member in shard:
-                if member.isfile() and member.name.lower().endswith(PICTURE_SUFFIXES):
+                if member.isfile() and member.name.lower().endswith(suffixes):
                     yield Sample(member.name, place, member.offset_data, member.size)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise DataError(f"{place}: not a readable, uncompressed tar shard ({error})") from error

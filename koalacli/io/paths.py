@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
 from koalacli.io.picture.codecs import CODECS, EXTRAS, codec_of
+from koalacli.io.suffixes import is_medium
+from koalacli.io.walk import Stray, walk
 from koalacli.journal import Journal
 
 STREAM = "-"  # standard input or output
@@ -28,12 +31,12 @@ class Plan:
 
     Attributes:
         jobs: in a stable order.
-        strays: (path, reason) of what was found and is not done.
+        strays: what was found and is not done.
         output_folder: under which all outputs lie; None for a single file or the standard streams.
     """
 
     jobs: list[Job]
-    strays: list[tuple[str, str]]
+    strays: list[Stray]
     output_folder: Path | None = None
 
     @property
@@ -63,8 +66,10 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
         return Plan([_stream_job(source, output)], [])
     found, strays = find_files(source, output, recursive=config.recursive, follow_links=config.follow_links)
     pictures = [(path, relative) for path, relative in found if codec_of(path)]
-    strays += [(str(path), _no_picture(path)) for path, _ in found if not codec_of(path)]
-    if not pictures:
+    strays += [Stray(str(path), _no_picture(path)) for path, _ in found if not codec_of(path)]
+    if len(found) == 1 and not pictures and Path(source).is_file():
+        raise NothingMatchedError(f"{source}: {_no_picture(Path(source))}")
+    if not pictures and not any(stray.failed for stray in strays):
         looked = ", ".join(suffix for codec in CODECS.values() for suffix in codec.suffixes)
         raise NothingMatchedError(f"{source}: no pictures found (looked for {looked})")
     single = len(found) == 1 and Path(source).is_file()
@@ -82,26 +87,24 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
     if config.shard:
         part, parts = _parse_shard(config.shard)
         jobs = [job for job in jobs if shard_of(names[job.source], parts) == part]
-        strays = [stray for stray in strays if shard_of(Path(stray[0]), parts) == part]
+        strays = [stray for stray in strays if shard_of(Path(stray.path), parts) == part]
     return Plan(jobs, strays, Path(output))
 
 
 def find_files(
     source: str, output: str, *, recursive: bool, follow_links: bool = False
-) -> tuple[list[tuple[Path, Path]], list[tuple[str, str]]]:
-    """Files under a source as (path, path relative to the source), sorted, and strays with reasons.
+) -> tuple[list[tuple[Path, Path]], list[Stray]]:
+    """Files under a source as (path, path relative to the source), sorted, and strays with reasons; see `walk`.
 
-    Hidden files and the output folder, where it lies inside the source, are left out. Links to
-    folders, and to files outside of the source, are followed only if asked for: they may lead
-    where nobody meant to go.
+    The output folder, where it lies inside the source, is left out.
     """
     root = Path(source)
     if root.is_file():
         return [(root, Path(root.name))], []
     if root.is_dir():
-        walk = _Walk(root, Path(output).resolve(), recursive, follow_links)
-        walk.enter(root)
-        return walk.found, walk.strays
+        met = list(walk(root, recursive=recursive, follow_links=follow_links, leave_out=Path(output)))
+        strays = [found for found in met if isinstance(found, Stray)]
+        return [(found, found.relative_to(root)) for found in met if isinstance(found, Path)], strays
     if glob.has_magic(source):
         base = Path(source[: len(source) - len(source.lstrip("/"))] or ".")
         for part in Path(source).parts:
@@ -110,49 +113,9 @@ def find_files(
             base /= part
         matches = sorted(Path(match) for match in glob.glob(source, recursive=recursive) if Path(match).is_file())
         return [(path, path.relative_to(base)) for path in matches], []
+    if os.path.lexists(source):
+        raise UsageError(f"{source}: is neither a file nor a folder; use - to read from a pipe")
     raise NothingMatchedError(f"{source}: no such file or folder")
-
-
-class _Walk:
-    """Collects the files of a tree."""
-
-    def __init__(self, root: Path, own_output: Path, recursive: bool, follow_links: bool):
-        self.root, self.own_output = root, own_output
-        self.recursive, self.follow_links = recursive, follow_links
-        self.found: list[tuple[Path, Path]] = []
-        self.strays: list[tuple[str, str]] = []
-        self._within = root.resolve()
-        self._entered: set[Path] = set()
-
-    def enter(self, folder: Path) -> None:
-        """Take the files of a folder and of those below it."""
-        real = folder.resolve()
-        if real in self._entered:  # a link back to where we are
-            return
-        self._entered.add(real)
-        for entry in sorted(folder.iterdir()):
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                self._take_folder(entry)
-            elif entry.is_file():
-                self._take_file(entry)
-            elif entry.is_symlink():
-                self.strays.append((str(entry), "a link that leads nowhere"))
-
-    def _take_folder(self, folder: Path) -> None:
-        if not self.recursive or folder.resolve() == self.own_output:
-            return
-        if folder.is_symlink() and not self.follow_links:
-            self.strays.append((str(folder), "a link to a folder; see --follow-links"))
-        else:
-            self.enter(folder)
-
-    def _take_file(self, file: Path) -> None:
-        if file.is_symlink() and not self.follow_links and not file.resolve().is_relative_to(self._within):
-            self.strays.append((str(file), "a link that leaves the input folder; see --follow-links"))
-        else:
-            self.found.append((file, file.relative_to(self.root)))
 
 
 def shard_of(relative: Path, parts: int) -> int:
@@ -171,7 +134,9 @@ def _parse_shard(text: str) -> tuple[int, int]:
 
 def _no_picture(path: Path) -> str:
     extra = EXTRAS.get(path.suffix.lower())
-    return f"needs an extra: pip install 'koala-colorizer[{extra}]'" if extra else "not a picture by its name"
+    if extra:
+        return f"needs an extra: pip install 'koala-colorizer[{extra}]'"
+    return "a film; `koala video` takes it" if is_medium(path) else "not a picture by its name"
 
 
 def _output_name(relative: Path, config: ColorizeConfig) -> Path:

@@ -31,7 +31,7 @@ def colorize(source: str, output: str, config: ColorizeConfig) -> Iterator[Start
     if config.max_pixels < 1:
         raise UsageError(f"--max-pixels {config.max_pixels}: give a positive number")
     plan = make_plan(source, output, config)
-    strays = [Record(path, "", Outcome.SKIPPED, reason) for path, reason in plan.strays]
+    strays = [stray.record() for stray in plan.strays]
     if config.dry_run:
         yield from _rehearse(plan, strays, config)
         return

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koalacli.data.sources import Sample, find_samples, limit_samples, read_sample, split_samples
-from koalacli.errors import DataError, UsageError
+from koalacli.errors import DataError, InputError, UsageError
 
 
 def make_shard(path: Path, members: dict[str, bytes]) -> Path:
@@ -76,7 +76,7 @@ def test_a_dead_source_is_told_from_one_missing_picture(tmp_path: Path) -> None:
     (tree / "a.jpg").write_bytes(b"a")
     (sample,) = find_samples([str(tree)])
     (tree / "a.jpg").unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InputError, match="cannot be read"):
         read_sample(sample)
     tree.rmdir()
     with pytest.raises(DataError, match="gone"):

@@ -36,7 +36,8 @@ def test_links_are_not_followed_out_of_the_tree(tmp_path: Path) -> None:
     (folder / "away").symlink_to(tmp_path / "else")
     (folder / "dangling.jpg").symlink_to(folder / "nothing")
     assert names(folder, tmp_path / "out") == ["a.jpg", "inside.jpg"]
-    strays = dict(make_plan(str(folder), str(tmp_path / "out"), ColorizeConfig()).strays)
+    plan = make_plan(str(folder), str(tmp_path / "out"), ColorizeConfig())
+    strays = {stray.path: stray.reason for stray in plan.strays}
     assert "leaves the input folder" in strays[str(folder / "outside.jpg")]
     assert "link to a folder" in strays[str(folder / "away")]
     assert "leads nowhere" in strays[str(folder / "dangling.jpg")]

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import cv2
@@ -15,7 +15,7 @@ from koalacli.config import EvalConfig
 from koalacli.data.sources import Sample, find_samples, read_sample
 from koalacli.errors import DataError, InputError, NothingMatchedError, UsageError
 from koalacli.io.picture.read import read_picture
-from koalacli.io.suffixes import FILM_SUFFIXES
+from koalacli.io.suffixes import FILM_SUFFIXES, PICTURE_SUFFIXES
 
 SIDE = 256  # pixels; what the published protocols use
 
@@ -52,17 +52,10 @@ def find_items(config: EvalConfig) -> tuple[list[Item], dict[str, str]]:
 
 def find(place: str) -> list[Sample]:
     """Pictures and clips in a place."""
-    root = Path(place)
-    if root.is_file() and root.suffix.lower() in FILM_SUFFIXES:
-        return [Sample(root.name, place)]
-    clips = sorted(path for path in root.rglob("*") if path.suffix.lower() in FILM_SUFFIXES) if root.is_dir() else []
-    found = [Sample(path.relative_to(root).as_posix(), str(path)) for path in clips]
     try:
-        return find_samples([place]) + found
+        return find_samples([place], (*PICTURE_SUFFIXES, *FILM_SUFFIXES))
     except DataError as error:
-        if not found:
-            raise NothingMatchedError(str(error)) from error
-        return found
+        raise NothingMatchedError(str(error)) from error
 
 
 def _pair(
@@ -104,7 +97,7 @@ def read_rgb8(sample: Sample) -> Rgb8:
     """
     try:
         content = read_sample(sample)
-    except (FileNotFoundError, DataError) as error:
+    except DataError as error:
         raise InputError(f"{sample.name}: cannot be read ({error})") from error
     return to_rgb8(read_picture(content, sample.name).pixels)
 

@@ -1,5 +1,6 @@
 """`koala video`: black-and-white films in, color films out, every other stream copied."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from koalacli.config import VideoConfig, read_out_of
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.film.encode import CONTAINERS, OTHERWISE
 from koalacli.io.film.open import find_sequence
-from koalacli.io.suffixes import FILM_SUFFIXES
+from koalacli.io.suffixes import FILM_SUFFIXES, OTHER_FILM_SUFFIXES, is_film
+from koalacli.io.walk import Stray, walk
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures, is_sequence
@@ -36,12 +38,13 @@ def colorize_video(source: str, config: VideoConfig) -> Iterator[Started | Progr
     pictures = becomes_pictures(source, config)
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
-    jobs = [] if pictures else plan_jobs(source, config)
+    jobs, strays = ([], []) if pictures else plan_jobs(source, config)
     colorizer = Colorizer(config.weights, config.device, **read_out_of(config))
     cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
-    yield Started(len(jobs) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
+    yield Started((len(jobs) + len(strays)) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
     if pictures:
         yield from colorize_pictures(source, config, colorizer)
+    yield from (stray.record() for stray in strays)
     for job in jobs:
         try:
             yield from colorize_film(job, config, colorizer)
@@ -51,8 +54,8 @@ def colorize_video(source: str, config: VideoConfig) -> Iterator[Started | Progr
             yield Record(job.source, job.target, Outcome.FAILED, str(error))
 
 
-def plan_jobs(source: str, config: VideoConfig) -> list[FilmJob]:
-    """Find films and settle where their outputs go.
+def plan_jobs(source: str, config: VideoConfig) -> tuple[list[FilmJob], list[Stray]]:
+    """Find films and settle where their outputs go; strays are what may be a film and is not done.
 
     Raises:
         NothingMatchedError: no film there.
@@ -60,20 +63,20 @@ def plan_jobs(source: str, config: VideoConfig) -> list[FilmJob]:
     """
     root = Path(source)
     if root.is_dir():
-        films = sorted(path for path in root.rglob("*") if path.is_file() and _is_film(path))
-        if not films:
+        films, strays = find_films(root, Path(config.output) if config.output else None)
+        if not films and not strays:
             raise NothingMatchedError(f"{source}: no films found (looked for {', '.join(FILM_SUFFIXES)})")
         if Path(config.output).suffix.lower() in CONTAINERS and not Path(config.output).is_dir():
             raise UsageError(f"{config.output}: several films need a folder as --output")
         jobs = [FilmJob(str(film), str(_target_in_tree(film, root, config))) for film in films]
     elif root.is_file() or (is_sequence(source) and find_sequence(source)):
-        jobs = [FilmJob(source, str(_target_of_one(root, config)))]
+        jobs, strays = [FilmJob(source, str(_target_of_one(root, config)))], []
     elif root.exists():
         raise UsageError(f"{source}: is no file; films are read more than once, so save it as one first")
     else:
         raise NothingMatchedError(f"{source}: no such file or folder")
     _check_targets(jobs)
-    return jobs
+    return jobs, strays
 
 
 def _check_targets(jobs: list[FilmJob]) -> None:
@@ -88,13 +91,23 @@ def _check_targets(jobs: list[FilmJob]) -> None:
         taken[job.target] = job.source
 
 
-def _is_film(path: Path) -> bool:
-    """A film by its name, not hidden, and not one that koala made."""
-    return (
-        path.suffix.lower() in FILM_SUFFIXES
-        and not path.name.startswith(".")
-        and Path(path.stem).suffix not in OWN_MARKS
-    )
+def find_films(root: Path, output: Path | None) -> tuple[list[Path], list[Stray]]:
+    """Films below a folder, those that koala made and the output folder left out, and strays.
+
+    Strays are films of kinds that koala does not look for, folders that cannot be read, and links to films.
+    """
+    inside = output if output and os.path.realpath(output) != os.path.realpath(root) else None
+    films: list[Path] = []
+    strays: list[Stray] = []
+    for found in walk(root, leave_out=inside):
+        if isinstance(found, Stray):
+            strays += [found] if found.failed or is_film(Path(found.path)) else []
+        elif is_film(found):
+            films += [] if Path(found.stem).suffix in OWN_MARKS else [found]
+        elif found.suffix.lower() in OTHER_FILM_SUFFIXES:
+            reason = f"{found.suffix} files are not looked for in folders; give it by its name"
+            strays.append(Stray(str(found), reason))
+    return films, strays
 
 
 def _name(film: Path, config: VideoConfig) -> str:
