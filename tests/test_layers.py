@@ -36,6 +36,7 @@ ROWS = {
         ["weights", "recipes", "optimizers", "judges"],
         ["header"],
         ["read_outs"],
+        ["coherence"],
         ["fold", "network", "losses"],
         ["extractors", "heads"],
         ["layers"],
