@@ -9,6 +9,8 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, cast
 
+from koalacli.protocols import PROTOCOLS
+
 STRIDE = 32  # every network accepts sides that are multiples of this many pixels
 MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode on a common machine
 
@@ -137,8 +139,8 @@ class EvalConfig:
     ref: str = setting("", "Folder with the true colors for --pred.")
     protocol: str = setting(
         "original",
-        "How pictures are prepared: as they are; stretched to 256x256, bilinear; or largest center square at 256.",
-        choices=("original", "stretch256", "center256"),
+        f"How pictures are prepared; {'; '.join(f'{name}: {rule.help}' for name, rule in PROTOCOLS.items())}.",
+        choices=tuple(PROTOCOLS),
     )
     limit: int | None = setting(None, "Judge only this many pictures, the first by name.")
     clip_frames: int = setting(48, "Frames judged at the start of each clip.")

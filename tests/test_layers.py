@@ -19,9 +19,17 @@ ROWS = {
         ["color", "journal", "weights_files"],
         ["presets"],
         ["config"],
-        ["errors", "records", "arrays", "version", "process"],
+        ["errors", "records", "arrays", "version", "process", "protocols"],
     ],
     "pipelines": [["colorize", "video", "train", "evaluate"]],
+    "pipelines.evaluate": [
+        ["pipeline"],
+        ["outputs"],
+        ["clips"],
+        ["judge", "networks"],
+        ["subjects", "protocols"],
+        ["items"],
+    ],
     "photograph": [["journey"], ["canvas"]],
     "io": [
         ["side_outputs"],
