@@ -9,7 +9,8 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, cast
 
-from koalacli.protocols import PROTOCOLS
+from koalacli.presets import PRESETS
+from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, cut_names
 
 STRIDE = 32  # every network accepts sides that are multiples of this many pixels
 MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode on a common machine
@@ -18,25 +19,6 @@ MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode
 def setting(default: Any, help: str, **extra: Any) -> Any:
     """A dataclass field with the help text that the command line shows."""
     return field(default=default, metadata={"help": help, **extra})
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """All that is needed to build a network; travels inside every weights file."""
-
-    preset: str
-    encoder: str
-    extractor: str
-    fusion: str
-    decoder: str
-    head: str
-    cut: str = "logits"
-    embedding_size: int = 1000
-    lightness_center: float = 50.0  # lightness_scaled = (L - center) / scale
-    lightness_scale: float = 50.0
-    ab_scale: float = 128.0  # ab_scaled = ab / ab_scale; unused by the bins head
-    output_stride: int = 4  # network input pixels per output pixel
-    bins: int = 0  # number of gamut bins; 0 for the ab head
 
 
 @dataclass(frozen=True)
@@ -139,8 +121,8 @@ class EvalConfig:
     ref: str = setting("", "Folder with the true colors for --pred.")
     protocol: str = setting(
         "original",
-        f"How pictures are prepared; {'; '.join(f'{name}: {rule.help}' for name, rule in PROTOCOLS.items())}.",
-        choices=tuple(PROTOCOLS),
+        "How pictures are prepared: as they are; stretched to 256x256, bilinear; or largest center square at 256.",
+        choices=("original", "stretch256", "center256"),
     )
     limit: int | None = setting(None, "Judge only this many pictures, the first by name.")
     clip_frames: int = setting(48, "Frames judged at the start of each clip.")
@@ -241,13 +223,12 @@ def find_wrong_kind(settings: Any) -> str:
 
 
 OWN = "by default the preset's own"
-PRESET_NAMES = ("koala", "deep-koalarization", "kth-2019", "photos-xception")
-AUGMENTATION_NAMES = ("none", "crop", "warp", "film")
+ENDS = ("epochs", "steps", "minutes")  # of a training, whichever comes first
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of `koala train`; None takes the preset's own value from `model.recipes.RECIPES`."""
+    """Settings of `koala train`; None takes the value of the preset's recipe; see `presets`."""
 
     data: tuple[str, ...] = setting(
         (), "Folder of pictures, tar shards, or a pattern of them; local or s3://-style. May be repeated.", repeat=True
@@ -256,34 +237,30 @@ class TrainConfig:
     val_split: float = setting(0.05, "Share of the pictures kept for validation, drawn by name; without --val-data.")
     val_limit: int = setting(1000, "Most pictures to validate on; 0 takes all.")
     limit: int = setting(0, "Most pictures to train on, drawn by name; 0 takes all.")
-    preset: str = setting("koala", "Network to train.", choices=PRESET_NAMES)
+    preset: str = setting("koala", "Network to train.", choices=PRESETS)
     start: str = setting("", "Weights to go on from: a shipped name or a file.", names=("--from",))
     name: str = setting("", "Name of the run's folder; by default the preset and a number.")
     runs: str = setting("runs/train", "Folder of all runs.")
     resume: bool = setting(False, "Go on with the run of --name, or with the newest one, exactly where it was.")
-    extractor: str | None = setting(
-        None, f"Source of the embedding; {OWN}.", choices=("trunk", "none", "inception-resnet-v2", "xception")
-    )
-    cut: str | None = setting(
-        None, f"What is taken from the extractor; {OWN}.", choices=("logits", "softmax", "pooled")
-    )
+    extractor: str | None = setting(None, f"Source of the embedding; {OWN}.", choices=EXTRACTORS)
+    cut: str | None = setting(None, f"What is taken from the extractor; {OWN}.", choices=cut_names)
     extractor_weights: str | None = setting(
         None,
         "Values of the extractor or trunk: a file, imagenet (Keras fetches them), shipped (the trunk of the shipped "
         f"weights), or random; {OWN}.",
     )
     cache_embeddings: str = setting("", "File in which embeddings are kept, so that each picture is embedded once.")
-    head: str | None = setting(None, f"Kind of output; {OWN}.", choices=("ab", "bins"))
-    loss: str | None = setting(None, f"What is made small; {OWN}.", choices=("mse", "huber", "rebalanced"))
+    head: str | None = setting(None, f"Kind of output; {OWN}.", choices=HEADS)
+    loss: str | None = setting(None, f"What is made small; {OWN}.", choices=LOSSES)
     rebalance_strength: float = setting(0.6, "How much rare colors count more: 0 not at all, 1 as in Zhang et al.")
     regression_weight: float = setting(0.02, "Weight of the expected color's distance; only for the rebalanced loss.")
     edge_weight: float = setting(0.0, "Weight of errors in color edges, against bleeding; only for rebalanced.")
     chroma_weight: float = setting(0.0, "Weight of errors in a picture's mean chroma, against fading; as above.")
     chroma_gain: float = setting(1.05, "Factor on the target's chroma; only for the rebalanced loss.")
-    augment: str | None = setting(None, f"What is done to training pictures; {OWN}.", choices=AUGMENTATION_NAMES)
+    augment: str | None = setting(None, f"What is done to training pictures; {OWN}.", choices=AUGMENTATIONS)
     image_size: int | None = setting(None, f"Side of the square that the network sees, pixels; {OWN}.")
     batch_size: int | None = setting(None, f"Pictures per step; {OWN}.")
-    optimizer: str | None = setting(None, f"Optimizer; {OWN}.", choices=("adam", "adamw", "sgd", "rmsprop"))
+    optimizer: str | None = setting(None, f"Optimizer; {OWN}.", choices=OPTIMIZERS)
     lr: float | None = setting(None, f"Learning rate; {OWN}.")
     weight_decay: float | None = setting(None, f"Decay of kernels per step, times the learning rate; {OWN}.")
     clip: float | None = setting(None, f"Largest global norm of the gradient, 0 for no limit; {OWN}.")
@@ -310,3 +287,9 @@ class TrainConfig:
     device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.")
     devices: int = setting(1, "Devices that share each batch; 0 takes all there are.")
     data_terms: str = setting("", "Terms of the pictures, for the model card.")
+
+
+def stated(config: TrainConfig) -> dict[str, Any]:
+    """The settings that say something: without those that are open, and without ends that are none."""
+    values = {known.name: getattr(config, known.name) for known in fields(config)}
+    return {key: value for key, value in values.items() if value is not None and (value or key not in ENDS)}

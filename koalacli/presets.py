@@ -1,107 +1,142 @@
-"""PRESETS and RECIPES: every network of the family and how it is trained, as literal tables.
+"""PRESETS: every network of the family and how it is trained, as a literal table.
 
-`NetworkConfig` says what is built, by names of the tables ENCODERS, EXTRACTORS, FUSIONS,
-DECODERS and HEADS. Sources: Baldassarre et al., "Deep Koalarization" (2017) and its code;
-the KTH re-implementation (2019); Photos-colorization (2020).
+`NetworkConfig` says what is built, by names of EXTRACTORS and HEADS in `tables` and of ENCODERS,
+FUSIONS and DECODERS in `model.network`. Sources: Baldassarre et al., "Deep Koalarization" (2017)
+and its code; the KTH re-implementation (2019); Photos-colorization (2020).
 """
 
-from typing import Any
+from dataclasses import dataclass
 
-from koalacli.config import NetworkConfig
 
-PRESETS: dict[str, NetworkConfig] = {
-    "koala": NetworkConfig(
-        preset="koala",
-        encoder="mobilenet-v1",
-        extractor="trunk",
-        cut="pooled",
-        embedding_size=256,
-        fusion="add",
-        decoder="u-shaped",
-        head="bins",
-        output_stride=4,
-    ),
-    "deep-koalarization": NetworkConfig(
-        preset="deep-koalarization",
-        encoder="koalarization",
-        extractor="inception-resnet-v2",
-        cut="logits",
-        fusion="concatenate",
-        decoder="koalarization",
-        head="ab",
-        ab_scale=127.0,
-        output_stride=2,
-    ),
-    "kth-2019": NetworkConfig(
-        preset="kth-2019",
-        encoder="koalarization",
-        extractor="inception-resnet-v2",
-        cut="softmax",
-        fusion="concatenate",
-        decoder="kth",
-        head="ab",
-        ab_scale=128.0,
-        output_stride=2,
-    ),
-    "photos-xception": NetworkConfig(
-        preset="photos-xception",
-        encoder="koalarization",
-        extractor="xception",
-        cut="softmax",
-        fusion="concatenate",
-        decoder="photos",
-        head="ab",
-        ab_scale=128.0,
-        output_stride=2,
-    ),
-}
+@dataclass(frozen=True)
+class NetworkConfig:
+    """All that is needed to build a network; travels inside every weights file."""
 
-# How each preset is trained unless the user says otherwise. The 2017 family has its systems'
-# own settings: Baldassarre et al. (Adam 1e-3, batches of 100, 100 epochs, no augmentation); KTH
-# 2019 (256 px, batches of 125, plateau schedule, early stopping after 15, shear, zoom, rotation
-# and flip); Photos-colorization 2020 (Adam 1e-3, batches of 64, 100 epochs).
-_PLAIN: dict[str, Any] = {
-    "extractor_weights": "imagenet",
-    "loss": "mse",
-    "optimizer": "adam",
-    "lr": 1e-3,
-    "weight_decay": 0.0,
-    "clip": 0.0,
-    "trunk_rate": 1.0,
-    "trunk_warmup": 0,
-    "schedule": "constant",
-    "ema": 0.0,
-    "early_stopping": 0,
-    "epochs": 100,
-    "augment": "none",
-}
-RECIPES: dict[str, dict[str, Any]] = {
-    "koala": {
-        "extractor_weights": "shipped",
-        "loss": "rebalanced",
-        "optimizer": "adamw",
-        "lr": 1.5e-3,
-        "weight_decay": 0.01,
-        "clip": 5.0,
-        "trunk_rate": 0.15,
-        "trunk_warmup": 150,
-        "schedule": "cosine",
-        "ema": 0.999,
-        "early_stopping": 0,
-        "epochs": 20,
-        "augment": "film",
-        "image_size": 128,
-        "batch_size": 48,
-    },
-    "deep-koalarization": {**_PLAIN, "image_size": 224, "batch_size": 100},
-    "kth-2019": {
-        **_PLAIN,
-        "image_size": 256,
-        "batch_size": 125,
-        "schedule": "plateau",
-        "early_stopping": 15,
-        "epochs": 200,
-        "augment": "warp",
-    },
-    "photos-xception": {**_PLAIN, "image_size": 256, "batch_size": 64},
+    preset: str
+    encoder: str
+    extractor: str
+    fusion: str
+    decoder: str
+    head: str
+    cut: str = "logits"
+    embedding_size: int = 1000
+    lightness_center: float = 50.0  # lightness_scaled = (L - center) / scale
+    lightness_scale: float = 50.0
+    ab_scale: float = 128.0  # ab_scaled = ab / ab_scale; unused by the bins head
+    output_stride: int = 4  # network input pixels per output pixel
+    bins: int = 0  # number of gamut bins; 0 for the ab head
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained unless the user says otherwise: settings of `koala train` by their names.
+
+    The defaults are those of the 2017 family: no schedule, no augmentation, no average.
+    """
+
+    image_size: int
+    batch_size: int
+    extractor_weights: str = "imagenet"
+    loss: str = "mse"
+    optimizer: str = "adam"
+    lr: float = 1e-3
+    weight_decay: float = 0.0
+    clip: float = 0.0
+    trunk_rate: float = 1.0
+    trunk_warmup: int = 0
+    schedule: str = "constant"
+    ema: float = 0.0
+    early_stopping: int = 0
+    epochs: int = 100
+    augment: str = "none"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network with its recipe."""
+
+    help: str
+    network: NetworkConfig
+    recipe: Recipe
+
+
+PRESETS: dict[str, Preset] = {
+    "koala": Preset(
+        "koala's own, light and shipped",
+        NetworkConfig(
+            preset="koala",
+            encoder="mobilenet-v1",
+            extractor="trunk",
+            cut="pooled",
+            embedding_size=256,
+            fusion="add",
+            decoder="u-shaped",
+            head="bins",
+            output_stride=4,
+        ),
+        Recipe(
+            extractor_weights="shipped",
+            loss="rebalanced",
+            optimizer="adamw",
+            lr=1.5e-3,
+            weight_decay=0.01,
+            clip=5.0,
+            trunk_rate=0.15,
+            trunk_warmup=150,
+            schedule="cosine",
+            ema=0.999,
+            epochs=20,
+            augment="film",
+            image_size=128,
+            batch_size=48,
+        ),
+    ),
+    # Baldassarre et al. 2017: Adam 1e-3, batches of 100, 100 epochs, no augmentation.
+    "deep-koalarization": Preset(
+        "Baldassarre et al. 2017",
+        NetworkConfig(
+            preset="deep-koalarization",
+            encoder="koalarization",
+            extractor="inception-resnet-v2",
+            cut="logits",
+            fusion="concatenate",
+            decoder="koalarization",
+            head="ab",
+            ab_scale=127.0,
+            output_stride=2,
+        ),
+        Recipe(image_size=224, batch_size=100),
+    ),
+    # KTH 2019: 256 px, batches of 125, plateau schedule, early stopping after 15, shear, zoom, rotation and flip.
+    "kth-2019": Preset(
+        "its re-implementation at KTH",
+        NetworkConfig(
+            preset="kth-2019",
+            encoder="koalarization",
+            extractor="inception-resnet-v2",
+            cut="softmax",
+            fusion="concatenate",
+            decoder="kth",
+            head="ab",
+            ab_scale=128.0,
+            output_stride=2,
+        ),
+        Recipe(image_size=256, batch_size=125, schedule="plateau", early_stopping=15, epochs=200, augment="warp"),
+    ),
+    # Photos-colorization 2020: Adam 1e-3, batches of 64, 100 epochs.
+    "photos-xception": Preset(
+        "Photos-colorization 2020",
+        NetworkConfig(
+            preset="photos-xception",
+            encoder="koalarization",
+            extractor="xception",
+            cut="softmax",
+            fusion="concatenate",
+            decoder="photos",
+            head="ab",
+            ab_scale=128.0,
+            output_stride=2,
+        ),
+        Recipe(image_size=256, batch_size=64),
+    ),
 }

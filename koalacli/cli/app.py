@@ -47,24 +47,12 @@ def exit_code(error: errors.KoalaError) -> int:
     return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
 
 
-app = typer.Typer(
-    name="koala",
-    cls=KoalaGroup,
-    no_args_is_help=True,
-    epilog=EXIT_CODES_HELP,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
 def _version(asked: bool) -> None:
     if asked:
         sys.stdout.write(f"koala {__version__}\n")
         raise typer.Exit
 
 
-@app.callback()
 def _koala(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
@@ -73,10 +61,24 @@ def _koala(
     """Color for black-and-white photographs and films, on your own machine."""
 
 
-colorize_command.register(app)
-evaluate_command.register(app)
-video_command.register(app)
-train_command.register(app)
+def make_app() -> typer.Typer:
+    """The program with all its commands, whose choices are the entries that the tables have now."""
+    made = typer.Typer(
+        name="koala",
+        cls=KoalaGroup,
+        no_args_is_help=True,
+        epilog=EXIT_CODES_HELP,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(_koala)
+    for command in (colorize_command, evaluate_command, video_command, train_command):
+        command.register(made)
+    return made
+
+
+app = make_app()
 
 
 def main() -> None:

@@ -40,16 +40,26 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
 def _flag(field: Field[Any]) -> inspect.Parameter:
     """One flag: type and choices, names, help and default all come from the field.
 
-    Metadata keys: help; choices, a tuple of allowed words; names, the flag's spellings where
+    Metadata keys: help; choices, the allowed words: a tuple, a table of rows that may carry a
+    help of their own, or a function that returns them; names, the flag's spellings where
     they are not --field-name; repeat, for tuple fields whose flag may be given many times.
     """
-    choices = field.metadata.get("choices")
-    kind: Any = Literal[choices] if choices else field.type
+    choices = field.metadata.get("choices", ())
+    words = tuple(choices() if callable(choices) else choices)
+    kind: Any = Literal[words] if words else field.type
     default = field.default
     if field.metadata.get("repeat"):
         kind, default = list[str], list(field.default)  # type: ignore[arg-type]
     names = field.metadata.get("names", ())
-    option = typer.Option(*names, help=field.metadata["help"], show_default=field.default not in ("", (), None))
+    option = typer.Option(*names, help=_help(field), show_default=field.default not in ("", (), None))
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
     )
+
+
+def _help(field: Field[Any]) -> str:
+    """The help of a field; behind it what each entry of the table is that it chooses from."""
+    choices = field.metadata.get("choices", ())
+    rows = choices.items() if isinstance(choices, dict) else ()
+    entries = "; ".join(f"{name}: {row.help}" for name, row in rows)
+    return f"{field.metadata['help']} {entries}." if entries else field.metadata["help"]

@@ -1,12 +1,14 @@
 """`koala train`."""
 
+from dataclasses import asdict
+
 import typer
 
 from koalacli.cli.display import JsonFlag
 from koalacli.cli.options import command
 from koalacli.cli.train_display import QuietFlag, TrainDisplay
 from koalacli.config import TrainConfig
-from koalacli.presets import RECIPES
+from koalacli.presets import PRESETS
 
 HELP = """Train a network on photographs: any folder or tar shards, no labels needed.
 
@@ -30,7 +32,7 @@ def register(app: typer.Typer) -> None:
 def recipe_table() -> str:
     """Every preset's own defaults, as paragraphs that help prints as they are."""
     paragraphs = []
-    for preset, recipe in RECIPES.items():
-        flags = [f"--{key.replace('_', '-')} {value}" for key, value in recipe.items()]
-        paragraphs.append(f"Preset {preset} trains with {' '.join(flags)}.")
+    for name, preset in PRESETS.items():
+        flags = [f"--{key.replace('_', '-')} {value}" for key, value in asdict(preset.recipe).items()]
+        paragraphs.append(f"Preset {name} trains with {' '.join(flags)}.")
     return "\n\n".join(paragraphs)

@@ -14,6 +14,7 @@ from koalacli.arrays import Array
 from koalacli.color.lab import rgb_to_lab
 
 BIN_STEP = 10  # CIELAB units between neighboring bins
+UNIFORM_SHARE = 0.5  # of the uniform distribution in the smoothed prior (Zhang et al. 2016, lambda)
 
 
 @functools.cache

@@ -111,11 +111,6 @@ def lightness_of(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Array:
     return np.take(_lightness_by_root(), index.astype(np.int32).reshape(pixels.shape[:2]), mode="clip")[..., None]
 
 
-def luma_of(rgb8: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Rec. 601 luma Y' of gamma-encoded rgb8 (..., 3), rounded to uint8 (...)."""
-    return np.rint(rgb8.astype(np.float32) @ LUMA_REC601).astype(np.uint8)
-
-
 _ROOT_STEPS = 1 << 17
 
 

@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Rgb8
-from koalacli.data.pictures import AUGMENTATIONS, Augmentation, UnusableError, cut, decode, to_lab, weather
+from koalacli.data.pictures import UnusableError, cut, decode, to_lab, weather
 from koalacli.data.sources import Sample, read_sample
 from koalacli.errors import DataError, InputError
+from koalacli.tables import AUGMENTATIONS, Augmentation
 
 T = TypeVar("T")
 

@@ -4,13 +4,12 @@ What the network sees is always a gray version of the picture, never its color: 
 is made first, and everything that old film does happens to it alone.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from koalacli.arrays import Array, Rgb8
 from koalacli.color.lab import LUMA_REC601, luminance_to_lightness, srgb_to_linear
+from koalacli.tables import Augmentation
 
 SMALLEST_SIDE = 48  # pixels; below, a picture is a thumbnail of a thumbnail
 LEAST_COLOR = 1.5  # standard deviation of ab beyond a tint, CIELAB units; below, a picture is gray or toned
@@ -20,39 +19,6 @@ ORTHOCHROMATIC = np.array([0.03, 0.57, 0.40], np.float32)  # early film: nearly 
 
 class UnusableError(Exception):
     """A picture that cannot teach color; the message says why. It is counted, not fatal."""
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What is done to a training picture, and how strongly; all zero leaves it as it is.
-
-    Attributes:
-        smallest_crop: shortest side of a crop as a share of the short side.
-        flip: mirror half of the pictures.
-        turn, shear: largest angle in degrees; with them the crop is taken from the warped picture.
-        tone: standard deviation of the logarithm of the gamma put on lightness.
-        grain: largest standard deviation of film grain, L* units.
-        mix, blur, jpeg: share of pictures with another channel mix than the eye's, lost
-            sharpness, compression artifacts.
-    """
-
-    smallest_crop: float = 1.0
-    flip: bool = False
-    turn: float = 0.0
-    shear: float = 0.0
-    tone: float = 0.0
-    grain: float = 0.0
-    mix: float = 0.0
-    blur: float = 0.0
-    jpeg: float = 0.0
-
-
-AUGMENTATIONS: dict[str, Augmentation] = {
-    "none": Augmentation(),
-    "crop": Augmentation(smallest_crop=0.7, flip=True),
-    "warp": Augmentation(smallest_crop=0.8, flip=True, turn=20.0, shear=11.5),  # shear 0.2 is 11.5 degrees
-    "film": Augmentation(smallest_crop=0.6, flip=True, tone=0.15, grain=6.0, mix=0.3, blur=0.1, jpeg=0.15),
-}
 
 
 def decode(content: bytes) -> Rgb8:

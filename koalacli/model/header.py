@@ -1,22 +1,22 @@
 """What the header of a weights file says of its network, read strictly: whatever is not understood is refused."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
-from koalacli.config import STRIDE, NetworkConfig, ReadOut, find_wrong_kind
-from koalacli.model.extractors import CUTS, EXTRACTORS
-from koalacli.model.heads import HEADS
+from koalacli.config import STRIDE, ReadOut, find_wrong_kind
+from koalacli.model.heads import head_of
 from koalacli.model.network import DECODERS, ENCODERS, FUSIONS
 from koalacli.model.read_outs import find_fault
-from koalacli.presets import PRESETS
+from koalacli.presets import PRESETS, NetworkConfig
+from koalacli.tables import EXTRACTORS, HEADS, cut_names
 
 MAX_BINS, MAX_EMBEDDING = 4096, 65536  # a header must not make koala allocate absurdities
 LARGEST_SCALE = 1000.0  # of lightness and ab, whose own ranges are 100 and 256
-TABLES: dict[str, Collection[str]] = {
+TABLES: dict[str, Collection[str] | Callable[[], Collection[str]]] = {
     "preset": PRESETS,
     "encoder": ENCODERS,
     "extractor": EXTRACTORS,
-    "cut": CUTS,
+    "cut": cut_names,
     "fusion": FUSIONS,
     "decoder": DECODERS,
     "head": HEADS,
@@ -53,13 +53,14 @@ def _find_fault(config: NetworkConfig) -> str:
     if wrong := find_wrong_kind(config):
         return wrong
     for name, table in TABLES.items():
-        if getattr(config, name) not in table:
-            return f"{name} {getattr(config, name)!r} is unknown; there is {', '.join(table)}"
+        words = table() if callable(table) else table
+        if getattr(config, name) not in words:
+            return f"{name} {getattr(config, name)!r} is unknown; there is {', '.join(words)}"
     for name, (low, high) in RANGES.items():
         if not low <= getattr(config, name) <= high:
             return f"{name} {getattr(config, name)} is not between {low:g} and {high:g}"
     if STRIDE % config.output_stride:
         return f"output_stride {config.output_stride} does not divide {STRIDE}"
-    if bool(config.bins) != bool(HEADS[config.head].bin_probs):
+    if bool(config.bins) != bool(head_of(config.head).bin_probs):
         return f"bins {config.bins} do not go with head {config.head}"
     return ""

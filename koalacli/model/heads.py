@@ -1,13 +1,28 @@
-"""HEADS: the last layer of a network; how its outputs are read as color stands in `read_outs.py`."""
+"""Heads: the last layer of a network, and all that depends on what its outputs mean.
+
+HEADS in `tables` lists them; how outputs are read as color on the device stands in `read_outs.py`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from keras import ops
 
-from koalacli.config import NetworkConfig
+from koalacli.arrays import Array, Tensor
+from koalacli.color.bins import UNIFORM_SHARE, annealed_mean, rebalance_weights
+from koalacli.config import ReadOut
 from koalacli.model.layers import PointwiseConv2D, convolve
+from koalacli.presets import NetworkConfig
+from koalacli.tables import HEADS, load_part
+
+Tables = dict[str, Any]
+Figures = dict[str, float]
+
+RAREST_SHARE = 1e-6  # of a bin at the start: no logit of a fresh network is further down than this
+START_SCALE = 0.1  # of the random kernel of the logits, see `start_bins`
+WORTHLESS = -1000.0  # below any score
 
 
 @dataclass(frozen=True)
@@ -16,31 +31,116 @@ class Head:
 
     Attributes:
         build: (features, config) -> outputs (B, h, w, C).
-        help: one line for documentation.
+        read: (outputs, tables, config, temperature) -> ab float32 (B, h, w, 2), CIELAB units: what the head's usual
+            read-out gives, computed with NumPy, for the figures of a training.
+        constant: (config, tables, rebalance_strength) -> outputs float32 (C,) that cost least where nothing is
+            seen; `tables` has gamut_bins and bin_prior.
+        start: (core, constant) lets a fresh network begin there, whatever it sees.
+        score: (figures, figures of the best constant color) -> number that is highest for a run's best weights.
+        settings: read-out that fresh weights carry.
+        tables: arrays that belong to a network with this head and travel in its weights.
         bin_probs: outputs -> probability of every gamut bin, float32 (B, h, w, Q); None where there are no bins.
     """
 
-    build: Callable[[Any, NetworkConfig], Any]
-    help: str
-    bin_probs: Callable[[Any], Any] | None = None
+    build: Callable[[Tensor, NetworkConfig], Tensor]
+    read: Callable[[Array, Tables, NetworkConfig, float], Array]
+    constant: Callable[[NetworkConfig, Tables, float], Array]
+    start: Callable[[Any, Array], None]
+    score: Callable[[Figures, Figures], float]
+    settings: ReadOut
+    tables: tuple[str, ...] = ()
+    bin_probs: Callable[[Tensor], Tensor] | None = None
 
 
-def build_ab(x: Any, config: NetworkConfig) -> Any:
+def head_of(name: str) -> Head:
+    """The head that a table's entry names."""
+    head: Head = load_part(HEADS[name].kind)
+    return head
+
+
+def mean_color(tables: Tables) -> Array:
+    """Mean ab of the training pictures, float32 (2,), CIELAB units; tables have gamut_bins and bin_prior."""
+    return np.asarray(tables["bin_prior"] @ tables["gamut_bins"], np.float32)
+
+
+# --- ab: direct regression ------------------------------------------------------------------
+
+
+def build_ab(x: Tensor, config: NetworkConfig) -> Tensor:
     """Two planes in -1..1 (ab_scaled)."""
     return convolve(x, 2, "ab", activation="tanh")
 
 
-def build_bins(x: Any, config: NetworkConfig) -> Any:
+def read_ab(outputs: Array, tables: Tables, config: NetworkConfig, temperature: float) -> Array:
+    """ab_scaled times its scale; there is no temperature."""
+    return np.asarray(outputs, np.float32) * np.float32(config.ab_scale)
+
+
+def constant_ab(config: NetworkConfig, tables: Tables, strength: float) -> Array:
+    """The mean color, in network units."""
+    return mean_color(tables) / np.float32(config.ab_scale)
+
+
+def start_ab(core: Any, constant: Array) -> None:
+    """The bias answers, through tanh."""
+    core.get_layer("ab").bias.assign(np.arctanh(np.clip(constant, -0.9, 0.9)))
+
+
+def score_ab(figures: Figures, baseline: Figures) -> float:
+    """Regression fades on purpose, so it is judged by what it minimizes."""
+    return -figures["val_loss"]
+
+
+AB = Head(build_ab, read_ab, constant_ab, start_ab, score_ab, ReadOut(size=224))
+
+
+# --- bins: classification -------------------------------------------------------------------
+
+
+def build_bins(x: Tensor, config: NetworkConfig) -> Tensor:
     """One logit per gamut bin."""
     return PointwiseConv2D(config.bins, 1, dtype="float32", name="logits")(x)
 
 
-def bin_probs_of(outputs: Any) -> Any:
+def read_bins(outputs: Array, tables: Tables, config: NetworkConfig, temperature: float) -> Array:
+    """Annealed mean of the bins."""
+    return annealed_mean(outputs, np.asarray(tables["gamut_bins"], np.float32), temperature)
+
+
+def constant_bins(config: NetworkConfig, tables: Tables, strength: float) -> Array:
+    """The weighted prior, the minimum of the rebalanced cross-entropy."""
+    share = tables["bin_prior"] * rebalance_weights(tables["bin_prior"], strength, UNIFORM_SHARE)
+    return np.asarray(np.log(share / share.sum() + RAREST_SHARE), np.float32)
+
+
+def start_bins(core: Any, constant: Array) -> None:
+    """The bias answers, and the kernel is made small.
+
+    Random logits cost more than knowing nothing, and hundreds of steps go by until the prior is
+    learned. A kernel near zero leaves it undisturbed and still passes gradients on.
+    """
+    logits = core.get_layer("logits")
+    logits.bias.assign(constant)
+    logits.kernel.assign(logits.kernel * START_SCALE)
+
+
+def score_bins(figures: Figures, baseline: Figures) -> float:
+    """By color, but by the loss where that is worse than one constant color's: random values are colorful, too."""
+    return figures["score"] if figures["val_loss"] < baseline["val_loss"] else WORTHLESS - figures["val_loss"]
+
+
+def bin_probs_of(outputs: Tensor) -> Tensor:
     """Softmax of the logits, at temperature 1: what the network believes, whatever the read-out makes of it."""
     return ops.softmax(ops.cast(outputs, "float32"), axis=-1)
 
 
-HEADS: dict[str, Head] = {
-    "ab": Head(build_ab, "direct regression of ab, as in 2017"),
-    "bins": Head(build_bins, "soft-encoded gamut bins", bin_probs_of),
-}
+BINS = Head(
+    build_bins,
+    read_bins,
+    constant_bins,
+    start_bins,
+    score_bins,
+    ReadOut(),
+    tables=("gamut_bins", "bin_prior"),
+    bin_probs=bin_probs_of,
+)

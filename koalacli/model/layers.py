@@ -43,29 +43,32 @@ class RepeatOverCells(layers.Layer):
 
 @keras.saving.register_keras_serializable("koala")
 class GrayInput(layers.Layer):
-    """L* (B, H, W, 1) to what ImageNet networks were fed: gamma-encoded gray, three times, -1..1, at a fixed size.
+    """L* (B, H, W, 1) to what ImageNet networks were fed: gamma-encoded gray, three times, at a fixed size.
+
+    `limits` is what black and white become.
 
     The gray is computed from lightness inside the network, so that picture and embedding can
     never be of two different photographs.
     """
 
-    def __init__(self, size: int, **kwargs: Any):
+    def __init__(self, size: int, limits: tuple[float, float] = (-1.0, 1.0), **kwargs: Any):
         super().__init__(**kwargs)
-        self.size = size
+        self.size, self.limits = size, limits
 
     def call(self, lightness: Any) -> Any:
+        black, white = self.limits
         f = (lightness + 16.0) / 116.0
         linear = ops.where(f > 0.2068966, f * f * f, (f - 16.0 / 116.0) / 7.787)
         high = 1.055 * ops.power(ops.maximum(linear, 1e-8), 1.0 / 2.4) - 0.055
         gray = ops.where(linear > 0.0031308, high, linear * 12.92)
         gray = ops.image.resize(gray, (self.size, self.size), interpolation="bilinear", antialias=True)
-        return ops.repeat(gray * 2.0 - 1.0, 3, axis=-1)
+        return ops.repeat(gray * (white - black) + black, 3, axis=-1)
 
     def compute_output_shape(self, shape: Any) -> Any:
         return (shape[0], self.size, self.size, 3)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "size": self.size}
+        return {**super().get_config(), "size": self.size, "limits": self.limits}
 
 
 @keras.saving.register_keras_serializable("koala")

@@ -1,4 +1,4 @@
-"""LOSSES: what a training step makes small.
+"""What a training step makes small; LOSSES in `tables` lists the losses, each by the function that builds it.
 
 Targets are ab in CIELAB units, (B, h, w, 2), whatever the head; a loss knows how the head's
 outputs relate to them. Everything runs on the device, on any Keras backend.
@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 from keras import ops
+from numpy.typing import NDArray
 
-from koalacli.arrays import Array
-from koalacli.color.bins import BIN_STEP, rebalance_weights
-from koalacli.config import NetworkConfig
+from koalacli.arrays import Array, Tensor
+from koalacli.color.bins import BIN_STEP, UNIFORM_SHARE, rebalance_weights
+from koalacli.presets import NetworkConfig
 
-UNIFORM_SHARE = 0.5  # of the uniform distribution in the smoothed prior (Zhang et al. 2016, lambda)
-RAREST_SHARE = 1e-6  # of a bin at the start: no logit of a fresh network is further down than this
-START_SCALE = 0.1  # of the random kernel of the logits, see `start_at_constant`
 GRID_EDGE = 14  # the bin table covers -GRID_EDGE..GRID_EDGE steps on each axis: more than sRGB can show
 
 
@@ -33,29 +31,14 @@ class LossSettings:
 
 
 # (ab, outputs) -> (B,): one number per picture, so that Keras can weigh the parts of a shared batch.
-Loss = Callable[[Any, Any], Any]
+Loss = Callable[[Tensor, Tensor], Tensor]
 PICTURE = (1, 2, 3)  # axes of (B, h, w, C) that belong to one picture
-
-
-@dataclass(frozen=True)
-class LossKind:
-    """One kind of loss.
-
-    Attributes:
-        build: (config, tables, settings) -> Loss.
-        head: the head it reads.
-        help: one line for documentation.
-    """
-
-    build: Callable[[NetworkConfig, dict[str, Any], LossSettings], Loss]
-    head: str
-    help: str
 
 
 def build_mse(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
     """Mean squared distance in network units (ab / ab_scale)."""
 
-    def mse(ab: Any, outputs: Any) -> Any:
+    def mse(ab: Tensor, outputs: Tensor) -> Tensor:
         return ops.mean(ops.square(ops.cast(outputs, "float32") - ab / config.ab_scale), axis=PICTURE)
 
     return mse
@@ -65,7 +48,7 @@ def build_huber(config: NetworkConfig, tables: dict[str, Any], settings: LossSet
     """Smooth L1 with its knee at 10 CIELAB units, in network units."""
     knee = 10.0 / config.ab_scale
 
-    def huber(ab: Any, outputs: Any) -> Any:
+    def huber(ab: Tensor, outputs: Tensor) -> Tensor:
         return (
             ops.mean(_smooth_l1((ops.cast(outputs, "float32") - ab / config.ab_scale) / knee), axis=PICTURE) * knee**2
         )
@@ -85,7 +68,7 @@ def build_rebalanced(config: NetworkConfig, tables: dict[str, Any], settings: Lo
     )
     numbers = bin_table(bins)
 
-    def rebalanced(ab: Any, outputs: Any) -> Any:
+    def rebalanced(ab: Tensor, outputs: Tensor) -> Tensor:
         ab = ab * settings.chroma_gain
         logits = ops.reshape(ops.cast(outputs, "float32"), (-1, len(bins)))
         index, share = encode_on_device(ops.reshape(ab, (-1, 2)), numbers)
@@ -101,44 +84,7 @@ def build_rebalanced(config: NetworkConfig, tables: dict[str, Any], settings: Lo
     return rebalanced
 
 
-def mean_color(tables: dict[str, Any]) -> Array:
-    """Mean ab of the training pictures, float32 (2,), CIELAB units; tables have gamut_bins and bin_prior."""
-    return np.asarray(tables["bin_prior"] @ tables["gamut_bins"], np.float32)
-
-
-def best_constant(config: NetworkConfig, tables: dict[str, Any], strength: float) -> Array:
-    """Outputs of the head, float32 (C,), that cost least where nothing is seen.
-
-    For `bins` the weighted prior, the minimum of the rebalanced cross-entropy; for `ab` the mean color.
-    """
-    if config.head == "ab":
-        return mean_color(tables) / np.float32(config.ab_scale)
-    share = tables["bin_prior"] * rebalance_weights(tables["bin_prior"], strength, UNIFORM_SHARE)
-    return np.asarray(np.log(share / share.sum() + RAREST_SHARE), np.float32)
-
-
-def start_at_constant(core: Any, head: str, outputs: Array) -> None:
-    """Let a fresh network begin at the best constant outputs of its head, whatever it sees.
-
-    Random logits cost more than knowing nothing, and hundreds of steps go by until the prior is
-    learned. A kernel near zero leaves it undisturbed and still passes gradients on.
-    """
-    if head == "ab":
-        core.get_layer("ab").bias.assign(np.arctanh(np.clip(outputs, -0.9, 0.9)))
-        return
-    logits = core.get_layer("logits")
-    logits.bias.assign(outputs)
-    logits.kernel.assign(logits.kernel * START_SCALE)
-
-
-LOSSES: dict[str, LossKind] = {
-    "mse": LossKind(build_mse, "ab", "mean squared distance, as in 2017"),
-    "huber": LossKind(build_huber, "ab", "smooth L1 distance, less afraid of rare strong colors"),
-    "rebalanced": LossKind(build_rebalanced, "bins", "cross-entropy over bins, rare colors count more"),
-}
-
-
-def bin_table(bins: Array) -> Any:
+def bin_table(bins: Array) -> NDArray[np.int32]:
     """int32 table of bin numbers over the 10-unit grid, the nearest bin where there is none."""
     axis = np.arange(-GRID_EDGE, GRID_EDGE + 1, dtype=np.float32) * BIN_STEP
     points = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1)
@@ -146,7 +92,7 @@ def bin_table(bins: Array) -> Any:
     return distance.argmin(-1).astype(np.int32)
 
 
-def encode_on_device(ab: Any, numbers: Any) -> tuple[Any, Any]:
+def encode_on_device(ab: Tensor, numbers: NDArray[np.int32]) -> tuple[Tensor, Tensor]:
     """`color.bins.soft_encode` with backend operations.
 
     Args:
@@ -179,7 +125,7 @@ def encode_on_device(ab: Any, numbers: Any) -> tuple[Any, Any]:
     return index, share
 
 
-def spread_shares(index: Any, share: Any, shape: Any) -> Any:
+def spread_shares(index: Tensor, share: Tensor, shape: Any) -> Tensor:
     """Soft targets (N, Q) of which `encode_on_device` gives the four that are not zero.
 
     Picking the same four out of the logits would be shorter, but its gradient is a scattered sum
@@ -190,7 +136,7 @@ def spread_shares(index: Any, share: Any, shape: Any) -> Any:
     return ops.scatter(places, ops.reshape(share, (-1,)), shape)
 
 
-def _regression(expected: Any, ab: Any, settings: LossSettings) -> Any:
+def _regression(expected: Tensor, ab: Tensor, settings: LossSettings) -> Tensor:
     loss = settings.regression_weight * ops.mean(ops.sum(_smooth_l1(expected - ab), axis=-1), axis=(1, 2))
     if settings.edge_weight:
         difference = expected - ab
@@ -203,10 +149,10 @@ def _regression(expected: Any, ab: Any, settings: LossSettings) -> Any:
     return loss
 
 
-def _chroma(ab: Any) -> Any:
+def _chroma(ab: Tensor) -> Tensor:
     return ops.sqrt(ops.sum(ops.square(ab), axis=-1) + 1e-3)  # not zero: its slope there has no bound
 
 
-def _smooth_l1(difference: Any) -> Any:
+def _smooth_l1(difference: Tensor) -> Tensor:
     size = ops.abs(difference)
     return ops.where(size < 1.0, 0.5 * ops.square(size), size - 0.5)

@@ -14,9 +14,8 @@ from typing import Any
 import keras
 from keras import layers
 
-from koalacli.config import NetworkConfig
-from koalacli.model.extractors import EXTRACTORS
-from koalacli.model.heads import HEADS
+from koalacli.arrays import Tensor
+from koalacli.model.heads import head_of
 from koalacli.model.layers import (
     BatchNorm,
     PointwiseConv2D,
@@ -25,8 +24,11 @@ from koalacli.model.layers import (
     convolve,
     convolve_normalized,
 )
+from koalacli.model.pretrained import Trunk
+from koalacli.presets import NetworkConfig
+from koalacli.tables import EXTRACTORS, Application, load_part
 
-Features = dict[int, Any]  # stride -> tensor (B, H/stride, W/stride, C)
+Features = dict[int, Tensor]  # stride -> tensor (B, H/stride, W/stride, C)
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,13 @@ def build_network(config: NetworkConfig, tables: dict[str, Any] | None = None, *
     """
     lightness = layers.Input((None, None, 1), name="lightness")
     scaled = ScaleLightness(config.lightness_center, config.lightness_scale, name="lightness_scaled")(lightness)
-    features = ENCODERS[config.encoder](scaled, folded)
+    features = ENCODERS[config.encoder].build(scaled, folded)
     source = EXTRACTORS[config.extractor]
-    extractor = source.build_model(config.cut) if source.build_model else None
+    extractor = load_part(source.build)(source, config.cut) if source.build else None
     embedding = layers.Input((config.embedding_size,), name="embedding") if extractor is not None else None
     fused = FUSIONS[config.fusion](features, embedding, config, folded)
     decoded = DECODERS[config.decoder](fused, features, folded)
-    outputs = HEADS[config.head].build(decoded, config)
+    outputs = head_of(config.head).build(decoded, config)
     if extractor is None:
         model = core = keras.Model(lightness, outputs, name=config.preset)
     else:
@@ -101,14 +103,14 @@ MOBILENET_BLOCKS = (  # filters, stride; Howard et al. 2017, table 1, width 1.0
 MOBILENET_TAPS = {3: 4, 5: 8, 11: 16, 13: 32}  # block -> stride of its output
 
 
-def encode_koalarization(x: Any, folded: bool) -> Features:
+def encode_koalarization(x: Tensor, folded: bool) -> Features:
     """Eight plain convolutions down to stride 8 (Baldassarre et al. 2017)."""
     for number, (filters, stride) in enumerate(KOALARIZATION_ENCODER, 1):
         x = convolve(x, filters, f"encoder_{number}", stride=stride)
     return {8: x}
 
 
-def encode_mobilenet_v1(x: Any, folded: bool) -> Features:
+def encode_mobilenet_v1(x: Tensor, folded: bool) -> Features:
     """MobileNet v1, the gray repeated to its three input channels, with taps at strides 4 to 32."""
     x = layers.Concatenate(name="gray_as_rgb")([x, x, x])
     x = convolve_normalized(x, 32, "conv1", kernel=3, stride=2, folded=folded)
@@ -121,16 +123,35 @@ def encode_mobilenet_v1(x: Any, folded: bool) -> Features:
     return features
 
 
-ENCODERS: dict[str, Callable[[Any, bool], Features]] = {
-    "koalarization": encode_koalarization,
-    "mobilenet-v1": encode_mobilenet_v1,
+@dataclass(frozen=True)
+class Encoder:
+    """How features are made.
+
+    Attributes:
+        build: (lightness_scaled, folded) -> features.
+        trunk: what of it was trained before; None where all of it begins at random.
+    """
+
+    build: Callable[[Tensor, bool], Features]
+    trunk: Trunk | None = None
+
+
+MOBILENET_TRUNK = Trunk(
+    "MobileNet v1, width 1.0",
+    ("conv1", "conv_dw_", "conv_pw_"),
+    Application("keras.applications:MobileNet", "mobilenet", "mobilenet_1_0_224_tf_no_top.h5"),
+    224,
+)
+ENCODERS: dict[str, Encoder] = {
+    "koalarization": Encoder(encode_koalarization),
+    "mobilenet-v1": Encoder(encode_mobilenet_v1, MOBILENET_TRUNK),
 }
 
 
 # --- fusions: deepest features + embedding -> fused features ------------------------------
 
 
-def fuse_concatenate(features: Features, embedding: Any, config: NetworkConfig, folded: bool) -> Any:
+def fuse_concatenate(features: Features, embedding: Tensor | None, config: NetworkConfig, folded: bool) -> Tensor:
     """Repeat the embedding at each cell, concatenate, mix by a 1x1 convolution (2017); without one, only mix."""
     x = features[max(features)]
     if embedding is not None:
@@ -139,7 +160,7 @@ def fuse_concatenate(features: Features, embedding: Any, config: NetworkConfig, 
     return convolve(x, 256, "fusion", kernel=1)
 
 
-def fuse_add(features: Features, embedding: Any, config: NetworkConfig, folded: bool) -> Any:
+def fuse_add(features: Features, embedding: Tensor | None, config: NetworkConfig, folded: bool) -> Tensor:
     """Add an embedding pooled from the trunk itself to its projected deepest features.
 
     Concatenation followed by a 1x1 convolution is the same sum, with the part of the
@@ -154,7 +175,7 @@ def fuse_add(features: Features, embedding: Any, config: NetworkConfig, folded: 
     return layers.Activation("relu", name="fusion_relu")(x)
 
 
-FUSIONS: dict[str, Callable[[Features, Any, NetworkConfig, bool], Any]] = {
+FUSIONS: dict[str, Callable[[Features, Tensor | None, NetworkConfig, bool], Tensor]] = {
     "concatenate": fuse_concatenate,
     "add": fuse_add,
 }
@@ -172,7 +193,7 @@ PLAIN_DECODERS: dict[str, tuple[int | str, ...]] = {
 U_SHAPED_STAGES = ((16, 256), (8, 192), (4, 128))  # stride, filters
 
 
-def decode_plain(plan: tuple[int | str, ...], x: Any) -> Any:
+def decode_plain(plan: tuple[int | str, ...], x: Tensor) -> Tensor:
     """Convolutions and nearest-neighbor doublings, as listed."""
     for number, step in enumerate(plan, 1):
         if step == "up":
@@ -182,7 +203,7 @@ def decode_plain(plan: tuple[int | str, ...], x: Any) -> Any:
     return x
 
 
-def decode_u_shaped(x: Any, features: Features, folded: bool) -> Any:
+def decode_u_shaped(x: Tensor, features: Features, folded: bool) -> Tensor:
     """Three times: double, join the encoder's tap, mix, two depthwise-separable blocks."""
     for stride, filters in U_SHAPED_STAGES:
         name = f"u{stride}"
@@ -195,7 +216,7 @@ def decode_u_shaped(x: Any, features: Features, folded: bool) -> Any:
     return x
 
 
-DECODERS: dict[str, Callable[[Any, Features, bool], Any]] = {
+DECODERS: dict[str, Callable[[Tensor, Features, bool], Tensor]] = {
     "koalarization": lambda x, features, folded: decode_plain(PLAIN_DECODERS["koalarization"], x),
     "kth": lambda x, features, folded: decode_plain(PLAIN_DECODERS["kth"], x),
     "photos": lambda x, features, folded: decode_plain(PLAIN_DECODERS["photos"], x),

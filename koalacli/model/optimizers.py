@@ -1,4 +1,4 @@
-"""OPTIMIZERS: Keras' own, with a slower, later trunk and averaged weights.
+"""Keras' optimizers with a slower, later trunk and averaged weights; OPTIMIZERS in `tables` lists them.
 
 One learning rate for all destroys what a pretrained trunk knows before the decoder has learned
 to use it; so the trunk gets a share of the rate, and that only after a warm-up.
@@ -11,24 +11,25 @@ from typing import Any
 import keras
 from keras import ops
 
-from koalacli.model.extractors import TRUNK_PREFIXES
-
 MATRIX_AXES = 2  # variables with fewer axes are biases and scales: not decayed
 
 
 class _Recipe:
     """Mixed in before a Keras optimizer."""
 
-    def prepare(self, trunk_rate: float, trunk_warmup: int, average: float, decay: float) -> "_Recipe":
+    def prepare(
+        self, trunk: tuple[str, ...], trunk_rate: float, trunk_warmup: int, average: float, decay: float
+    ) -> "_Recipe":
         """Set the recipe; call once, before the first step.
 
         Args:
+            trunk: beginnings of the names of its layers; none without a trunk.
             trunk_rate: the trunk's share of the learning rate.
             trunk_warmup: steps over which the trunk's rate rises from zero.
             average: momentum of the moving average; 0 for none.
             decay: weight decay per step, times the learning rate, on kernels.
         """
-        self.trunk_rate, self.trunk_warmup = trunk_rate, trunk_warmup
+        self.trunk, self.trunk_rate, self.trunk_warmup = trunk, trunk_rate, trunk_warmup
         self.average, self.decay = average, decay
         self.averages: list[Any] = []
         return self
@@ -38,7 +39,7 @@ class _Recipe:
         if self.built:  # type: ignore[attr-defined]
             return
         super().build(variables)  # type: ignore[misc]
-        self._in_trunk = [variable.path.split("/")[-2].startswith(TRUNK_PREFIXES) for variable in variables]
+        self._in_trunk = [variable.path.split("/")[-2].startswith(self.trunk) for variable in variables]
         if self.average:
             self.averages = [
                 self.add_variable_from_reference(variable, name="average")  # type: ignore[attr-defined]
@@ -85,6 +86,3 @@ class Sgd(_Recipe, keras.optimizers.SGD):
 
 class RmsProp(_Recipe, keras.optimizers.RMSprop):
     """RMSprop."""
-
-
-OPTIMIZERS: dict[str, type[Any]] = {"adam": Adam, "adamw": Adam, "sgd": Sgd, "rmsprop": RmsProp}

@@ -1,50 +1,95 @@
 """Complete a training's settings from its preset's recipe, and refuse contradictions."""
 
-from dataclasses import replace
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
-from koalacli.config import NetworkConfig, TrainConfig
+from koalacli.config import STRIDE, TrainConfig
 from koalacli.errors import UsageError
-from koalacli.model.extractors import EXTRACTORS
-from koalacli.model.losses import LOSSES
-from koalacli.presets import PRESETS, RECIPES
+from koalacli.model.heads import head_of
+from koalacli.presets import PRESETS, NetworkConfig
+from koalacli.tables import EXTRACTORS, HEADS, LOSSES
 
 
-def complete(config: TrainConfig) -> TrainConfig:
+@dataclass(frozen=True)
+class TrainSettings(TrainConfig):
+    """Complete settings: nothing is left to the recipe, and an end that is 0 is none.
+
+    Only `workers` may be None: as many as the machine has cores, whichever machine goes on with a run.
+    """
+
+    extractor: str = ""
+    cut: str = ""
+    extractor_weights: str = ""
+    head: str = ""
+    loss: str = ""
+    augment: str = ""
+    image_size: int = 0
+    batch_size: int = 0
+    optimizer: str = ""
+    lr: float = 0.0
+    weight_decay: float = 0.0
+    clip: float = 0.0
+    trunk_rate: float = 0.0
+    trunk_warmup: int = 0
+    schedule: str = ""
+    ema: float = 0.0
+    early_stopping: int = 0
+    epochs: int = 0
+    steps: int = 0
+    minutes: float = 0.0
+
+
+def complete(config: TrainConfig) -> TrainSettings:
     """The settings with every open one filled from the preset's recipe, checked for contradictions.
 
     Raises:
-        UsageError: two settings contradict each other.
+        UsageError: two settings contradict each other, or a number is out of its range.
     """
-    network = PRESETS[config.preset]
-    own = {**RECIPES[config.preset], "extractor": network.extractor, "cut": network.cut, "head": network.head}
+    given = {known.name: getattr(config, known.name) for known in fields(TrainConfig)}
+    chosen = {key: value for key, value in given.items() if value is not None}
+    _check_numbers(chosen)
+    settings = TrainSettings(**{**_recipe(config), **chosen})
+    _check_parts(settings)
+    return settings
+
+
+def network_config(config: TrainSettings, bins: int) -> NetworkConfig:
+    """The network that complete settings ask for; with `bins` gamut bins, if its head has any."""
+    preset = PRESETS[config.preset].network
+    size = EXTRACTORS[config.extractor].embedding_size.get(config.cut, preset.embedding_size)
+    network = replace(preset, extractor=config.extractor, cut=config.cut, head=config.head, embedding_size=size)
+    return replace(network, bins=bins) if "gamut_bins" in head_of(config.head).tables else network
+
+
+def _recipe(config: TrainConfig) -> dict[str, Any]:
+    """What the preset says where nothing was asked for, as far as it fits what was."""
+    preset = PRESETS[config.preset]
+    network = preset.network
+    own = {**asdict(preset.recipe), "extractor": network.extractor, "cut": network.cut, "head": network.head}
     if config.loss and not config.head:
         own["head"] = LOSSES[config.loss].head
     if config.head and not config.loss and LOSSES[own["loss"]].head != config.head:
-        own["loss"] = "rebalanced" if config.head == "bins" else "mse"
+        own["loss"] = HEADS[config.head].loss
     if config.extractor and not config.cut and own["cut"] not in EXTRACTORS[config.extractor].embedding_size:
         own["cut"] = next(iter(EXTRACTORS[config.extractor].embedding_size), own["cut"])
     if config.steps or config.minutes:
-        own["epochs"] = None  # one end is enough
+        own["epochs"] = 0  # one end is enough
     if config.overfit:  # nothing that is there for the good of other pictures
         own.update(schedule="constant", ema=0.0, weight_decay=0.0, early_stopping=0, augment="none", trunk_warmup=0)
-    filled = replace(config, **{key: value for key, value in own.items() if getattr(config, key) is None})
-    _check(filled)
-    return filled
+    return own
 
 
-def network_config(config: TrainConfig, bins: int) -> NetworkConfig:
-    """The network that complete settings ask for."""
-    preset = PRESETS[config.preset]
-    extractor, cut, head = config.extractor or "", config.cut or "", config.head or ""
-    size = EXTRACTORS[extractor].embedding_size.get(cut, preset.embedding_size)
-    return replace(
-        preset, extractor=extractor, cut=cut, head=head, embedding_size=size, bins=bins if head == "bins" else 0
-    )
+def _check_numbers(chosen: dict[str, Any]) -> None:
+    positive = ("image_size", "batch_size", "lr", "steps", "minutes", "epochs", "checkpoint_minutes", "workers")
+    for key in positive:
+        value = chosen.get(key)
+        if value is not None and value <= 0:
+            raise UsageError(f"--{key.replace('_', '-')} {value} must be above 0")
 
 
-def _check(config: TrainConfig) -> None:
-    extractor, loss = config.extractor or "", config.loss or ""
-    own_trunk = PRESETS[config.preset].extractor == "trunk"
+def _check_parts(config: TrainSettings) -> None:
+    extractor, loss = config.extractor, config.loss
+    own_trunk = PRESETS[config.preset].network.extractor == "trunk"
     if own_trunk and extractor not in ("trunk", "none"):
         raise UsageError(f"preset {config.preset} is its own extractor; --extractor may be trunk or none")
     if not own_trunk and extractor == "trunk":
@@ -54,10 +99,5 @@ def _check(config: TrainConfig) -> None:
         raise UsageError(f"extractor {extractor} has no cut {config.cut}; there is {', '.join(sizes)}")
     if LOSSES[loss].head != config.head:
         raise UsageError(f"loss {loss} reads the head {LOSSES[loss].head}, not {config.head}")
-    positive = ("image_size", "batch_size", "lr", "steps", "minutes", "epochs", "checkpoint_minutes", "workers")
-    for key in positive:
-        value = getattr(config, key)
-        if value is not None and value <= 0:
-            raise UsageError(f"--{key.replace('_', '-')} {value} must be above 0")
-    if (config.image_size or 0) % 32:
-        raise UsageError(f"--image-size {config.image_size} is not a multiple of 32")
+    if config.image_size % STRIDE:
+        raise UsageError(f"--image-size {config.image_size} is not a multiple of {STRIDE}")

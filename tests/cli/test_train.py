@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from koalacli.cli.app import app
 from koalacli.model import network
 from koalacli.pipelines.train.folder import RunFolder
-from koalacli.presets import PRESETS, RECIPES
+from koalacli.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,7 +86,7 @@ def test_help_states_every_default_of_every_preset() -> None:
     text = " ".join(CliRunner().invoke(app, ["train", "--help"]).output.split())
     for preset in PRESETS:
         assert f"Preset {preset} trains with" in text
-        for key, value in RECIPES[preset].items():
+        for key, value in asdict(PRESETS[preset].recipe).items():
             assert f"--{key.replace('_', '-')} {value}" in text
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from koalacli.data.loader import CropView, Loader
-from koalacli.data.pictures import AUGMENTATIONS
 from koalacli.data.sources import find_samples
 from koalacli.errors import DataError
+from koalacli.tables import AUGMENTATIONS
 
 
 def write_picture(path: Path, seed: int, *, gray: bool = False) -> None:

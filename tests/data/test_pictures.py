@@ -6,7 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from koalacli.color.lab import rgb_to_lab
-from koalacli.data.pictures import AUGMENTATIONS, Augmentation, UnusableError, cut, decode, to_lab, weather
+from koalacli.data.pictures import UnusableError, cut, decode, to_lab, weather
+from koalacli.tables import AUGMENTATIONS, Augmentation
 
 
 def colored(height: int = 80, width: int = 100, seed: int = 0) -> NDArray[np.uint8]:

@@ -5,24 +5,18 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from koalacli.color.bins import gamut_bins, rebalance_weights, soft_encode
+from koalacli.color.bins import UNIFORM_SHARE, gamut_bins, rebalance_weights, soft_encode
 from koalacli.color.lab import rgb_to_lab
-from koalacli.config import NetworkConfig, TrainConfig
-from koalacli.model.losses import (
-    LOSSES,
-    UNIFORM_SHARE,
-    LossSettings,
-    best_constant,
-    bin_table,
-    encode_on_device,
-    start_at_constant,
-)
-from koalacli.presets import PRESETS
+from koalacli.config import TrainConfig
+from koalacli.model.heads import head_of
+from koalacli.model.losses import LossSettings, bin_table, encode_on_device
+from koalacli.presets import PRESETS, NetworkConfig
+from koalacli.tables import LOSSES, load_part
 
 BINS = gamut_bins()
 PRIOR = np.random.default_rng(1).dirichlet(np.ones(len(BINS))).astype(np.float32)
 TABLES = {"gamut_bins": BINS, "bin_prior": PRIOR}
-KOALA, PLAIN = PRESETS["koala"], PRESETS["deep-koalarization"]
+KOALA, PLAIN = PRESETS["koala"].network, PRESETS["deep-koalarization"].network
 
 
 def settings(**changes: float) -> LossSettings:
@@ -39,7 +33,7 @@ def colors(*shape: int) -> np.ndarray:
 
 def loss_of(name: str, config: NetworkConfig, ab: np.ndarray, outputs: np.ndarray, **changes: float) -> float:
     """A loss as a number: the mean over the pictures."""
-    loss = LOSSES[name].build(config, TABLES, settings(**changes))
+    loss = load_part(LOSSES[name].build)(config, TABLES, settings(**changes))
     losses = ops.convert_to_numpy(loss(ops.convert_to_tensor(ab), ops.convert_to_tensor(outputs)))
     assert losses.shape == ab.shape[:1]
     return float(losses.mean())
@@ -126,7 +120,7 @@ def test_a_fresh_network_begins_at_the_best_constant_answer() -> None:
         )
 
     before = loss()
-    start_at_constant(core, "bins", best_constant(KOALA, TABLES, config.rebalance_strength))
+    head_of("bins").start(core, head_of("bins").constant(KOALA, TABLES, config.rebalance_strength))
     weights = np.bincount(numbers, minlength=len(BINS)) * rebalance_weights(
         PRIOR, config.rebalance_strength, UNIFORM_SHARE
     )
@@ -140,6 +134,6 @@ def test_a_fresh_regression_begins_at_the_mean_color() -> None:
     """Without features its answer is the mean color, in network units, also behind tanh."""
     features = layers.Input((None, None, 8))
     core = keras.Model(features, layers.Conv2D(2, 1, activation="tanh", name="ab")(features))
-    start_at_constant(core, "ab", best_constant(PLAIN, TABLES, 0.6))
+    head_of("ab").start(core, head_of("ab").constant(PLAIN, TABLES, 0.6))
     answer = ops.convert_to_numpy(core(np.zeros((1, 2, 2, 8), np.float32)))
     assert np.allclose(answer * PLAIN.ab_scale, PRIOR @ BINS, atol=1e-3)

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 
 from koalacli.color.bins import gamut_bins
-from koalacli.config import NetworkConfig, ReadOut
+from koalacli.config import ReadOut
 from koalacli.errors import WeightsError
-from koalacli.model.extractors import EXTRACTORS, fill_extractor, fill_trunk
-from koalacli.model.network import build_network
+from koalacli.model.network import MOBILENET_TRUNK, build_network
+from koalacli.model.pretrained import fill_extractor, fill_trunk
 from koalacli.model.weights import load_weights, save_weights
-from koalacli.presets import PRESETS
+from koalacli.presets import PRESETS, NetworkConfig
+from koalacli.tables import EXTRACTORS, Extractor
 
 BINS = gamut_bins()
 
 
 def small(preset: str) -> NetworkConfig:
     """A preset as trained, but without the external extractor's own network."""
-    config = PRESETS[preset]
+    config = PRESETS[preset].network
     return replace(config, bins=len(BINS)) if config.head == "bins" else replace(config, extractor="none")
 
 
@@ -33,13 +34,13 @@ def count(model: keras.Model) -> int:
 def without_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the 55 million values of an extractor by a small model of the same signature."""
 
-    def build_model(cut: str) -> keras.Model:
+    def build(row: Extractor, cut: str) -> keras.Model:
         lightness = keras.Input((None, None, 1))
         pooled = keras.layers.GlobalAveragePooling2D()(lightness)
         return keras.Model(lightness, keras.layers.Dense(1000, trainable=False)(pooled), name="extractor")
 
     for name in ("inception-resnet-v2", "xception"):
-        monkeypatch.setitem(EXTRACTORS, name, replace(EXTRACTORS[name], build_model=build_model))
+        monkeypatch.setitem(EXTRACTORS, name, replace(EXTRACTORS[name], build=build))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def without_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_2017_family_has_its_published_size(without_extractors: None, preset: str, parameters: int) -> None:
     """Trained values of the originals, with an embedding of 1000."""
-    assert count(build_network(PRESETS[preset]).model) == parameters
+    assert count(build_network(PRESETS[preset].network).model) == parameters
 
 
 def test_koala_has_its_published_size() -> None:
@@ -73,7 +74,7 @@ def test_saved_and_loaded_folded_or_not_is_the_same_network(tmp_path: Path, pres
     network = build_network(
         small(preset),
         {"gamut_bins": BINS, "bin_prior": np.full(len(BINS), 1 / len(BINS), np.float32)}
-        if PRESETS[preset].head == "bins"
+        if PRESETS[preset].network.head == "bins"
         else {},
     )
     chance = np.random.default_rng(0)
@@ -92,7 +93,7 @@ def test_saved_and_loaded_folded_or_not_is_the_same_network(tmp_path: Path, pres
 @pytest.mark.parametrize("name", ["inception-resnet-v2", "xception"])
 def test_missing_extractor_weights_name_the_file_and_its_source(name: str) -> None:
     """What to fetch, and from where, stands in the message."""
-    file = EXTRACTORS[name].weights_file
+    file = EXTRACTORS[name].application.file
     model = keras.Sequential([keras.Input((4,)), keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])])
     with pytest.raises(WeightsError, match=rf"nowhere\.h5.*{file}.*https://") as caught:
         fill_extractor(model, name, "logits", "nowhere.h5")
@@ -105,8 +106,9 @@ def test_a_failed_download_names_the_file_and_its_source(monkeypatch: pytest.Mon
     def fail(**_options: object) -> None:
         raise Exception("URL fetch failure")
 
-    entry = replace(EXTRACTORS["xception"], application=fail)
-    monkeypatch.setitem(EXTRACTORS, "xception", entry)
+    row = EXTRACTORS["xception"]
+    failing = replace(row, application=replace(row.application, maker=fail))
+    monkeypatch.setitem(EXTRACTORS, "xception", failing)
     model = keras.Sequential([keras.Input((4,)), keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])])
     with pytest.raises(WeightsError, match=r"cannot be fetched.*notop.*https://"):
         fill_extractor(model, "xception", "pooled", "imagenet")
@@ -118,7 +120,7 @@ def test_a_trunk_is_filled_from_an_archive(tmp_path: Path) -> None:
     depthwise = np.full((3, 3, 32, 1), 0.25, np.float16)
     np.savez(tmp_path / "trunk.npz", **{"conv_dw_1/depthwise_kernel": depthwise})
     before = core.get_layer("conv_pw_1").get_weights()[0]
-    fill_trunk(core, str(tmp_path / "trunk.npz"), lambda: None)
+    fill_trunk(core, MOBILENET_TRUNK, str(tmp_path / "trunk.npz"), lambda: None)
     np.testing.assert_array_equal(core.get_layer("conv_dw_1").get_weights()[0], depthwise)
     np.testing.assert_array_equal(core.get_layer("conv_pw_1").get_weights()[0], before)
 
@@ -128,4 +130,4 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", noise=np.zeros(3))
     core = build_network(small("koala"), {"gamut_bins": BINS}).core
     with pytest.raises(WeightsError, match=r"other\.npz"):
-        fill_trunk(core, str(tmp_path / "other.npz"), lambda: None)
+        fill_trunk(core, MOBILENET_TRUNK, str(tmp_path / "other.npz"), lambda: None)

@@ -1,13 +1,14 @@
 """The training record inside a weights file, and the model card beside it."""
 
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from koalacli.config import NetworkConfig, TrainConfig
+from koalacli.config import stated
 from koalacli.data.sources import Sample
+from koalacli.model.recipes import TrainSettings
 from koalacli.pipelines.train.pictures import Pictures
 from koalacli.pipelines.train.session import Session
+from koalacli.presets import NetworkConfig
 from koalacli.version import __version__
 
 NOT_RECIPE = {"runs", "resume", "workers", "device", "checkpoint_minutes", "data_terms", "tensorboard"}
@@ -15,7 +16,7 @@ NO_TERMS = "not stated by whoever trained it; the terms of the pictures apply"
 
 
 def training_record(
-    config: TrainConfig,
+    config: TrainSettings,
     session: Session,
     pictures: Pictures,
     row: dict[str, float],
@@ -23,7 +24,7 @@ def training_record(
     skipped: dict[Sample, str],
 ) -> dict[str, Any]:
     """What a weights file says about how it was made; plain values only."""
-    recipe = {key: value for key, value in asdict(config).items() if value is not None and key not in NOT_RECIPE}
+    recipe = {key: value for key, value in stated(config).items() if key not in NOT_RECIPE}
     return {
         "koala": __version__,
         "date": date.today().isoformat(),

@@ -9,9 +9,9 @@ from koalacli.data.embeddings import EmbeddingStore
 from koalacli.data.loader import CropView, make_example
 from koalacli.data.sources import Sample
 from koalacli.model.network import Network
+from koalacli.tables import EXTRACTORS
 
 CHUNK = 8  # pictures per call, always: one trace
-PICTURE = CropView(size=299, stride=1)  # the whole middle square, as large as the extractors look at
 
 
 class Embedder:
@@ -23,6 +23,8 @@ class Embedder:
 
     def __init__(self, network: Network, file: str):
         self._extractor = network.extractor
+        side = EXTRACTORS[network.config.extractor].input_size
+        self._view = CropView(side, stride=1)  # the whole middle square, as large as the extractor looks at
         digest = hashlib.sha256(f"{network.config.extractor} {network.config.cut}".encode())
         for variable in self._extractor.weights:
             digest.update(variable.numpy().tobytes())
@@ -41,6 +43,6 @@ class Embedder:
 
     def _embed(self, samples: dict[str, Sample]) -> dict[str, Array]:
         chance = np.random.default_rng(0)  # nothing in the view is random
-        pictures = [make_example(sample, PICTURE, chance).clean for sample in samples.values()]
+        pictures = [make_example(sample, self._view, chance).clean for sample in samples.values()]
         filled = np.stack(pictures + pictures[-1:] * (CHUNK - len(pictures)))
         return dict(zip(samples, np.asarray(self._extractor.predict_on_batch(filled), np.float32), strict=False))

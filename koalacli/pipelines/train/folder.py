@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.config import TrainConfig
+from koalacli.config import ENDS, TrainConfig, stated
 from koalacli.errors import DataError, OutputError, UsageError
 from koalacli.io.files import write_file
 from koalacli.io.locks import FolderLock
@@ -101,7 +101,7 @@ class RunFolder:
 
     def write_args(self, config: TrainConfig) -> None:
         """Store complete settings."""
-        lines = [f"{key} = {_toml(value)}\n" for key, value in asdict(config).items() if value is not None]
+        lines = [f"{key} = {_toml(value)}\n" for key, value in stated(config).items()]
         write_file(self.file(ARGS), "".join(lines).encode())
 
     def read_args(self) -> TrainConfig:
@@ -213,9 +213,8 @@ def _merged(stored: TrainConfig, given: TrainConfig) -> TrainConfig:
         elif value != getattr(stored, field.name):
             flag = field.name.replace("_", "-")
             raise UsageError(f"--{flag} cannot change when a run is resumed: it was {getattr(stored, field.name)}")
-    ends = ("epochs", "steps", "minutes")
-    if any(end in changes for end in ends):  # a new end replaces the old one
-        changes.update({end: None for end in ends if end not in changes})
+    if any(end in changes for end in ENDS):  # a new end replaces the old one
+        changes.update({end: None for end in ENDS if end not in changes})
     return replace(stored, **changes)
 
 

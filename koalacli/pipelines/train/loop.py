@@ -4,30 +4,29 @@ import time
 from collections.abc import Iterator
 
 import cv2
-import keras
 import numpy as np
 
 from koalacli.arrays import Array
 from koalacli.color.bins import gamut_bins
 from koalacli.config import TrainConfig
-from koalacli.data.loader import Batch, Loader
+from koalacli.data.loader import Batch
 from koalacli.errors import UsageError
 from koalacli.io.files import write_file
 from koalacli.model.backend.devices import Placement, place
-from koalacli.model.backend.machines import Machines
-from koalacli.model.recipes import complete
+from koalacli.model.recipes import TrainSettings, complete
 from koalacli.model.weights import encode_weights, load_weights
-from koalacli.pipelines.train import validation as check
 from koalacli.pipelines.train.card import model_card, training_record
-from koalacli.pipelines.train.events import Checked, Progressed, TrainEnded, TrainEvent, TrainStarted, Warned
-from koalacli.pipelines.train.folder import RunFolder, RunProgress, open_run
-from koalacli.pipelines.train.judge import Validator
-from koalacli.pipelines.train.pictures import Pictures, gather
+from koalacli.pipelines.train.events import Checked, Progressed, TrainEvent, Warned
+from koalacli.pipelines.train.folder import RunFolder, open_run
+from koalacli.pipelines.train.follower import PROGRESS_SECONDS, Follower, Member
+from koalacli.pipelines.train.pictures import gather
 from koalacli.pipelines.train.session import Session, learning_rate
-from koalacli.pipelines.train.team import Order, follow, give, open_together, translated
+from koalacli.pipelines.train.team import Order, give, open_together, translated
 from koalacli.pipelines.train.tensorboard import TensorBoard
+from koalacli.pipelines.train.validation import COLLAPSED, sample_grid
 
-PROGRESS_SECONDS = 0.5  # between two events of progress
+PLATEAU_PATIENCE, PLATEAU_FACTOR = 5, 0.1  # of the KTH system
+OVERFIT_CHECK_STEPS = 25
 
 
 def train(config: TrainConfig) -> Iterator[TrainEvent]:
@@ -46,93 +45,58 @@ def train(config: TrainConfig) -> Iterator[TrainEvent]:
     try:
         folder, config, resumed = open_together(placement.machines, config, open_run)
         try:
-            yield from _train(folder, config, resumed, placement)
+            yield from _train(folder, complete(config), resumed, placement)
         finally:
             folder.unlock()
     except Exception as error:
         raise translated(placement.machines, error) from error
 
 
-def _train(folder: RunFolder, config: TrainConfig, resumed: bool, placement: Placement) -> Iterator[TrainEvent]:
+def _train(folder: RunFolder, config: TrainSettings, resumed: bool, placement: Placement) -> Iterator[TrainEvent]:
     machines = placement.machines
-    config = complete(config)
-    if (config.batch_size or 0) % placement.replicas:
+    if config.batch_size % placement.replicas:
         raise UsageError(f"--batch-size {config.batch_size} cannot be shared by {placement.replicas} devices")
     origin = folder.file("last.safetensors") if resumed else config.start
     start = load_weights(origin) if origin else None
     bins = start.network.tables.get("gamut_bins", gamut_bins()) if start else gamut_bins()
     pictures = gather(config, bins)
     session = Session(config, pictures.tables, start, placement)
-    run = _Run(folder, config, session, pictures, machines)
+    member = (Follower if machines.rank else Chief)(folder, config, session, pictures, machines)
     if resumed:
-        run.restore()
-    if machines.rank:
-        yield from run.follow(placement.name)
-        return
-    if not resumed:
+        member.restore()
+    elif isinstance(member, Chief):
         folder.lock()
         folder.write_args(config)
-    run.open_logs()
-    try:
-        yield run.started(placement.name)
-        yield from run.go()
-    finally:
-        run.close_logs()
+    yield from member.go(placement.name)
 
 
-class _Run:
-    """One run: the loop, its clock and its checks."""
+class Chief(Member):
+    """The machine that trains alone or leads the others: the loop, its clock and its checks."""
 
-    def __init__(
-        self, folder: RunFolder, config: TrainConfig, session: Session, pictures: Pictures, machines: Machines
-    ):
-        self.folder, self.config, self.session, self.pictures = folder, config, session, pictures
-        self.machines = machines
-        self.loader: Loader = pictures.loader
-        self.progress = RunProgress()
-        self.losses: list[float] = []
-        self.best_row: dict[str, float] = {}
-        self.logs: TensorBoard | None = None
-        self.collapsed = False
-        self.judge = Validator(session, pictures)
-        self.clock = self.last_check = self.last_event = time.monotonic()
+    losses: list[float]
+    logs: TensorBoard | None = None
+    collapsed = False
+    last_check = 0.0
 
-    def restore(self) -> None:
-        """Go back to the last checkpoint."""
-        arrays, self.progress = self.folder.read_checkpoint()
-        self.session.restore(arrays)
-        rows = [row for row in self.folder.read_history() if row["step"] <= self.progress.step]
-        if not self.machines.rank:
-            self.folder.write_history(rows)
-        self.best_row = next((row for row in rows if self.judge.score(row) >= self.progress.best), {})
+    def restore(self) -> list[dict[str, float]]:
+        """Go back to the last checkpoint, and history with it."""
+        rows = super().restore()
+        self.folder.write_history(rows)
+        return rows
 
-    def open_logs(self) -> None:
-        """Begin TensorBoard logs where they are wanted."""
+    def go(self, device: str) -> Iterator[TrainEvent]:
+        """Train to the end."""
+        self.losses = []
         if self.config.tensorboard:
             self.logs = TensorBoard(self.folder.file("tensorboard"), self.progress.step + bool(self.progress.checks))
+        try:
+            yield self.started(device)
+            yield from self._go()
+        finally:
+            if self.logs:
+                self.logs.close()
 
-    def close_logs(self) -> None:
-        """End them."""
-        if self.logs:
-            self.logs.close()
-
-    def started(self, device: str) -> TrainStarted:
-        """What is about to happen."""
-        return TrainStarted(
-            run=str(self.folder.path),
-            preset=self.config.preset,
-            pictures=len(self.loader.samples),
-            validation_pictures=len(self.pictures.validation),
-            parameters=self.session.parameters,
-            device=device,
-            backend=keras.backend.backend(),
-            step=self.progress.step,
-            baseline=self.judge.baseline,
-            skipped=self.pictures.skipped,
-        )
-
-    def go(self) -> Iterator[TrainEvent]:
-        """Train to the end."""
+    def _go(self) -> Iterator[TrainEvent]:
         self.clock = time.monotonic() - self.progress.seconds
         self.last_check = self.last_event = time.monotonic()
         if not self.progress.checks:
@@ -155,56 +119,29 @@ class _Run:
             raise
         finally:
             batches.close()
-        yield self._ended(reason)
-
-    def follow(self, device: str) -> Iterator[TrainEvent]:
-        """Do as the chief says, to the end; nothing is written here."""
-        yield self.started(device)
-        begin = self.progress.step
-        for step in follow(self.machines, self.session, self.loader, begin):
-            self.progress.step = step
-            self.progress.seconds = time.monotonic() - self.clock
-            if time.monotonic() - self.last_event > PROGRESS_SECONDS:
-                self.last_event = time.monotonic()
-                rate = (step - begin) * self.loader.batch_size / self.progress.seconds
-                yield Progressed(step, self._share(), float("nan"), rate, float("nan"))
-        yield self._ended("the chief has ended the run")
+        yield self.ended(reason)
 
     def _step(self, batch: Batch) -> None:
-        rate = learning_rate(self.config, self.progress.step, self._share(), self.progress.rate_factor)
+        rate = learning_rate(self.config, self.progress.step, self.share(), self.progress.rate_factor)
         self.losses.append(self.session.step(batch, give(self.machines, Order.STEP, rate)))
         self.progress.step += 1
         self.progress.seconds = time.monotonic() - self.clock
 
-    def _share(self) -> float:
-        """How much of the run is done, 0..1, by whichever end comes first."""
-        config, progress = self.config, self.progress
-        shares = [0.0]
-        if config.steps:
-            shares.append(progress.step / config.steps)
-        if config.minutes:
-            shares.append(progress.seconds / (60 * config.minutes))
-        if config.epochs:
-            shares.append(progress.step / (config.epochs * self.loader.steps_per_epoch))
-        return max(shares)
-
     def _end(self) -> str:
         """Why the run is at its end, or nothing."""
         config = self.config
-        if self._share() >= 1:
+        if self.share() >= 1:
             return "all done"
         if config.early_stopping and self.progress.stale >= config.early_stopping:
             return f"no better weights in {self.progress.stale} checks"
-        if config.overfit and self.best_row and self.judge.known_by_heart(self.best_row):
+        if config.overfit and self.best_row and self.validator.known_by_heart(self.best_row):
             return "learned by heart"
         return ""
 
     def _check_is_due(self) -> bool:
-        end_of_epoch = self.progress.step % self._steps_per_check() == 0
-        return end_of_epoch or time.monotonic() - self.last_check > 60 * self.config.checkpoint_minutes
-
-    def _steps_per_check(self) -> int:
-        return OVERFIT_CHECK_STEPS if self.config.overfit else self.loader.steps_per_epoch
+        steps = OVERFIT_CHECK_STEPS if self.config.overfit else self.loader.steps_per_epoch
+        waited = time.monotonic() - self.last_check
+        return self.progress.step % steps == 0 or waited > 60 * self.config.checkpoint_minutes
 
     def _check(self) -> Iterator[TrainEvent]:
         """Validate, store weights, history, samples and checkpoint, in an order that a crash cannot hurt."""
@@ -213,12 +150,12 @@ class _Run:
         seconds_since = time.monotonic() - self.last_check
         give(self.machines, Order.CHECK)
         with session.averaged():
-            measured, predicted = self.judge.measure()
+            measured, predicted = self.validator.measure()
             row = {
                 "step": float(progress.step),
                 "epoch": progress.step / self.loader.steps_per_epoch,
                 "seconds": progress.seconds,
-                "lr": learning_rate(self.config, progress.step, self._share(), progress.rate_factor),
+                "lr": learning_rate(self.config, progress.step, self.share(), progress.rate_factor),
                 "loss": float(np.mean(self.losses)) if self.losses else float("nan"),
                 **measured,
                 "pictures_per_second": steps_since * self.loader.batch_size / seconds_since,
@@ -235,7 +172,7 @@ class _Run:
 
     def _alarm(self, spread: float) -> Iterator[Warned]:
         """Say once that predictions collapse, and again only when they had recovered."""
-        collapsed = self.progress.checks > 2 and spread < check.COLLAPSED
+        collapsed = self.progress.checks > 2 and spread < COLLAPSED
         if collapsed and not self.collapsed:
             yield Warned(
                 f"predictions collapse toward one color: their spread is {spread:.0%} of the references'; "
@@ -245,7 +182,7 @@ class _Run:
 
     def _judge(self, row: dict[str, float]) -> bool:
         """Whether these are the best weights so far; moves the plateau schedule."""
-        progress, score = self.progress, self.judge.score(row)
+        progress, score = self.progress, self.validator.score(row)
         progress.checks += 1
         if score > progress.best:
             progress.best, progress.stale, self.best_row = score, 0, row
@@ -256,8 +193,8 @@ class _Run:
         return False
 
     def _write_weights(self, names: tuple[str, ...], row: dict[str, float]) -> None:
-        session = self.session
-        record = training_record(self.config, session, self.pictures, row, self.judge.baseline, self.loader.skipped)
+        session, baseline = self.session, self.validator.baseline
+        record = training_record(self.config, session, self.pictures, row, baseline, self.loader.skipped)
         content, digest = encode_weights(session.network, session.read_out, record)
         for name in names:
             write_file(self.folder.file(f"{name}.safetensors"), content)
@@ -265,7 +202,7 @@ class _Run:
             write_file(self.folder.file(f"{name}.md"), card.encode())
 
     def _write_grid(self, predicted: Array, row: dict[str, float]) -> None:
-        sheet = check.sample_grid(self.pictures.validation, predicted)
+        sheet = sample_grid(self.pictures.validation, predicted)
         _, encoded = cv2.imencode(".jpg", sheet[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))
         content = encoded.tobytes()
         write_file(self.folder.file(f"samples/{self.progress.step:06d}.jpg"), content)
@@ -279,23 +216,7 @@ class _Run:
 
     def _progressed(self) -> Progressed:
         self.last_event = time.monotonic()
-        share = self._share()
+        share = self.share()
         rate = len(self.losses) * self.loader.batch_size / (self.last_event - self.last_check)
         eta = self.progress.seconds * (1 - share) / share if share else float("nan")
         return Progressed(self.progress.step, share, float(np.mean(self.losses[-20:])), rate, eta)
-
-    def _ended(self, reason: str) -> TrainEnded:
-        return TrainEnded(
-            run=str(self.folder.path),
-            reason=reason,
-            weights=str(self.folder.file("best.safetensors")),
-            steps=self.progress.step,
-            seconds=self.progress.seconds,
-            skipped=self.loader.summary(),
-            success=not self.config.overfit or not self.best_row or self.judge.known_by_heart(self.best_row),
-            figures=self.best_row,
-        )
-
-
-PLATEAU_PATIENCE, PLATEAU_FACTOR = 5, 0.1  # of the KTH system
-OVERFIT_CHECK_STEPS = 25

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from koalacli.arrays import Array
-from koalacli.config import TrainConfig
 from koalacli.data.loader import CropView, Example, Loader
-from koalacli.data.pictures import AUGMENTATIONS
 from koalacli.data.sources import Sample, find_samples, limit_samples, split_samples
 from koalacli.errors import DataError
+from koalacli.model.recipes import TrainSettings
 from koalacli.pipelines.train.validation import Validation, hold, measure_bin_prior
 from koalacli.presets import PRESETS
+from koalacli.tables import AUGMENTATIONS
 
 MEASURED_PICTURES = 2000  # on which the frequency of colors is measured; enough for 305 bins
 
@@ -34,22 +34,22 @@ class Pictures:
     skipped: str
 
 
-def gather(config: TrainConfig, bins: Array) -> Pictures:
+def gather(config: TrainSettings, bins: Array) -> Pictures:
     """Find, split, measure and hold the pictures that complete settings name; colors are counted by bins (Q, 2).
 
     Raises:
         DataError: a source is missing, or nothing usable is left.
     """
     train, val = _split(config)
-    plain = CropView(config.image_size or 0, PRESETS[config.preset].output_stride)
-    view = CropView(plain.size, plain.stride, AUGMENTATIONS[config.augment or ""])
+    plain = CropView(config.image_size, PRESETS[config.preset].network.output_stride)
+    view = CropView(plain.size, plain.stride, AUGMENTATIONS[config.augment])
     workers = config.workers or os.cpu_count() or 1
     if config.overfit:
         train, val = _first_usable(train, plain, config, workers)
         view = plain
 
     def loader(samples: list[Sample], view: CropView) -> Loader:
-        size = min(config.batch_size or 1, config.overfit or len(samples))
+        size = min(config.batch_size, config.overfit or len(samples))
         return Loader(samples, view, batch_size=size, seed=config.seed, workers=workers)
 
     val_loader = loader(val, plain)
@@ -72,7 +72,7 @@ def _told(loader: Loader) -> Iterator[None]:
         raise DataError(f"{error}: {loader.summary()}" if loader.skipped else str(error)) from error
 
 
-def _split(config: TrainConfig) -> tuple[list[Sample], list[Sample]]:
+def _split(config: TrainSettings) -> tuple[list[Sample], list[Sample]]:
     samples = find_samples(config.data)
     if config.val_data:
         train, val = samples, find_samples(config.val_data)
@@ -88,7 +88,7 @@ def _split(config: TrainConfig) -> tuple[list[Sample], list[Sample]]:
 
 
 def _first_usable(
-    samples: list[Sample], view: CropView, config: TrainConfig, workers: int
+    samples: list[Sample], view: CropView, config: TrainSettings, workers: int
 ) -> tuple[list[Sample], list[Sample]]:
     finder = Loader(samples, view, batch_size=config.overfit, seed=config.seed, workers=workers)
     found: list[Example] = list(finder.examples(config.overfit))

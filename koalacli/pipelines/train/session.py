@@ -9,22 +9,22 @@ import keras
 import numpy as np
 
 from koalacli.arrays import Array
-from koalacli.config import ReadOut, TrainConfig
+from koalacli.config import ReadOut
 from koalacli.data.embeddings import IN_MEMORY
 from koalacli.data.loader import Batch
 from koalacli.data.sources import Sample
 from koalacli.errors import DeviceError, TrainingError, UsageError
 from koalacli.model.backend import trace as backend
 from koalacli.model.backend.devices import Placement
-from koalacli.model.extractors import fill_extractor, fill_trunk
-from koalacli.model.losses import LOSSES, LossSettings, best_constant, start_at_constant
-from koalacli.model.network import Network, build_network
-from koalacli.model.optimizers import OPTIMIZERS
-from koalacli.model.recipes import network_config
+from koalacli.model.heads import head_of
+from koalacli.model.losses import LossSettings
+from koalacli.model.network import ENCODERS, Network, build_network
+from koalacli.model.pretrained import fill_extractor, fill_trunk
+from koalacli.model.recipes import TrainSettings, network_config
 from koalacli.model.weights import Weights, fill_network, load_weights, network_tensors, round_to_disk
 from koalacli.pipelines.train.embedder import Embedder
 from koalacli.pipelines.train.folder import Arrays
-from koalacli.pipelines.train.validation import default_read_out, read_ab
+from koalacli.tables import LOSSES, OPTIMIZERS, load_part
 
 # Rise of the cosine schedule, whichever is shorter: Adam's first steps are as long as its later ones, and blind.
 WARMUP_STEPS, WARMUP_SHARE = 100, 0.2
@@ -46,7 +46,7 @@ class Session:
 
     def __init__(
         self,
-        config: TrainConfig,
+        config: TrainSettings,
         tables: Tables,
         start: Weights | None,
         placement: Placement,
@@ -66,8 +66,9 @@ class Session:
     def _build(self, tables: Tables, start: Weights | None) -> None:
         config = self.config
         network = network_config(config, len(tables["gamut_bins"]))
-        self.network: Network = build_network(network, tables if network.head == "bins" else {})
-        self.read_out: ReadOut = default_read_out(network)
+        self.head, trunk = head_of(network.head), ENCODERS[network.encoder].trunk
+        self.network: Network = build_network(network, {name: tables[name] for name in self.head.tables})
+        self.read_out: ReadOut = self.head.settings
         self.origin = ""
         if config.overfit:
             for layer in self.network.core.layers:
@@ -76,22 +77,23 @@ class Session:
         if start:
             self._start_from(start)
         elif self.network.extractor is not None:
-            fill_extractor(self.network.extractor, network.extractor, network.cut, config.extractor_weights or "")
-        elif network.encoder == "mobilenet-v1":
-            fill_trunk(self.network.core, config.extractor_weights or "", lambda: load_weights("koala").network.core)
-        self.constant = best_constant(network, tables, config.rebalance_strength)
+            fill_extractor(self.network.extractor, network.extractor, network.cut, config.extractor_weights)
+        elif trunk:
+            fill_trunk(self.network.core, trunk, config.extractor_weights, lambda: load_weights("koala").network.core)
+        self.constant = self.head.constant(network, tables, config.rebalance_strength)
         if not start:
-            start_at_constant(self.network.core, network.head, self.constant)
+            self.head.start(self.network.core, self.constant)
         if self.network.extractor is not None:
             # trained with what will be stored
             round_to_disk(self.network.extractor, config.extractor_weights or config.start)
         settings = LossSettings(**{key: getattr(config, key) for key in LossSettings.__dataclass_fields__})
-        self.loss = LOSSES[config.loss or ""].build(network, self.network.tables, settings)
+        self.loss = load_part(LOSSES[config.loss].build)(network, self.network.tables, settings)
         if self.network.extractor is not None and (config.cache_embeddings or config.overfit):
             self.embed = Embedder(self.network, config.cache_embeddings or IN_MEMORY)
         self.model = self.network.core if self.embed else self.network.model
-        self.optimizer = OPTIMIZERS[config.optimizer or ""](config.lr, global_clipnorm=config.clip or None).prepare(
-            config.trunk_rate or 1.0, config.trunk_warmup or 0, config.ema or 0.0, config.weight_decay or 0.0
+        make_optimizer = load_part(OPTIMIZERS[config.optimizer].make)
+        self.optimizer = make_optimizer(config.lr, global_clipnorm=config.clip or None).prepare(
+            trunk.prefixes if trunk else (), config.trunk_rate, config.trunk_warmup, config.ema, config.weight_decay
         )
         self.model.compile(optimizer=self.optimizer, loss=self.loss, jit_compile=backend.compiles_steps())
         self.model.optimizer.build(self.model.trainable_variables)
@@ -144,7 +146,7 @@ class Session:
 
     def read(self, outputs: Array) -> Array:
         """ab from outputs, as the finished weights will read them."""
-        return read_ab(outputs, self.network.config, self.network.tables, self.read_out.vividness)
+        return self.head.read(outputs, self.network.tables, self.network.config, self.read_out.vividness)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -185,9 +187,9 @@ class Session:
         return [lightness, self.embed(samples, digests)] if self.embed else lightness
 
 
-def learning_rate(config: TrainConfig, step: int, share: float, rate_factor: float) -> float:
+def learning_rate(config: TrainSettings, step: int, share: float, rate_factor: float) -> float:
     """The learning rate of a step, `share` of the way through the run."""
-    rate = config.lr or 0.0
+    rate = config.lr
     if config.schedule == "cosine":
         rise = min(1.0, max((step + 1) / WARMUP_STEPS, share / WARMUP_SHARE))
         return rate * rise * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))

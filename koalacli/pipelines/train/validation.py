@@ -1,28 +1,30 @@
-"""Validation: figures of a network on pictures it was not trained on, at the size of its output.
+"""Validation: figures of a network on pictures it was not trained on, and which of its states is the best.
 
-They steer a run and choose its best weights; judging weights for the world is `koala eval`'s task.
+Figures are taken at the size of the network's output. They steer a run and choose its best
+weights; judging weights for the world is `koala eval`'s task.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array
-from koalacli.color.bins import annealed_mean, soft_encode
+from koalacli.color.bins import soft_encode
 from koalacli.color.lab import lab_to_rgb
-from koalacli.config import NetworkConfig, ReadOut
 from koalacli.data.loader import Example
 from koalacli.data.sources import Sample
 from koalacli.errors import DataError
+from koalacli.model.heads import mean_color
+from koalacli.pipelines.train.session import Session
 
 LARGEST_ERROR = 150  # CIELAB units; the area under the curve ends there (Zhang et al. 2016, section 3.1)
 COLLAPSED = 0.15  # spread of predictions, as a share of the references', that raises the alarm
 GAP_WEIGHT = 0.25  # points of rebalanced AuC that one unit of colorfulness gap is worth
 GRID_PICTURES = 8
+LEARNED = 0.3  # squared color error left, as a share of the constant color's, for pictures known by heart
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,45 @@ def hold(examples: Iterable[Example]) -> Validation:
     return Validation(np.stack(lightness), references, samples, digests, first, _rarity(references))
 
 
+class Validator:
+    """Validates a session, beside the best that one constant color could do.
+
+    Attributes:
+        baseline: the figures of that constant color, `val_loss` among them.
+    """
+
+    def __init__(self, session: Session, validation: Validation, tables: dict[str, Array], batch_size: int):
+        self.session, self.validation, self.batch_size = session, validation, batch_size
+        self.baseline = self._baseline(mean_color(tables))
+
+    def measure(self) -> tuple[dict[str, float], Array]:
+        """Figures of the network as it is, `val_loss` among them, and its predictions (N, s, s, 2)."""
+        validation, size = self.validation, self.batch_size
+        losses, predicted = [], []
+        for first in range(0, len(validation), size):
+            part = slice(first, min(first + size, len(validation)))
+            outputs = self.session.predict(*validation.batch(part, size))[: part.stop - first]
+            losses.append(self.session.loss_of(validation.ab[part], outputs) * len(outputs))
+            predicted.append(self.session.read(outputs))
+        ab = np.concatenate(predicted)
+        return {"val_loss": sum(losses) / len(validation), **figures(validation, ab)}, ab
+
+    def score(self, row: dict[str, float]) -> float:
+        """Higher is better, as the network's head sees it."""
+        return self.session.head.score(row, self.baseline)
+
+    def known_by_heart(self, row: dict[str, float]) -> bool:
+        """Whether the pictures of --overfit were learned."""
+        return row["ab_error"] ** 2 < LEARNED * self.baseline["ab_error"] ** 2
+
+    def _baseline(self, color: Array) -> dict[str, float]:
+        validation, constant = self.validation, self.session.constant
+        outputs = np.broadcast_to(constant, (1, *validation.ab.shape[1:3], len(constant)))
+        losses = [self.session.loss_of(ab[None], outputs) for ab in validation.ab]
+        everywhere = constant_color(validation, color)
+        return {"val_loss": float(np.mean(losses)), **figures(validation, everywhere)}
+
+
 def measure_bin_prior(examples: Iterable[Example], bins: Array) -> Array:
     """How frequent each of bins (Q, 2) is in pictures, float32 (Q,) that sums to 1.
 
@@ -94,13 +135,6 @@ def measure_bin_prior(examples: Iterable[Example], bins: Array) -> Array:
     if not counts.sum():
         raise DataError("there is no usable picture to train on")
     return (counts / counts.sum()).astype(np.float32)
-
-
-def read_ab(outputs: Array, config: NetworkConfig, tables: dict[str, Any], temperature: float) -> Array:
-    """ab float32 (B, h, w, 2), CIELAB units, from a head's outputs."""
-    if config.head == "bins":
-        return annealed_mean(outputs, np.asarray(tables["gamut_bins"], np.float32), temperature)
-    return np.asarray(outputs, np.float32) * np.float32(config.ab_scale)
 
 
 def figures(validation: Validation, predicted: Array) -> dict[str, float]:
@@ -135,11 +169,6 @@ def sample_grid(validation: Validation, predicted: Array) -> NDArray[np.uint8]:
         gray = _rgb8(np.concatenate([example.clean, np.zeros_like(large)], -1))
         rows.append(np.hstack([gray, _rgb8(np.concatenate([example.clean, large], -1)), example.rgb8]))
     return np.vstack(rows)
-
-
-def default_read_out(config: NetworkConfig) -> ReadOut:
-    """The read-out that fresh weights carry."""
-    return ReadOut() if config.head == "bins" else ReadOut(size=224)
 
 
 def _rgb8(lab: Array) -> NDArray[np.uint8]:

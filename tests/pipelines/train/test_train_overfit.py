@@ -9,10 +9,10 @@ import pytest
 from skimage import data
 
 from koalacli.config import TrainConfig
-from koalacli.model import extractors
 from koalacli.pipelines.train.events import TrainEnded, TrainStarted
 from koalacli.pipelines.train.loop import train
 from koalacli.presets import PRESETS
+from koalacli.tables import EXTRACTORS
 
 SMALLEST_INPUT = 75  # pixels; what the networks of keras.applications accept
 
@@ -30,10 +30,9 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def small_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
     """The external extractors, whole, looking at small pictures."""
-    for name, entry in extractors.EXTRACTORS.items():
-        if entry.application:
-            small = extractors._application(entry.application, SMALLEST_INPUT)
-            monkeypatch.setitem(extractors.EXTRACTORS, name, replace(entry, build_model=small))
+    for name, row in EXTRACTORS.items():
+        if row.application:
+            monkeypatch.setitem(EXTRACTORS, name, replace(row, input_size=SMALLEST_INPUT))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -12,11 +12,11 @@ import pytest
 
 from koalacli.config import TrainConfig
 from koalacli.errors import UsageError
-from koalacli.model.extractors import EXTRACTORS
 from koalacli.model.weights import load_weights
 from koalacli.pipelines.train.events import Checked, Progressed, TrainEnded, TrainStarted, Warned
 from koalacli.pipelines.train.folder import RunFolder
 from koalacli.pipelines.train.loop import train
+from koalacli.tables import EXTRACTORS, Extractor
 
 
 def rows_of(events: list[Any]) -> list[dict[str, float]]:
@@ -130,7 +130,7 @@ def test_embeddings_are_made_once_and_never_mispaired(
     """With a cache the extractor sees each picture once, in two runs; the weights carry the whole model."""
     seen: list[int] = []
 
-    def build_model(cut: str) -> keras.Model:
+    def build(row: Extractor, cut: str) -> keras.Model:
         lightness = keras.Input((None, None, 1))
         flat = keras.layers.GlobalAveragePooling2D()(lightness)
         inner = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1000)], name="inner")
@@ -139,7 +139,7 @@ def test_embeddings_are_made_once_and_never_mispaired(
         model.predict_on_batch = lambda batch: seen.append(len(batch)) or predict(batch)
         return model
 
-    entry = replace(EXTRACTORS["xception"], build_model=build_model)
+    entry = replace(EXTRACTORS["xception"], build=build)
     monkeypatch.setitem(EXTRACTORS, "xception", entry)
     cached = replace(
         config, extractor="xception", extractor_weights="random", cache_embeddings=str(tmp_path / "e.sqlite")

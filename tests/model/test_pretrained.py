@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from koalacli.errors import WeightsError
-from koalacli.model.extractors import EXTRACTORS, fill_extractor, weights_file
+from koalacli.model.pretrained import fill_extractor, weights_file
 from koalacli.model.weights import round_to_disk
+from koalacli.tables import EXTRACTORS, Extractor, load_part
 
 
 def write_as_shipped(network: keras.Model, folder: Path, name: str) -> Path:
@@ -26,25 +27,35 @@ def write_as_shipped(network: keras.Model, folder: Path, name: str) -> Path:
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras writing HDF5
 def test_files_of_keras_fill_an_extractor(tmp_path: Path) -> None:
     """Every value arrives, from the shipped layout and from today's; the other variant is refused by name."""
-    entry = EXTRACTORS["xception"]
-    donor = entry.application(include_top=False, weights=None, input_shape=(299, 299, 3), pooling="avg")
-    shipped = write_as_shipped(donor, tmp_path, weights_file("xception", "pooled"))
+    row = EXTRACTORS["xception"]
+    donor = load_part(row.application.maker)(include_top=False, weights=None, input_shape=(299, 299, 3), pooling="avg")
+    shipped = write_as_shipped(donor, tmp_path, weights_file(row.application, "pooled"))
     donor.save_weights(tmp_path / "today.weights.h5")
     for file in (shipped, tmp_path / "today.weights.h5"):
-        extractor = entry.build_model("pooled")
+        extractor = load_part(row.build)(row, "pooled")
         fill_extractor(extractor, "xception", "pooled", str(file))
         for value, expected in zip(extractor.get_weights(), donor.get_weights(), strict=True):
             np.testing.assert_array_equal(value, expected)
     with pytest.raises(WeightsError, match=r"does not fit xception, cut logits.*tf_kernels\.h5, from https://"):
-        fill_extractor(entry.build_model("logits"), "xception", "logits", str(shipped))
+        fill_extractor(load_part(row.build)(row, "logits"), "xception", "logits", str(shipped))
 
 
 @pytest.mark.parametrize(("name", "cut"), [("xception", "softmax"), ("inception-resnet-v2", "pooled")])
 def test_a_missing_file_is_named_with_its_source(name: str, cut: str) -> None:
     """What to fetch, from where, and what to do without it."""
     extractor = keras.Sequential([keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])])
-    with pytest.raises(WeightsError, match=rf"nowhere\.h5.*{weights_file(name, cut)}, from https://.*random"):
+    with pytest.raises(
+        WeightsError, match=rf"nowhere\.h5.*{weights_file(EXTRACTORS[name].application, cut)}, from https://.*random"
+    ):
         fill_extractor(extractor, name, cut, "nowhere.h5")
+
+
+@pytest.mark.parametrize("source", ["imagenet", "nowhere.h5"])
+def test_an_extractor_that_keras_does_not_know_says_the_way_out(monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    """Its values come from files alone."""
+    monkeypatch.setitem(EXTRACTORS, "made-up", Extractor("made up", {"middle": 5}))
+    with pytest.raises(WeightsError, match="with a file of Keras, or --extractor-weights random"):
+        fill_extractor(keras.Sequential(), "made-up", "middle", source)
 
 
 def test_values_beyond_float16_are_named_with_their_file() -> None:

@@ -1,0 +1,198 @@
+"""EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, AUGMENTATIONS: tables that settings choose from, without importing Keras.
+
+A row says in words what it is, and names as "module:name" what does the work, which `load_part`
+imports when it is first used. So the command line derives choices and help from the tables
+without loading TensorFlow, and a new entry is one row, wherever its functions live.
+"""
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+Part = Any  # "module:name", imported when it is first used; or the thing itself
+
+
+def load_part(part: Part) -> Any:
+    """The thing that a row names as "module:name"; anything but a text is already the thing."""
+    if not isinstance(part, str):
+        return part
+    module, name = part.split(":")
+    return getattr(import_module(module), name)
+
+
+# --- where the embedding comes from ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Application:
+    """A network of `keras.applications`, and where its values trained on ImageNet are found.
+
+    Attributes:
+        maker: Part: (include_top=, weights=, input_shape=, ...) -> Keras model.
+        folder, file: of the values below Keras' download address; file of the variant with its classifier on top,
+            where there are two.
+    """
+
+    maker: Part
+    folder: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """One source of embeddings.
+
+    Attributes:
+        help: what it is, in a few words.
+        embedding_size: width of the embedding by cut; the first cut is the usual one.
+        build: Part: (this row, cut) -> model with random values from lightness (B, H, W, 1), L* 0..100, to
+            embedding (B, E); None where there is nothing external.
+        input_size: side of the square that it looks at, pixels; cached embeddings are of the picture at this size.
+        input_range: what gamma-encoded gray 0..1 becomes before it is fed.
+        application: what it is built of and filled from; None where values come from files alone.
+    """
+
+    help: str
+    embedding_size: dict[str, int] = field(default_factory=dict)
+    build: Part = None
+    input_size: int = 0
+    input_range: tuple[float, float] = (-1.0, 1.0)
+    application: Application | None = None
+
+
+EXTRACTORS: dict[str, Extractor] = {
+    "trunk": Extractor("the encoder's own deepest features, pooled", {"pooled": 256}),
+    "none": Extractor("no embedding: the ablation"),
+    "inception-resnet-v2": Extractor(
+        "Inception-ResNet-v2 at 299 px, as in 2017",
+        {"logits": 1000, "softmax": 1000, "pooled": 1536},
+        "koalacli.model.extractors:build_application",
+        299,
+        application=Application(
+            "keras.applications:InceptionResNetV2",
+            "inception_resnet_v2",
+            "inception_resnet_v2_weights_tf_dim_ordering_tf_kernels.h5",
+        ),
+    ),
+    "xception": Extractor(
+        "Xception at 299 px",
+        {"logits": 1000, "softmax": 1000, "pooled": 2048},
+        "koalacli.model.extractors:build_application",
+        299,
+        application=Application(
+            "keras.applications:Xception", "xception", "xception_weights_tf_dim_ordering_tf_kernels.h5"
+        ),
+    ),
+}
+
+
+def cut_names() -> tuple[str, ...]:
+    """Every cut that some extractor has."""
+    return tuple(dict.fromkeys(cut for row in EXTRACTORS.values() for cut in row.embedding_size))
+
+
+# --- outputs, losses, optimizers ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HeadRow:
+    """One kind of output: `kind` is a Part, a `model.heads.Head`; `loss` trains it unless another is asked for."""
+
+    help: str
+    kind: Part
+    loss: str
+
+
+HEADS: dict[str, HeadRow] = {
+    "ab": HeadRow("direct regression of ab, as in 2017", "koalacli.model.heads:AB", "mse"),
+    "bins": HeadRow("soft-encoded gamut bins, read out by annealed mean", "koalacli.model.heads:BINS", "rebalanced"),
+}
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """What a training step makes small.
+
+    Attributes:
+        help: what it is, in a few words.
+        head: the head it reads.
+        build: Part: (config, tables, settings) -> Loss, see `model.losses`.
+    """
+
+    help: str
+    head: str
+    build: Part
+
+
+LOSSES: dict[str, LossRow] = {
+    "mse": LossRow("mean squared distance, as in 2017", "ab", "koalacli.model.losses:build_mse"),
+    "huber": LossRow("smooth L1, less afraid of rare strong colors", "ab", "koalacli.model.losses:build_huber"),
+    "rebalanced": LossRow(
+        "cross-entropy over bins, rare colors count more", "bins", "koalacli.model.losses:build_rebalanced"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class OptimizerRow:
+    """How a step is taken: `make` is a Part, a class of `model.optimizers`."""
+
+    help: str
+    make: Part
+
+
+OPTIMIZERS: dict[str, OptimizerRow] = {
+    "adam": OptimizerRow("Adam", "koalacli.model.optimizers:Adam"),
+    "adamw": OptimizerRow("the same: with --weight-decay Adam is AdamW", "koalacli.model.optimizers:Adam"),
+    "sgd": OptimizerRow("plain gradient descent", "koalacli.model.optimizers:Sgd"),
+    "rmsprop": OptimizerRow("RMSprop", "koalacli.model.optimizers:RmsProp"),
+}
+
+
+# --- what is done to training pictures ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is done to a training picture, and how strongly; all zero leaves it as it is.
+
+    Attributes:
+        help: what it is, in a few words; says nothing of strength, so it does not tell two apart.
+        smallest_crop: shortest side of a crop as a share of the short side.
+        flip: mirror half of the pictures.
+        turn, shear: largest angle in degrees; with them the crop is taken from the warped picture.
+        tone: standard deviation of the logarithm of the gamma put on lightness.
+        grain: largest standard deviation of film grain, L* units.
+        mix, blur, jpeg: share of pictures with another channel mix than the eye's, lost
+            sharpness, compression artifacts.
+    """
+
+    help: str = field(default="", compare=False)
+    smallest_crop: float = 1.0
+    flip: bool = False
+    turn: float = 0.0
+    shear: float = 0.0
+    tone: float = 0.0
+    grain: float = 0.0
+    mix: float = 0.0
+    blur: float = 0.0
+    jpeg: float = 0.0
+
+
+AUGMENTATIONS: dict[str, Augmentation] = {
+    "none": Augmentation("the middle square"),
+    "crop": Augmentation("random squares, mirrored", smallest_crop=0.7, flip=True),
+    "warp": Augmentation(  # shear 0.2 is 11.5 degrees
+        "also turned and sheared", smallest_crop=0.8, flip=True, turn=20.0, shear=11.5
+    ),
+    "film": Augmentation(
+        "squares with the grays, grain and damage of old film",
+        smallest_crop=0.6,
+        flip=True,
+        tone=0.15,
+        grain=6.0,
+        mix=0.3,
+        blur=0.1,
+        jpeg=0.15,
+    ),
+}
