@@ -47,13 +47,13 @@ def environment() -> dict[str, object]:
 def measure_speed(folder: Path, repeat: int) -> dict[str, object]:
     """Alternate the whole command and the bare network over the same pictures."""
     from koalacli.color.lab import lightness_of
+    from koalacli.colorizer import Colorizer
     from koalacli.config import ColorizeConfig
-    from koalacli.engines.local import load_colorizer
     from koalacli.io.picture.read import read_picture
     from koalacli.pipelines.colorize import colorize
     from koalacli.records import Started
 
-    colorizer = load_colorizer(ColorizeConfig())
+    colorizer = Colorizer()
     guides: dict[tuple[int, ...], list[np.ndarray]] = {}
     for path in sorted(folder.iterdir()):
         guide = colorizer.shrink(lightness_of(read_picture(path).pixels))

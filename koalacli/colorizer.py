@@ -20,6 +20,7 @@ from koalacli.color.levels import stretch_levels
 from koalacli.config import STRIDE, ReadOut
 from koalacli.errors import KoalaError, UsageError
 from koalacli.stream import Stage, stream
+from koalacli.weights_files import WeightsFile
 
 # Long sides that the network may see, as multiples of its short side. Few shapes mean full
 # batches; the picture is stretched to the nearest, by at most 6% up to a ratio of 4.
@@ -51,7 +52,7 @@ class Colorizer:
     """A loaded network with its read-out.
 
     Args:
-        weights: name of shipped weights, or path of a weights file.
+        weights: name of shipped weights, path of a weights file, or one that `open_weights` has opened.
         device: auto, cpu, gpu or gpu:N.
         read_out: replaces single settings of the weights' own read-out; see `ReadOut`.
         batch_size: pictures per network call; "auto" chooses by device.
@@ -62,7 +63,7 @@ class Colorizer:
 
     def __init__(
         self,
-        weights: str | Path = "koala",
+        weights: str | Path | WeightsFile = "koala",
         device: str = "auto",
         *,
         batch_size: int | str = "auto",
@@ -72,6 +73,8 @@ class Colorizer:
         from koalacli.model.read_outs import find_fault
         from koalacli.model.weights import load_weights
 
+        if batch_size != "auto" and not (str(batch_size).isdigit() and int(batch_size) > 0):
+            raise UsageError(f"batch size {batch_size} is neither auto nor a positive number (--batch-size)")
         self._backend = trace
         self.device = trace.choose_device(device)
         with trace.on_device(self.device):

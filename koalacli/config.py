@@ -34,6 +34,11 @@ class ReadOut:
     method: str = setting("", "Entry of READ_OUTS by which outputs become color; empty: the usual one of the head.")
 
 
+ENGINES = {  # where a work list can run: name -> what runs it, an `engines.Engine`
+    "local": "koalacli.engines.local:LocalEngine",
+}
+
+
 @dataclass(frozen=True)
 class ColorizeConfig:
     """Settings of `koala colorize`. Fields with `shapes=False` do not change what an output holds."""
@@ -97,6 +102,9 @@ class ColorizeConfig:
     retry_failed: bool = setting(False, "Try inputs again that an earlier run could not read.", shapes=False)
     fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
     dry_run: bool = setting(False, "Say what would be done, and do nothing.", shapes=False)
+    engine: str = setting(  # a flag as soon as there is a choice
+        "local", "Where the work runs.", choices=tuple(ENGINES), shapes=False, flag=len(ENGINES) > 1
+    )
 
 
 def same_setting(config: type[Any], name: str) -> Any:

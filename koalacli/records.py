@@ -55,6 +55,21 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """What is to be said of the run as a whole rather than of one input.
+
+    Attributes:
+        text: one line.
+    """
+
+    text: str
+
+    def as_event(self) -> dict[str, Any]:
+        """For --json: plain values only."""
+        return {"event": "notice", **asdict(self)}
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a long input has come.
 

@@ -21,8 +21,9 @@ import numpy as np
 
 from koalacli.colorizer import Prediction
 from koalacli.config import ColorizeConfig
-from koalacli.engines import local
 from koalacli.pipelines.colorize import colorize
+
+PAUSE = float(os.environ.get("PAUSE", "0"))  # seconds that the network takes for a batch
 
 
 class Network:
@@ -45,7 +46,7 @@ class Network:
 
 
 def run_all(source: str, output: str) -> None:
-    for _ in colorize(source, output, ColorizeConfig(workers=2)):
+    for _ in colorize(source, output, ColorizeConfig(workers=2), Network(PAUSE)):
         pass
 
 
@@ -102,15 +103,12 @@ def share(source: str, folder: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    pause = float(os.environ.get("PAUSE", "0"))
-    local.load_colorizer = lambda config: Network(pause)  # type: ignore[assignment,return-value]
-    local.stated_digest = lambda weights: "0" * 64
     command, *arguments = sys.argv[1:]
     if command == "run":
         from koalacli.cli.app import main
 
         sys.argv = ["koala", *arguments]
-        main()
+        main(Network(PAUSE))
     elif command == "kill":
         print(json.dumps(kill_and_rerun(arguments[0], Path(arguments[1]), int(arguments[2]))))
     elif command == "share":

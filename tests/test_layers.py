@@ -31,6 +31,7 @@ ROWS = {
         ["session"],
         ["embedder", "folder", "events", "tensorboard"],
     ],
+    "engines": [["local"], ["worker"]],
     "photograph": [["journey"], ["canvas"]],
     "io": [
         ["side_outputs"],

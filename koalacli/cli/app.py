@@ -81,7 +81,7 @@ def make_app() -> typer.Typer:
 app = make_app()
 
 
-def main() -> None:
-    """Entry point of `koala`."""
+def main(colorizer: Any = None) -> None:
+    """Entry point of `koala`; `colorizer` is a network that is loaded already, for commands that would load one."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends like Ctrl-C
-    app()
+    app(obj=colorizer)

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     @command(app, ColorizeConfig)
     def colorize(
         config: ColorizeConfig,
+        context: typer.Context,
         source: Annotated[str, typer.Argument(metavar="INPUT", help="A picture, a folder, a glob, or - for stdin.")],
         output: Annotated[str, typer.Argument(metavar="OUTPUT", help="A folder, a picture, or - for stdout.")],
         json: JsonFlag = False,
@@ -36,5 +37,5 @@ def register(app: typer.Typer) -> None:
             raise UsageError("--json and the picture cannot both go to standard output")
         display = Display(as_json=json, quiet=quiet, verbose=verbose, report=report)
         with nullcontext() if verbose else native_notes_dropped():
-            code = display.show(run(source, output, config))
+            code = display.show(run(source, output, config, context.obj))
         raise typer.Exit(code)

@@ -14,7 +14,7 @@ from rich.progress import TaskID
 from koalacli.cli.display import PLAIN_INTERVAL, Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
 from koalacli.cli.options import command
 from koalacli.config import VideoConfig
-from koalacli.records import Outcome, Progress, Record, Started
+from koalacli.records import Notice, Outcome, Progress, Record, Started
 
 ENDS = (Outcome.DONE, Outcome.SKIPPED, Outcome.FAILED)
 
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     @command(app, VideoConfig)
     def video(
         config: VideoConfig,
+        context: typer.Context,
         source: Annotated[
             str,
             typer.Argument(metavar="FILM", help="A film, a folder of films, a GIF or WebP, or frames/%06d.png."),
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
         from koalacli.pipelines.video.pipeline import colorize_video
 
         display = FilmDisplay(as_json=json, quiet=quiet, verbose=verbose, report=report)
-        raise typer.Exit(display.show_films(colorize_video(source, config)))
+        raise typer.Exit(display.show_films(colorize_video(source, config, context.obj)))
 
 
 class FilmDisplay(Display):
@@ -56,7 +57,7 @@ class FilmDisplay(Display):
         """As `show`, with Progress among the records."""
         return self.show(records)  # type: ignore[arg-type]
 
-    def _take(self, record: Started | Progress | Record, progress: Bar | None, task: TaskID | None) -> None:
+    def _take(self, record: Started | Notice | Progress | Record, progress: Bar | None, task: TaskID | None) -> None:
         if not isinstance(record, Progress):
             super()._take(record, progress, task)
             return

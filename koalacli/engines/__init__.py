@@ -1,0 +1,40 @@
+"""Engines: where a work list runs. All of them lead to `worker.Worker`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Protocol
+
+from koalacli.config import ENGINES, ColorizeConfig
+from koalacli.engines.worker import Predictor
+from koalacli.io.paths import Job
+from koalacli.journal import Journal
+from koalacli.records import Notice, Record, Started
+
+
+class Engine(Protocol):
+    """Runs work lists. Made with (config, folder, colorizer), as a Worker is; loads nothing before it runs.
+
+    Attributes:
+        journal: of the output folder; tells what earlier runs did.
+    """
+
+    journal: Journal
+
+    def run(self, jobs: list[Job]) -> Iterator[Started | Notice | Record]:
+        """Colorize every job; yields Started, then a Record per job as they finish.
+
+        Raises:
+            KoalaError: what is asked for is not there: weights, device.
+            StorageFullError: the output device is full; what is written so far is whole.
+        """
+
+
+def start_engine(config: ColorizeConfig, folder: Path | None, colorizer: Predictor | None = None) -> Engine:
+    """The engine that a config names.
+
+    Raises:
+        WeightsError: there are no such weights.
+    """
+    engine: Engine = resolve_name(ENGINES[config.engine])(config, folder, colorizer)
+    return engine

@@ -21,7 +21,7 @@ from koalacli.errors import TrainingError, WeightsError
 from koalacli.model.fold import Tensors, fold_tensors
 from koalacli.model.header import parse_header
 from koalacli.model.network import Network, build_network
-from koalacli.weights_files import FORMAT, find_weights, read_header
+from koalacli.weights_files import FORMAT, WeightsFile, not_weights, open_weights
 from koalacli.weights_files import shipped_weights as shipped_weights
 from koalacli.weights_files import weights_folder as weights_folder
 
@@ -80,22 +80,22 @@ def save_weights(path: Path, network: Network, read_out: ReadOut, record: dict[s
     return digest
 
 
-def load_weights(name_or_path: str | Path, *, folded: bool = False) -> Weights:
+def load_weights(source: str | Path | WeightsFile, *, folded: bool = False) -> Weights:
     """Load shipped weights by name or any weights file by path.
 
     Args:
-        name_or_path: shipped weights win over a file of the same name.
+        source: name or path, as for `open_weights`, or the file that it has opened.
         folded: fold BatchNorm into the convolutions: faster, and only good for inference.
 
     Raises:
         WeightsError: missing, truncated, altered, or not matching the network it names.
     """
-    path, shipped = find_weights(name_or_path)
-    if shipped:
-        _check_shipped(path)
-    header, tensors = _read(path)
-    digest = header.pop("digest", "")
-    if digest != _digest(header, tensors):
+    file = source if isinstance(source, WeightsFile) else open_weights(source)
+    path, header = file.path, file.header
+    if file.shipped:  # the digest inside needs no check of its own then
+        _check_shipped(file)
+    tensors = _tensors_of(file)
+    if not file.shipped and file.digest != _digest(_without_digest(header), tensors):
         raise WeightsError(f"{path}: contents do not match their digest; the file is damaged, fetch it again")
     try:
         config, read_out = parse_header(header)
@@ -109,7 +109,7 @@ def load_weights(name_or_path: str | Path, *, folded: bool = False) -> Weights:
     except (KeyError, ValueError) as error:  # parts that are known, and do not go together
         raise WeightsError(f"{path}: the parts of its network do not fit each other ({error})") from error
     fill_network(network, fold_tensors(tensors) if folded else tensors, str(path))
-    return Weights(path.stem, network, read_out, header["record"], digest)
+    return Weights(path.stem, network, read_out, header["record"], file.digest)
 
 
 TABLES = ("gamut_bins", "bin_prior")  # stored as they are, beside the trained tensors
@@ -176,19 +176,22 @@ def _digest(header: dict[str, Any], tensors: Tensors) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> tuple[dict[str, Any], Tensors]:
-    from safetensors import SafetensorError, safe_open
+def _without_digest(header: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in header.items() if key != "digest"}
 
-    header = read_header(path)
+
+def _tensors_of(file: WeightsFile) -> Tensors:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     try:
-        with safe_open(path, framework="numpy") as file:
-            return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError, TypeError, OverflowError) as error:
-        raise WeightsError(f"{path}: not a koala weights file, or a truncated one ({error})") from error
+        return dict(load(file.content))
+    except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
+        raise not_weights(file.path, error) from error
 
 
-def _check_shipped(path: Path) -> None:
-    sums = (path.parent / "SHA256SUMS").read_text("utf-8").split()
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if (digest, path.name) not in zip(sums[::2], sums[1::2], strict=True):
-        raise WeightsError(f"{path}: does not match weights/SHA256SUMS; reinstall koala")
+def _check_shipped(file: WeightsFile) -> None:
+    sums = (file.path.parent / "SHA256SUMS").read_text("utf-8").split()
+    digest = hashlib.sha256(file.content).hexdigest()
+    if (digest, file.path.name) not in zip(sums[::2], sums[1::2], strict=True):
+        raise WeightsError(f"{file.path}: does not match weights/SHA256SUMS; reinstall koala")

@@ -1,26 +1,32 @@
 """`koala colorize`: black-and-white pictures in, color pictures out."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from koalacli.config import ColorizeConfig
-from koalacli.engines import local
-from koalacli.errors import UsageError
+from koalacli.engines import start_engine
+from koalacli.engines.worker import Predictor
+from koalacli.errors import OutputError, UsageError
 from koalacli.io.files import remove_leftovers
-from koalacli.io.paths import Plan, make_plan
+from koalacli.io.paths import Job, make_plan
+from koalacli.journal import Journal
 from koalacli.photograph.journey import decide_existing
-from koalacli.records import Outcome, Record, Started
+from koalacli.records import Notice, Outcome, Record, Started
 
 
-def colorize(source: str, output: str, config: ColorizeConfig) -> Iterator[Started | Record]:
+def colorize(
+    source: str, output: str, config: ColorizeConfig, colorizer: Predictor | None = None
+) -> Iterator[Started | Notice | Record]:
     """Colorize a file, a folder, a glob or standard input.
 
     Args:
         source: path, glob or `-`.
         output: folder, file or `-`.
         config: see ColorizeConfig.
+        colorizer: a network that is loaded already; by default the one that config asks for.
 
     Yields:
-        Started once, then one Record per input, strays included.
+        Started once, then one Record per input, strays included; a Notice where there is one to give.
 
     Raises:
         KoalaError: the request itself cannot be met; nothing has been written then.
@@ -31,23 +37,40 @@ def colorize(source: str, output: str, config: ColorizeConfig) -> Iterator[Start
     if config.max_pixels < 1:
         raise UsageError(f"--max-pixels {config.max_pixels}: give a positive number")
     plan = make_plan(source, output, config)
-    strays = [stray.record() for stray in plan.strays]
+    engine = start_engine(config, plan.output_folder, colorizer)
+    decided, waiting = _decide(plan.jobs, config, engine.journal)
+    decided = [*(stray.record() for stray in plan.strays), *decided]
+    started = Started(len(decided) + len(waiting), "none" if config.dry_run else "", config.weights, 0)
     if config.dry_run:
-        yield from _rehearse(plan, strays, config)
+        yield started
+        yield from decided
+        yield from (Record(job.source, job.target, Outcome.PLANNED) for job in waiting)
         return
     for folder in plan.folders:
         remove_leftovers(folder)
-    for number, record in enumerate(local.run_jobs(plan.jobs, config, plan.output_folder, len(strays))):
-        yield record
-        if number == 0:
-            yield from strays
-        if config.fail_fast and isinstance(record, Record) and record.outcome == Outcome.FAILED:
-            return
+    # Without work the network, which takes seconds to load, is not asked for.
+    for record in engine.run(waiting) if waiting else [started]:
+        news: list[Started | Notice | Record] = [record]
+        if isinstance(record, Started):
+            news = [replace(record, total=started.total), *decided]
+        for one in news:
+            yield one
+            if config.fail_fast and isinstance(one, Record) and one.outcome == Outcome.FAILED:
+                return
 
 
-def _rehearse(plan: Plan, strays: list[Record], config: ColorizeConfig) -> Iterator[Started | Record]:
-    yield Started(len(plan.jobs) + len(strays), "none", config.weights, 0)
-    journal = local.open_journal(plan.output_folder, config)
-    for job in plan.jobs:
-        yield decide_existing(job, config, journal) or Record(job.source, job.target, Outcome.PLANNED)
-    yield from strays
+def _decide(jobs: list[Job], config: ColorizeConfig, journal: Journal) -> tuple[list[Record], list[Job]]:
+    """Records of the jobs that need no work, and the other jobs.
+
+    Readers ask `decide_existing` again: another process may have done a job meanwhile.
+    """
+    decided: list[Record] = []
+    waiting: list[Job] = []
+    for job in jobs:
+        try:
+            record = decide_existing(job, config, journal)
+        except OutputError as error:
+            record = Record(job.source, job.target, Outcome.FAILED, str(error))
+        decided += [record] if record else []
+        waiting += [] if record else [job]
+    return decided, waiting

@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,13 @@ from koalacli.cli.app import app
 from koalacli.cli.video import frames_line
 from koalacli.records import Progress
 
-run = CliRunner().invoke
 FLAGS = ["--size", "64", "--preset", "ultrafast"]
 
 
-@pytest.fixture(autouse=True)
-def loaded(monkeypatch: pytest.MonkeyPatch, colorizer: Any) -> None:
-    """The network is loaded once for all tests."""
-    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
+@pytest.fixture
+def run(colorizer: Any) -> Any:
+    """Calls koala with a network that is loaded once for all tests."""
+    return partial(CliRunner().invoke, obj=colorizer)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def film(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_film_lands_beside_its_source(film: Path) -> None:
+def test_a_film_lands_beside_its_source(film: Path, run: Any) -> None:
     """NAME.color with the source's container; nothing else is left; a rerun skips."""
     done = run(app, ["video", str(film), *FLAGS])
     assert done.exit_code == 0, done.output
@@ -52,7 +52,7 @@ def test_a_film_lands_beside_its_source(film: Path) -> None:
     assert "output exists" in again.stderr
 
 
-def test_events_tell_frames_and_end(film: Path) -> None:
+def test_events_tell_frames_and_end(film: Path, run: Any) -> None:
     """--json: start, progress, one record, summary."""
     done = run(app, ["video", str(film), *FLAGS, "--json"])
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -63,7 +63,7 @@ def test_events_tell_frames_and_end(film: Path) -> None:
     assert [event["outcome"] for event in events if event["event"] == "picture"] == ["done"]
 
 
-def test_exit_codes(film: Path, tmp_path: Path) -> None:
+def test_exit_codes(film: Path, tmp_path: Path, run: Any) -> None:
     """3 where there is no film, 2 for a wrong request, 1 for a film that cannot be read."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.mkv").write_bytes(b"no film")

@@ -7,8 +7,8 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,13 @@ from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.config import ColorizeConfig
-from koalacli.engines import local
 from koalacli.errors import StorageFullError, UsageError
 from koalacli.io.picture.codecs import CODECS, Codec
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.read import read_picture
 from koalacli.io.picture.xmp import DIGITAL_SOURCE
 from koalacli.pipelines.colorize import colorize
-from koalacli.records import Outcome, Record
+from koalacli.records import Notice, Outcome, Record
 
 
 def _driver() -> Any:
@@ -41,24 +40,15 @@ def _driver() -> Any:
 Network = _driver().Network
 
 
-@pytest.fixture(autouse=True)
-def network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Every run gets this network."""
-    made = Network()
-    monkeypatch.setattr(local, "load_colorizer", lambda config: made)
-    monkeypatch.setattr(local, "stated_digest", lambda weights: made.weights.digest)
-    return made
-
-
-def run(source: Path, output: Path, **settings: Any) -> dict[str, Record]:
+def run(source: Path, output: Path, network: Any = None, **settings: Any) -> dict[str, Record]:
     """Records by the input's name."""
-    records = colorize(str(source), str(output), ColorizeConfig(**settings))
+    records = colorize(str(source), str(output), ColorizeConfig(**settings), network or Network())
     return {Path(record.source).name: record for record in records if isinstance(record, Record)}
 
 
-def outcomes(source: Path, output: Path, **settings: Any) -> dict[str, Outcome]:
+def outcomes(source: Path, output: Path, network: Any = None, **settings: Any) -> dict[str, Outcome]:
     """Outcomes by the input's name."""
-    return {name: record.outcome for name, record in run(source, output, **settings).items()}
+    return {name: record.outcome for name, record in run(source, output, network, **settings).items()}
 
 
 def save(path: Path, size: tuple[int, int] = (40, 60), **options: Any) -> Path:
@@ -98,14 +88,15 @@ def test_failures_are_tried_again_when_asked_or_when_the_input_changed(folder: P
     assert outcomes(folder, tmp_path / "out")["bad.jpg"] == Outcome.DONE
 
 
-def test_other_settings_or_weights_redo_everything(folder: Path, tmp_path: Path, network: Any) -> None:
+def test_other_settings_or_weights_redo_everything(folder: Path, tmp_path: Path) -> None:
     """What would look different is made again; what would not, is kept."""
     run(folder, tmp_path / "out")
     assert outcomes(folder, tmp_path / "out", workers=3)["a.jpg"] == Outcome.SKIPPED
     assert outcomes(folder, tmp_path / "out", quality=80)["a.jpg"] == Outcome.DONE
+    network = Network()
     network.weights.digest = "1" * 64
-    assert outcomes(folder, tmp_path / "out", quality=80)["a.jpg"] == Outcome.DONE
-    assert outcomes(folder, tmp_path / "out", quality=80)["a.jpg"] == Outcome.SKIPPED
+    assert outcomes(folder, tmp_path / "out", network, quality=80)["a.jpg"] == Outcome.DONE
+    assert outcomes(folder, tmp_path / "out", network, quality=80)["a.jpg"] == Outcome.SKIPPED
 
 
 def test_outputs_of_an_older_or_foreign_run_are_kept(folder: Path, tmp_path: Path) -> None:
@@ -207,10 +198,11 @@ def test_permissions_are_those_of_any_new_file(folder: Path, tmp_path: Path) -> 
     assert stat.S_IMODE((tmp_path / "out" / "a.jpg").stat().st_mode) == 0o640
 
 
-def test_running_out_of_memory_is_told_once(tmp_path: Path, network: Any) -> None:
-    """When the network halves its batches, one record says so, and all pictures are done."""
+def test_running_out_of_memory_is_told_once_and_of_no_picture(tmp_path: Path) -> None:
+    """When the network halves its batches, a notice says so, and all pictures are done without a remark."""
     for number in range(9):
         save(tmp_path / "in" / f"{number}.png")
+    network = Network()
     original = network.predict
 
     def halving(guides: list[Any]) -> Any:
@@ -218,10 +210,11 @@ def test_running_out_of_memory_is_told_once(tmp_path: Path, network: Any) -> Non
         return original(guides)
 
     network.predict = halving
-    records = run(tmp_path / "in", tmp_path / "out")
-    assert {record.outcome for record in records.values()} == {Outcome.DONE}
-    assert [record.reason for record in records.values() if "out of memory: 2 pictures" in record.reason] != []
-    assert sum("out of memory" in record.reason for record in records.values()) == 1
+    records = list(colorize(str(tmp_path / "in"), str(tmp_path / "out"), ColorizeConfig(), network))
+    notices = [record.text for record in records if isinstance(record, Notice)]
+    assert notices == ["out of memory: 2 pictures per network call from here on"]
+    pictures = [record for record in records if isinstance(record, Record)]
+    assert [(record.outcome, record.reason) for record in pictures] == [(Outcome.DONE, "")] * 9
 
 
 def test_a_full_journal_stops_the_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -280,14 +273,13 @@ def test_a_made_up_codec_writes_verifies_and_reads_back(tmp_path: Path, monkeypa
     monkeypatch.setitem(CODECS, "pnm", Codec((".pgm", ".ppm"), to_pnm, ("PPM",), lossless=True, holds=()))
     save(tmp_path / "in" / "a.png")
     save(tmp_path / "in" / "b.pgm")
-    there = CliRunner().invoke(app, ["colorize", str(tmp_path / "in"), str(tmp_path / "out"), "--verify", "--json"])
+    call = partial(CliRunner().invoke, app, obj=Network())
+    there = call(["colorize", str(tmp_path / "in"), str(tmp_path / "out"), "--verify", "--json"])
     told = [json.loads(line) for line in there.stdout.splitlines()]
     reasons = {Path(line["source"]).name: line["reason"] for line in told if line["event"] == "picture"}
     assert reasons["a.png"].startswith("verified: lightness within")
     assert reasons["b.pgm"].startswith("pnm has no place for XMP; verified: lightness within")
-    back = CliRunner().invoke(
-        app, ["colorize", str(tmp_path / "out"), str(tmp_path / "back"), "--format", "pnm", "--verify"]
-    )
+    back = call(["colorize", str(tmp_path / "out"), str(tmp_path / "back"), "--format", "pnm", "--verify"])
     assert (there.exit_code, back.exit_code) == (0, 0), back.output
     assert sorted(path.name for path in (tmp_path / "back").glob("[!.]*")) == ["a.pgm", "b.pgm"]
     assert read_picture(tmp_path / "back" / "b.pgm").format == "pnm"

@@ -14,7 +14,7 @@ from koalacli.arrays import Array, Rgb8
 from koalacli.color.gamut import merge_rgb8
 from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig, read_out_of
-from koalacli.errors import DataError, KoalaError, UsageError
+from koalacli.errors import DataError, KoalaError
 from koalacli.io.texts import as_csv, write_text
 from koalacli.metrics.floors import MeanColor, fit_lookup, load_lookup
 from koalacli.metrics.pooling import BINS
@@ -196,8 +196,6 @@ def make_panel(item: Item, evaluation: Evaluation, colorizers: Sequence[Colorize
 
 def load_colorizers(config: EvalConfig) -> list[Colorizer]:
     """One Colorizer for every --weights."""
-    if config.batch_size != "auto" and not (config.batch_size.isdigit() and int(config.batch_size) > 0):
-        raise UsageError(f"--batch-size {config.batch_size}: give auto or a positive number")
     return [
         Colorizer(weights, config.device, batch_size=config.batch_size, **read_out_of(config))
         for weights in dict.fromkeys(config.weights)

@@ -21,12 +21,15 @@ from koalacli.records import Outcome, Progress, Record, Started
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
 
 
-def colorize_video(source: str, config: VideoConfig) -> Iterator[Started | Progress | Record]:
+def colorize_video(
+    source: str, config: VideoConfig, colorizer: Colorizer | None = None
+) -> Iterator[Started | Progress | Record]:
     """Colorize a film or a folder of films.
 
     Args:
         source: a film, a folder that is searched with its folders, an animation or a numbered sequence.
         config: see VideoConfig.
+        colorizer: a network that is loaded already; by default the one that config asks for.
 
     Yields:
         Started once; Progress while films are colored; one Record per film.
@@ -39,7 +42,7 @@ def colorize_video(source: str, config: VideoConfig) -> Iterator[Started | Progr
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
     jobs, strays = ([], []) if pictures else plan_jobs(source, config)
-    colorizer = Colorizer(config.weights, config.device, **read_out_of(config))
+    colorizer = colorizer or Colorizer(config.weights, config.device, **read_out_of(config))
     cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
     yield Started((len(jobs) + len(strays)) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
     if pictures:

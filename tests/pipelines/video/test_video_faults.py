@@ -102,11 +102,10 @@ def test_a_full_disk_keeps_what_is_finished(
 ) -> None:
     """No room: one line that says so, exit 1, no part of a file; with room again the run goes on where it was."""
     monkeypatch.setattr(video_film, "SEGMENT_SECONDS", 0.4)
-    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
     source, output = long_film("film.mkv"), tmp_path / "out.mp4"
     flags = ["video", str(source), "-o", str(output), "--size", "64", "--crf", "0", "--preset", "ultrafast"]
     with largest_file(room):
-        done = CliRunner().invoke(app, flags)
+        done = CliRunner().invoke(app, flags, obj=colorizer)
     assert done.exit_code == 1
     assert re.search(r"koala: .*no space left.*; free some and run again", done.stderr)
     assert not output.exists()
@@ -148,9 +147,8 @@ def test_a_full_disk_stops_a_folder(film: Any, colorizer: Any, monkeypatch: pyte
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(video_film.SegmentWriter, "finish", full)
-    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
     with pytest.raises(StorageFullError, match="no space left"):
-        list(colorize_video(str(tmp_path), VideoConfig(**SETTINGS)))
+        list(colorize_video(str(tmp_path), VideoConfig(**SETTINGS), colorizer))
 
 
 def repack(source: Path, target: Path, movflags: str) -> None:

@@ -1,0 +1,127 @@
+"""A worker: one loaded network with its journal, and reader and writer threads around it; jobs in, records out."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from koalacli.arrays import Array
+from koalacli.colorizer import Colorizer, Prediction
+from koalacli.config import ColorizeConfig, read_out_of
+from koalacli.errors import KoalaError, StorageFullError
+from koalacli.io.paths import Job
+from koalacli.io.picture.xmp import Provenance
+from koalacli.journal import Journal, digest_settings
+from koalacli.photograph.canvas import Sight
+from koalacli.photograph.journey import OpenedPhotograph, Setup, close_photograph, open_photograph
+from koalacli.records import Notice, Outcome, Record
+from koalacli.stream import Stage, stream
+from koalacli.version import __version__
+from koalacli.weights_files import WeightsFile, open_weights
+
+
+class Identity(Protocol):
+    """What weights are known by."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the metadata of outputs."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, hexadecimal."""
+
+
+class Predictor(Sight, Protocol):
+    """What an engine needs of a network; a Colorizer is one.
+
+    Attributes:
+        device: where it runs.
+        batch_size: pictures per network call; falls where memory is short.
+    """
+
+    device: str
+    batch_size: int
+
+    @property
+    def weights(self) -> Identity:
+        """Whose color it is."""
+
+    def predict(self, lightness: Sequence[Array]) -> Prediction:
+        """Small ab for lightness pictures (h, w, 1) of one size."""
+
+
+class Worker:
+    """One network with its journal.
+
+    Args:
+        config: see ColorizeConfig.
+        folder: the output folder, whose journal tells what earlier runs did; None for a single file.
+        colorizer: a network that is loaded already; by default the one that config asks for, loaded when first needed.
+
+    Raises:
+        WeightsError: there are no such weights.
+    """
+
+    def __init__(self, config: ColorizeConfig, folder: Path | None = None, colorizer: Predictor | None = None):
+        self.config = config
+        self._network: Predictor | WeightsFile = colorizer or open_weights(config.weights)
+        known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
+        self.journal = Journal(folder, digest_settings(config), known.digest)
+
+    @property
+    def colorizer(self) -> Predictor:
+        """The network; loaded at the first request.
+
+        Raises:
+            DeviceError, UsageError, WeightsError: it cannot be had as asked for.
+        """
+        if isinstance(self._network, WeightsFile):
+            config = self.config
+            self._network = Colorizer(self._network, config.device, batch_size=config.batch_size, **read_out_of(config))
+        return self._network
+
+    def run(self, jobs: list[Job]) -> Iterator[Notice | Record]:
+        """Colorize every job; yields a Record per job as they finish, and a Notice where memory was short.
+
+        Raises:
+            KoalaError: the network cannot be loaded.
+            StorageFullError: the output device is full; what is written so far is whole.
+        """
+        if not jobs:
+            return
+        workers, batch_size = self.config.workers or max(2, os.cpu_count() or 2), self.colorizer.batch_size
+        ahead = 3 * batch_size + 2 * workers
+        for job, result in stream(jobs, self._stage(), batch_size=batch_size, workers=workers, ahead=ahead):
+            if self.colorizer.batch_size < batch_size:
+                batch_size = self.colorizer.batch_size
+                yield Notice(f"out of memory: {batch_size} pictures per network call from here on")
+            if isinstance(result, StorageFullError):
+                raise result
+            if isinstance(result, KoalaError):
+                result = Record(job.source, job.target, Outcome.FAILED, str(result))
+            yield result
+
+    def _stage(self) -> Stage[Job, OpenedPhotograph, Record]:
+        network = self.colorizer
+        provenance = Provenance(f"koala {__version__}", network.weights.name, f"sha256:{network.weights.digest}")
+        setup = Setup(self.config, network, provenance, self.journal)
+        return Stage(
+            read=lambda job: open_photograph(job, setup),
+            key=lambda opened: opened.canvas.guides[0].shape if opened.canvas else None,
+            run=lambda batch: predict(network, batch),
+            write=lambda job, opened, colors: close_photograph(job, opened, colors, setup),
+        )
+
+
+def predict(network: Predictor, batch: list[OpenedPhotograph]) -> list[list[Array]]:
+    """Small ab for every guide of every photograph; guides of equal size go through the network together."""
+    guides = [(place, guide) for place, opened in enumerate(batch) if opened.canvas for guide in opened.canvas.guides]
+    colors: dict[int, Array] = {}  # by number of the guide
+    for shape in dict.fromkeys(guide.shape for _, guide in guides):
+        alike = [number for number, (_, guide) in enumerate(guides) if guide.shape == shape]
+        colors |= zip(alike, network.predict([guides[number][1] for number in alike]).ab, strict=True)
+    results: list[list[Array]] = [[] for _ in batch]
+    for number, (place, _) in enumerate(guides):
+        results[place].append(colors[number])
+    return results
