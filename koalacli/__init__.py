@@ -1,6 +1,6 @@
 """koala: color for black-and-white photographs and films.
 
-Public names: `Colorizer`, `KoalaError`. They are imported on first use, so that importing the
+Public names: `Colorizer`, `Hint`, `KoalaError`. They are imported on first use, so that importing the
 package costs nothing.
 """
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from koalacli.version import __version__
 
-__all__ = ["Colorizer", "KoalaError", "__version__"]
+__all__ = ["Colorizer", "Hint", "KoalaError", "__version__"]
 
 if TYPE_CHECKING:
     from koalacli.colorizer import Colorizer
+    from koalacli.control.hints import Hint
     from koalacli.errors import KoalaError
 
 
@@ -20,6 +21,10 @@ def __getattr__(name: str) -> Any:
         from koalacli.colorizer import Colorizer
 
         return Colorizer
+    if name == "Hint":
+        from koalacli.control.hints import Hint
+
+        return Hint
     if name == "KoalaError":
         from koalacli.errors import KoalaError
 

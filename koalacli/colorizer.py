@@ -18,6 +18,8 @@ from koalacli.color.join import colorize_pixels, merge_color
 from koalacli.color.lab import lightness_of
 from koalacli.color.levels import stretch_levels
 from koalacli.config import STRIDE, ReadOut
+from koalacli.control.hints import Hint, Hints
+from koalacli.control.solver import apply_hints, value_at
 from koalacli.errors import KoalaError, UsageError
 from koalacli.stream import Stage, stream
 from koalacli.weights_files import WeightsFile
@@ -139,17 +141,26 @@ class Colorizer:
             **{name: np.concatenate([part[name] for part in done])[:, :rows, :columns] for name in done[0]}
         )
 
-    def colorize(self, pixels: Pixels) -> Pixels:
+    def colorize(self, pixels: Pixels, hints: Hints | Sequence[Hint] = ()) -> Pixels:
         """Colorize one picture.
 
         Args:
             pixels: gray (H, W) or (H, W, 1), or rgb (H, W, 3) of which only the lightness is used;
                 uint8 or uint16, gamma-encoded sRGB.
+            hints: what is known of its colors.
 
         Returns:
             rgb (H, W, 3) of the same dtype and size, with the lightness of the input.
         """
-        return next(self.stream([pixels]))
+        if not hints:
+            return next(self.stream([pixels]))
+        known = hints if isinstance(hints, Hints) else Hints(tuple(hints))
+        lightness = lightness_of(_without_axis(pixels))
+        guide = self.shrink(lightness)
+        said = self.predict([guide], features=True)
+        assert said.features is not None
+        ab = apply_hints(said.ab[0], said.features[0], guide, known, lambda x, y: value_at(lightness, x, y))
+        return merge_color(lightness, guide, ab, pixels.dtype)
 
     def stream(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
         """Colorize pictures of any sizes, in order, reading ahead no more than a few batches."""

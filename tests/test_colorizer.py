@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from koalacli import Colorizer, KoalaError
+from koalacli import Colorizer, Hint, KoalaError
 from koalacli.color.bins import annealed_mean
 from koalacli.color.gamut import merge_rgb16
 from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import pad_to_stride
 from koalacli.config import ReadOut
 from koalacli.errors import DeviceError, UsageError, WeightsError
+from koalacli.metrics.pictures import delta_e_2000
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (5000, 20), (33, 47), (120, 160)])
@@ -191,3 +192,15 @@ def test_wrong_wishes_are_refused(arguments: dict[str, object], error: type[Koal
     """What cannot be granted raises, and is never replaced by something else."""
     with pytest.raises(error):
         Colorizer(**{"device": "cpu", **arguments})
+
+
+def test_one_point_recolors_a_picture(colorizer: Colorizer, gray: np.ndarray) -> None:
+    """A hint is met within 2 ΔE at its pixel, its lightness kept; without hints the bytes are the usual ones."""
+    hint = Hint(0.4, 0.6, "12,-14", scope="picture")
+    hinted = colorizer.colorize(gray, hints=[hint])
+    lab = rgb_to_lab(hinted / np.float32(255))
+    found = lab[int(0.6 * 120), int(0.4 * 160)]
+    wished = np.array([found[0], *hint.ab], np.float32)
+    assert delta_e_2000(wished, found) < 2
+    assert np.abs(lab[..., :1] - lightness_of(gray)).max() <= 0.6
+    assert np.array_equal(colorizer.colorize(gray, hints=[]), colorizer.colorize(gray))

@@ -15,6 +15,7 @@ ROWS = {
         ["pipelines"],
         ["engines", "report"],
         ["photograph", "colorizer", "metrics", "data", "temporal"],
+        ["control"],
         ["stream", "model", "io"],
         ["color", "journal", "weights_files"],
         ["config"],
@@ -52,7 +53,8 @@ ROWS = {
         ["backend"],
     ],
     "model.backend": [["devices"], ["trace", "machines"]],
-    "color": [["cbcr_jpeg"], ["join"], ["upsample", "gamut", "bins", "cbcr_video", "levels"], ["lab"]],
+    "control": [["solver"], ["hints", "floors"], ["colors", "kernel"]],
+    "color": [["cbcr_jpeg"], ["join", "probe"], ["upsample", "gamut", "bins", "cbcr_video", "levels"], ["lab"]],
 }
 FENCES = {  # third party -> the only rooms that may import it
     "typer": ["cli"],

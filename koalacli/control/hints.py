@@ -1,0 +1,104 @@
+"""Hints: what a person says of a picture's colors."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from koalacli.arrays import Array
+from koalacli.control.colors import parse_color
+from koalacli.control.kernel import SCOPES
+from koalacli.errors import UsageError
+
+LARGEST_FACTOR = 10.0  # on chroma
+DEFAULT_SCOPE = "thing"
+
+
+@dataclass(frozen=True)
+class Hint:
+    """A point whose color is known.
+
+    Attributes:
+        x, y: shares of width and height, 0..1, of the picture as displayed.
+        color: `#rrggbb`, a CSS name, or `a,b` in CIELAB units; only hue and chroma count, the lightness stays.
+        radius: of the spot that surely has the color, as a share of the short side.
+        scope: how far it reaches, an entry of SCOPES.
+
+    Raises:
+        UsageError: something is out of range or cannot be understood.
+    """
+
+    x: float
+    y: float
+    color: str
+    radius: float = 0.0
+    scope: str = DEFAULT_SCOPE
+    ab: tuple[float, float] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.x <= 1 and 0 <= self.y <= 1):
+            raise UsageError(f"point {self.x:g}, {self.y:g} lies outside of the picture; x and y are shares, 0 to 1")
+        if not 0 <= self.radius <= 1:
+            raise UsageError(f"radius {self.radius:g} is not between 0 and 1")
+        if self.scope not in SCOPES:
+            raise UsageError(f"unknown scope {self.scope!r}; choose one of {', '.join(SCOPES)}")
+        object.__setattr__(self, "ab", parse_color(self.color))
+
+
+@dataclass(frozen=True)
+class Area:
+    """A part of the picture whose color is known.
+
+    Attributes:
+        coverage: float32 (h, w), 0..1, of any size; it is stretched over the picture.
+        color: as in Hint.
+        strength: 0 leaves the network's color, 1 is the color given.
+    """
+
+    coverage: Array = field(compare=False, repr=False)
+    color: str
+    strength: float = 1.0
+    ab: tuple[float, float] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise UsageError(f"strength {self.strength:g} is not between 0 and 1")
+        object.__setattr__(self, "ab", parse_color(self.color))
+
+    def as_value(self) -> tuple[str, str, float]:
+        """What counts in a digest."""
+        digest = hashlib.sha256(self.coverage.tobytes()).hexdigest()
+        return f"{self.coverage.shape} {digest}", self.color, self.strength
+
+
+@dataclass(frozen=True)
+class Hints:
+    """All that is known of one picture.
+
+    Attributes:
+        points, areas: areas are painted first, points correct what they leave.
+        saturation: factor on the chroma of the network's colors; hints keep theirs.
+    """
+
+    points: tuple[Hint, ...] = ()
+    areas: tuple[Area, ...] = ()
+    saturation: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.saturation <= LARGEST_FACTOR:
+            raise UsageError(f"saturation {self.saturation:g} is not between 0 and {LARGEST_FACTOR:g}")
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that shapes the color."""
+        points = [(point.x, point.y, point.ab, point.radius, point.scope) for point in self.points]
+        values = [points, [area.as_value() for area in self.areas], self.saturation]
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
+
+    def __bool__(self) -> bool:
+        return bool(self.points or self.areas) or self.saturation != 1
+
+    def __str__(self) -> str:
+        counts = ((len(self.points), "point"), (len(self.areas), "area"))
+        said = [f"{count} {name}{'s' * (count > 1)}" for count, name in counts if count]
+        said += [f"saturation {self.saturation:g}"] if self.saturation != 1 else []
+        return ", ".join(said) or "none"

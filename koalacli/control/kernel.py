@@ -1,0 +1,151 @@
+"""SCOPES: how far a hint of color reaches, as kernels over what the network saw.
+
+A hint says that a guess was wrong at one point; a kernel says how much the guess was then wrong elsewhere. What a
+Gaussian process with that covariance expects, given all hints, is their sum (kriging: Krige 1951, Matheron 1963).
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from koalacli.arrays import Array
+
+FAR = math.inf  # a scale at which a difference does not matter
+
+
+@dataclass(frozen=True)
+class Part:
+    """One reason why two pixels are wrong alike: weight * exp(-(Δfeatures/s)² - (Δplace/s)² - (ΔL/s)²).
+
+    Attributes:
+        weight: share of the variance.
+        features: scale of the distance between unit-length features, 0..2.
+        place: scale of the distance on the picture, in short sides.
+        lightness: scale of the difference of L*, as a share of 100.
+    """
+
+    weight: float
+    features: float = FAR
+    place: float = FAR
+    lightness: float = FAR
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How far a hint reaches.
+
+    Attributes:
+        help: one line for documentation.
+        parts: see Part.
+        gain: what the guess is multiplied with before it is corrected: who corrects much shows that it was bold.
+        chroma: weight of the part by which all of the guess was too strong or too weak, per 100 CIELAB units squared.
+        spot: weight of what is true of the point itself alone.
+    """
+
+    help: str
+    parts: tuple[Part, ...]
+    gain: float = 1.0
+    chroma: float = 0.0
+    spot: float = 0.08
+
+
+# Widest first: each corrects what those before it left. The numbers of `picture` were fitted by
+# tools/fit_hint_kernel.py; `thing` is as wide as leaves the rest of a picture within 1 ΔE.
+SCOPES: dict[str, Scope] = {
+    "picture": Scope(
+        "what it tells holds for the whole picture, more so for what looks alike and lies near",
+        (Part(0.50, features=1.11), Part(0.157, place=0.81, lightness=0.69), Part(0.153, features=0.85, place=0.20)),
+        gain=0.7,
+        chroma=0.078,
+    ),
+    "place": Scope("this part of the picture, whatever is there", (Part(1.0, place=0.3, lightness=0.5),)),
+    "thing": Scope("this thing: what looks alike and lies near", (Part(1.0, features=0.5, place=0.8, lightness=0.5),)),
+}
+SMALLEST_SPOT = 0.03  # short sides; what enlarging leaves of a smaller one is too little to meet a hint with
+
+
+@dataclass(frozen=True)
+class Places:
+    """Pixels, or hints, as the kernel compares them; leading axes are free.
+
+    Attributes:
+        features: (..., C), of length 1.
+        at: (..., 2), y and x in short sides.
+        lightness: (...), L* as a share of 100.
+        ab: (..., 2), the network's guess, CIELAB units.
+    """
+
+    features: Array
+    at: Array
+    lightness: Array
+    ab: Array
+
+    @classmethod
+    def of(cls, features: Array, lightness: Array, ab: Array) -> "Places":
+        """Every pixel of a prediction.
+
+        Args:
+            features: float32 (h, w, C), as the network gives them.
+            lightness: float32 (h, w), L* 0..100.
+            ab: float32 (h, w, 2), CIELAB units.
+        """
+        height, width = lightness.shape
+        rows, columns = np.indices((height, width)) + 0.5
+        length = np.sqrt(np.einsum("...c,...c->...", features, features))[..., None]
+        at = (np.stack([rows, columns], -1) / min(height, width)).astype(np.float32)
+        return cls(features / np.maximum(length, np.float32(1e-6)), at, lightness / np.float32(100), ab)
+
+    def sample(self, x: float, y: float) -> "Places":
+        """One point of an (h, w) picture, x and y as shares of width and height, between the pixels around it."""
+        height, width = self.lightness.shape
+        row = min(max(y * height - 0.5, 0.0), height - 1.0)
+        column = min(max(x * width - 0.5, 0.0), width - 1.0)
+        top, left = min(int(row), max(height - 2, 0)), min(int(column), max(width - 2, 0))
+        down, right = np.float32(row - top), np.float32(column - left)
+
+        def mix(plane: Array) -> Array:
+            corner = plane[top : top + 2, left : left + 2]
+            upper = corner[0, 0] * (1 - right) + corner[0, -1] * right
+            lower = corner[-1, 0] * (1 - right) + corner[-1, -1] * right
+            return np.asarray(upper * (1 - down) + lower * down)
+
+        features = mix(self.features)
+        features = features / np.float32(max(float(np.linalg.norm(features)), 1e-6))
+        at = np.array([y * height, x * width], np.float32) / np.float32(min(height, width))
+        return replace(self, features=features, at=at, lightness=mix(self.lightness), ab=mix(self.ab))
+
+
+def kernel(scope: Scope, pixels: Places, hint: Places) -> Array:
+    """How much the guess is wrong at pixels (..., P) if it is at hints (..., N), without spots: float32 (..., P, N)."""
+    unlike = 2 - 2 * _product(pixels.features, hint.features)
+    total = np.zeros_like(unlike)
+    if scope.chroma:
+        total += np.float32(scope.chroma / 100) * _product(pixels.ab, hint.ab)
+    for part in scope.parts:
+        distance = _square_distance(_scaled(pixels, part), _scaled(hint, part))
+        if part.features != FAR:
+            distance += unlike * np.float32(1 / part.features**2)
+        total += np.float32(part.weight) * np.exp(np.negative(distance, out=distance), out=distance)
+    return total
+
+
+def spots(pixels: Places, hint: Places, radius: Array) -> Array:
+    """1 at a hint, falling to 1/e at its radius (N,), short sides: float32 (P, N)."""
+    return np.exp(-_square_distance(pixels.at, hint.at) / np.square(np.maximum(radius, np.float32(SMALLEST_SPOT))))
+
+
+def _scaled(places: Places, part: Part) -> Array:
+    """Place and lightness (..., 3), in units of a part's scales."""
+    at, lightness = np.float32(1 / part.place), np.float32(1 / part.lightness)  # 1 / FAR is 0
+    return np.concatenate([places.at * at, places.lightness[..., None] * lightness], -1)
+
+
+def _square_distance(first: Array, second: Array) -> Array:
+    """Of vectors (..., P, C) and (..., N, C), float32 (..., P, N)."""
+    lengths = np.square(first).sum(-1)[..., :, None] + np.square(second).sum(-1)[..., None, :]
+    return np.asarray(np.maximum(lengths - 2 * _product(first, second), 0))
+
+
+def _product(first: Array, second: Array) -> Array:
+    return np.asarray(first @ np.swapaxes(second, -1, -2))
