@@ -22,7 +22,7 @@ from koalacli.config import ColorizeConfig
 from koalacli.errors import OutputError
 from koalacli.io.jpeg.layout import PROGRESSIVE, graft_cbcr
 from koalacli.io.picture.codecs import CODECS, encode
-from koalacli.io.picture.graft import Graftable, encode_cbcr, half_luma, luma_of_jpeg
+from koalacli.io.picture.graft import Graftable, encode_cbcr, luma_for_chroma, luma_of_jpeg
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.profiles import SRGB
@@ -139,7 +139,7 @@ class Graft:
     def open(cls, source: bytes, graftable: Graftable, config: ColorizeConfig, sight: Sight) -> "Graft":
         """Decode the luma at the size of the chroma, and take the guide from it."""
         subsampling = "420" if config.chroma_subsampling == "auto" else config.chroma_subsampling
-        luma = half_luma(source, graftable.layout) if subsampling == "420" else luma_of_jpeg(source)
+        luma = luma_for_chroma(source, graftable, subsampling)
         seen = luma if graftable.meaning is None else graftable.meaning[luma]
         guide = guide_of(turn(seen, graftable.orientation), sight)
         return cls(source, graftable, luma, subsampling, config, [guide])

@@ -132,6 +132,20 @@ def test_gray_jpeg_keeps_its_luma_unless_told_otherwise(folder: Path, tmp_path: 
     assert reason.startswith("verified: lightness within")
 
 
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_pillow_opens_a_gray_jpeg_twice(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the whole way from file to file: to tell quickly what it is, and to decode it."""
+    path = save(tmp_path / "in" / "a.jpg")
+    with Image.open(path) as image:
+        image.convert(mode).save(path)
+    opened: list[Any] = []
+    original = Image.open
+    monkeypatch.setattr(Image, "open", lambda *given: opened.append(given) or original(*given))
+    record = run(tmp_path / "in", tmp_path / "out")["a.jpg"]
+    assert (record.outcome, record.reason) == (Outcome.DONE, "")
+    assert len(opened) == 2
+
+
 def test_a_fallback_is_told(tmp_path: Path) -> None:
     """A gray JPEG whose luma had to be encoded anew has the reason in its record."""
     if not shutil.which("jpegtran"):

@@ -34,12 +34,14 @@ class Graftable:
         orientation: EXIF's, 1..8; it is carried over, not applied.
         metadata: with that orientation in it, and the profile under which its luma keeps its meaning.
         meaning: uint8 (256,), the sRGB code of each code of the file; None where they are the same.
+        gray: of a file with color planes, its luma as a gray JPEG of its own.
     """
 
     layout: Layout
     orientation: int
     metadata: Metadata
     meaning: NDArray[np.uint8] | None = None
+    gray: bytes = b""
 
 
 def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
@@ -47,28 +49,30 @@ def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
     if data[:3] != b"\xff\xd8\xff":
         return ""
     with Image.open(io.BytesIO(data)) as image:
-        if image.format != "JPEG" or image.mode not in ("L", "RGB"):
+        size, mode = image.size, image.mode
+        if image.format != "JPEG" or mode not in ("L", "RGB"):
             return ""
         check_support(image, data, max_pixels)
-        if image.mode == "RGB" and not is_neutral(data):
+        luma = _luma_if_neutral(image, data) if mode == "RGB" else None
+        if mode == "RGB" and luma is None:
             return ""
-        layout = read_layout(data)
+        layout, gray = read_layout(data), b""
         if reason := why_not_graftable(layout):
             return reason
-        if image.mode == "RGB":
+        if luma is not None:
             try:
-                layout = _split(data, layout)
+                layout, gray = _split(layout, luma)
             except InputError as error:
                 return f"JPEG with {error}"
-        return _with_meaning(layout, image, data)
+        orientation = orientation_of(image.getexif())
+        metadata = read_metadata(image, data, size, orientation)
+        graftable = Graftable(layout, orientation, metadata, gray=gray)
+        return _with_meaning(graftable, image.info.get("icc_profile", b""), mode)
 
 
-def _with_meaning(layout: Layout, image: Image.Image, data: bytes) -> Graftable | str:
-    orientation = orientation_of(image.getexif())
-    metadata = read_metadata(image, data, image.size, orientation)
-    profile = image.info.get("icc_profile", b"")
-    if is_srgb(profile) or color_space(profile) not in ("GRAY", image.mode):
-        return Graftable(layout, orientation, metadata)
+def _with_meaning(graftable: Graftable, profile: bytes, mode: str) -> Graftable | str:
+    if is_srgb(profile) or color_space(profile) not in ("GRAY", mode):
+        return graftable
     try:
         meaning = convert_gray(np.arange(256, dtype=np.uint8), profile)
         own = color_profile_of(profile)
@@ -76,40 +80,64 @@ def _with_meaning(layout: Layout, image: Image.Image, data: bytes) -> Graftable 
         own = b""
     if not own or not np.all(np.diff(meaning.astype(int)) >= 0):
         return "its color profile cannot stay with it"
-    return Graftable(layout, orientation, replace(metadata, icc=own), meaning)
+    return replace(graftable, metadata=replace(graftable.metadata, icc=own), meaning=meaning)
 
 
-def is_neutral(data: bytes) -> bool:
-    """Whether the chroma of a JPEG with color planes is that of a gray picture; never of one that holds RGB."""
-    with Image.open(io.BytesIO(data)) as image:
-        if "jfif" not in image.info and (image.info.get("adobe_transform") == 0 or _names(image) == b"RGB"):
-            return False  # a decoder could make luma of R, G and B, but it is not in the file
-        size = image.size
-    # A reduced decode is quick, and enough to tell most pictures in color.
-    return all(_is_neutral(data, small) for small in ((max(1, size[0] // 8), max(1, size[1] // 8)), size))
+def _holds_rgb(image: Image.Image) -> bool:
+    """Whether the planes are R, G and B: a decoder could make luma of them, but it is not in the file."""
+    names = bytes(layer[0] for layer in image.layer)  # type: ignore[attr-defined]
+    return "jfif" not in image.info and (image.info.get("adobe_transform") == 0 or names == b"RGB")
 
 
-def _names(image: Image.Image) -> bytes:
-    return bytes(layer[0] for layer in image.layer)  # type: ignore[attr-defined]
-
-
-def _is_neutral(data: bytes, size: tuple[int, int]) -> bool:
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("YCbCr", size)
-        off = [cv2.absdiff(np.asarray(image.getchannel(name)), 128.0) for name in ("Cb", "Cr")]
+def _is_neutral(image: Image.Image, size: tuple[int, int]) -> bool:
+    """Whether the chroma, decoded at about this size, is that of a gray picture."""
+    image.draft("YCbCr", size)
+    off = [cv2.absdiff(np.asarray(image.getchannel(name)), 128.0) for name in ("Cb", "Cr")]
     return all(plane.mean() <= CAST and plane.max() <= STRAY for plane in off)
 
 
-def _split(data: bytes, layout: Layout) -> Layout:
-    """The layout of the luma alone.
+def _luma_if_neutral(image: Image.Image, data: bytes) -> NDArray[np.uint8] | None:
+    """Y' (H, W) of a JPEG with color planes, opened and not yet decoded; None where they hold color, or R, G and B."""
+    # A reduced decode is quick, and enough to tell most pictures in color.
+    if _holds_rgb(image) or not _is_neutral(image, (max(1, image.size[0] // 8), max(1, image.size[1] // 8))):
+        return None
+    with Image.open(io.BytesIO(data)) as whole:
+        return np.asarray(whole.getchannel("Y")) if _is_neutral(whole, whole.size) else None
+
+
+def _split(layout: Layout, luma: NDArray[np.uint8]) -> tuple[Layout, bytes]:
+    """The layout of the luma alone, and that as a file.
 
     Raises:
         InputError: it cannot be taken out, or decoders would not find the same picture in it.
     """
     gray = split_luma(layout)
-    if not np.array_equal(luma_of_jpeg(gray), luma_of_jpeg(data)):
+    if not np.array_equal(_decode_own(gray), luma):
         raise InputError("scans that are damaged")
-    return read_layout(gray)
+    return read_layout(gray), gray
+
+
+def _decode_own(gray: bytes, scale: int = cv2.IMREAD_GRAYSCALE) -> NDArray[np.uint8]:
+    """Decode a gray JPEG that koala made; it needs none of the care that Pillow takes of the files of others."""
+    luma = cv2.imdecode(np.frombuffer(gray, np.uint8), scale | cv2.IMREAD_IGNORE_ORIENTATION)
+    if luma is None:
+        raise InputError("scans that are damaged")
+    return np.asarray(luma, np.uint8)
+
+
+def luma_for_chroma(data: bytes, graftable: Graftable, subsampling: str) -> NDArray[np.uint8]:
+    """Y' at the size that the new chroma will have: full for 444, half, rounded up, for 420.
+
+    Halves of even sides are made while decoding, from half of the coefficients.
+    """
+    own, size = graftable.gray, (graftable.layout.width, graftable.layout.height)
+    if subsampling == "444":
+        return _decode_own(own) if own else luma_of_jpeg(data)
+    if not own:
+        return _half_luma(data, size)
+    if size[0] % 2 or size[1] % 2:
+        return np.asarray(Image.fromarray(_decode_own(own)).reduce(2))
+    return _decode_own(own, cv2.IMREAD_REDUCED_GRAYSCALE_2)
 
 
 def luma_of_jpeg(data: bytes) -> NDArray[np.uint8]:
@@ -119,16 +147,15 @@ def luma_of_jpeg(data: bytes) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def half_luma(data: bytes, layout: Layout) -> NDArray[np.uint8]:
-    """Y' of a JPEG at half its size, rounded up: made while decoding, from half of the coefficients."""
-    size = (-(-layout.width // 2), -(-layout.height // 2))
+def _half_luma(data: bytes, whole: tuple[int, int]) -> NDArray[np.uint8]:
+    size = (-(-whole[0] // 2), -(-whole[1] // 2))
     with Image.open(io.BytesIO(data)) as image:
         image.draft("L", size)
         if image.size == size:
             return np.asarray(image)
-        if image.size != (layout.width, layout.height):
+        if image.size != whole:
             raise InputError("decoders disagree about its size")
-        return np.asarray(image.reduce(2))  # too small for the decoder to be asked for half
+        return np.asarray(image.reduce(2))  # the decoder halves even sides only
 
 
 def encode_cbcr(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes:

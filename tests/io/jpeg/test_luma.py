@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from PIL import Image
 from koalacli.errors import InputError
 from koalacli.io.jpeg.layout import read_layout
 from koalacli.io.jpeg.luma import split_luma
-from koalacli.io.picture.graft import Graftable, is_neutral, luma_of_jpeg, open_graftable
+from koalacli.io.picture.graft import Graftable, luma_for_chroma, luma_of_jpeg, open_graftable
 from koalacli.io.picture.profiles import SRGB, color_profile_of, convert_gray, is_srgb
 
 LIMIT = 10**8
@@ -77,14 +78,13 @@ def test_luma_in_a_scan_of_its_own_is_taken_as_bytes(tmp_path: Path) -> None:
 
 def test_a_faint_cast_is_gray_and_toning_is_not() -> None:
     """What a scanner leaves counts as gray; sepia, cyan and color do not."""
-    assert is_neutral(jpeg(toned(0, 0)))
-    assert is_neutral(jpeg(toned(3, -4)))
+    assert isinstance(open_graftable(jpeg(toned(0, 0)), LIMIT), Graftable)
+    assert isinstance(open_graftable(jpeg(toned(3, -4)), LIMIT), Graftable)
     for tone in ((18, -25), (-12, 10), (0, -14)):
-        assert not is_neutral(jpeg(toned(*tone)))
         assert open_graftable(jpeg(toned(*tone)), LIMIT) == ""
     stamp = np.dstack([photograph()] * 3)
     stamp[10:30, 10:30] = (180, 20, 30)
-    assert not is_neutral(jpeg(stamp))
+    assert open_graftable(jpeg(stamp), LIMIT) == ""
 
 
 def test_a_jpeg_that_holds_rgb_has_no_luma() -> None:
@@ -128,3 +128,16 @@ def test_damaged_files_are_taken_apart_soundly_or_not_at_all(options: dict[str, 
                     gray = split_luma(read_layout(bytes(mutated)))
                     assert np.array_equal(luma_of_jpeg(gray), luma_of_jpeg(bytes(mutated)))
     assert 8 < kept < 48
+
+
+@pytest.mark.parametrize("size", [(90, 130), (91, 130), (90, 131), (2, 2), (1, 9)])
+@pytest.mark.parametrize("subsampling", ["444", "420"])
+def test_luma_taken_out_is_seen_as_before(size: tuple[int, int], subsampling: str) -> None:
+    """For the new chroma it is decoded exactly as Pillow decodes the luma of the file itself, whole or halved."""
+    source = jpeg(np.dstack([photograph(*size)] * 3), subsampling="4:2:0")
+    found = open_graftable(source, LIMIT)
+    assert isinstance(found, Graftable)
+    assert found.gray
+    seen = luma_for_chroma(source, found, subsampling)
+    assert np.array_equal(seen, luma_for_chroma(source, replace(found, gray=b""), subsampling))
+    assert seen.shape == (size if subsampling == "444" else (-(-size[0] // 2), -(-size[1] // 2)))
