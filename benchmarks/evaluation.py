@@ -42,8 +42,8 @@ def main() -> None:
     given = parser.parse_args()
     watch(pipeline, "open_item", "reading")
     watch(pipeline, "read_prepared", "first pass")
-    watch(pipeline, "colorize_opened", "joining color")
-    watch(Judge, "floors", "floors")
+    watch(pipeline, "paint_all", "joining color")
+    watch(Judge, "with_floors", "floors")
     watch(Judge, "compare", "metrics")
     watch(Colorizer, "predict", "network, calling thread")
     with tempfile.TemporaryDirectory() as data:

@@ -10,6 +10,7 @@ from numbers import Integral, Real
 from typing import Any, cast
 
 from koalacli.presets import PRESETS
+from koalacli.protocols import PROTOCOLS
 from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, cut_names
 
 STRIDE = 32  # every network accepts sides that are multiples of this many pixels
@@ -129,8 +130,8 @@ class EvalConfig:
     ref: str = setting("", "Folder with the true colors for --pred.")
     protocol: str = setting(
         "original",
-        "How pictures are prepared: as they are; stretched to 256x256, bilinear; or largest center square at 256.",
-        choices=("original", "stretch256", "center256"),
+        "How pictures are prepared.",
+        choices=PROTOCOLS,
     )
     limit: int | None = setting(None, "Judge only this many pictures, the first by name.")
     clip_frames: int = setting(48, "Frames judged at the start of each clip.")

@@ -80,3 +80,8 @@ def quiet_libraries() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     warnings.filterwarnings("ignore", module=r"PIL\..*")
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+def worker_count(asked: int | None) -> int:
+    """Threads that read, and as many that write: as asked, else one per core, but two at least."""
+    return asked or max(2, os.cpu_count() or 2)

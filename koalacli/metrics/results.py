@@ -159,11 +159,9 @@ class Evaluation:
         return [name for name in METRICS if name in have]
 
     def as_event(self) -> dict[str, Any]:
-        """For --json: the figures of the set; one that does not exist is NaN."""
+        """For --json: the figures of the set; one that does not exist is None."""
         figures = {
-            subject: {
-                name: {key: round(value, 6) for key, value in asdict(figure).items()} for name, figure in row.items()
-            }
+            subject: {name: _finite(asdict(figure)) for name, figure in row.items()}
             for subject, row in self.figures.items()
         }
         return {
@@ -231,3 +229,7 @@ def pool(rows: Sequence[dict[str, float]], credits: Sequence[BinCredit]) -> dict
     values = {name: mean(column, counts) for name, column in columns.items()}
     values |= {name: metric.pool(columns, credits, counts) for name, metric in METRICS.items() if metric.pool}
     return {name: figure_of(resampled) for name, resampled in values.items()}
+
+
+def _finite(figure: dict[str, float]) -> dict[str, float | None]:
+    return {key: round(value, 6) if np.isfinite(value) else None for key, value in figure.items()}

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from koalacli.arrays import Rgb8
 from koalacli.color.lab import lightness_of
-from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig
 from koalacli.errors import InputError
 from koalacli.io.film.frames import read_frames
 from koalacli.metrics.clips import Meter, Motion
 from koalacli.metrics.results import Judged, Measurement, mean_judged
 from koalacli.metrics.table import METRICS
-from koalacli.pipelines.evaluate.items import PROTOCOLS, Item
-from koalacli.pipelines.evaluate.judge import GRAY_CHROMA, REFERENCE, Judge, OpenedItem, colorize_opened, gray_reference
+from koalacli.pipelines.evaluate.items import REFERENCE, Item, OpenedItem
+from koalacli.pipelines.evaluate.judge import GRAY_CHROMA, Judge, gray_reference
+from koalacli.pipelines.evaluate.protocols import prepare
+from koalacli.pipelines.evaluate.subjects import Subjects, guides_of, paint_all, predict_all
 
 
 class Steadiness:
@@ -42,7 +43,7 @@ class Steadiness:
         return own | {name: value for name, value in true.items() if name in METRICS}
 
 
-def judge_clip(item: Item, judge: Judge, colorizers: Sequence[Colorizer], config: EvalConfig) -> Judged:
+def judge_clip(item: Item, judge: Judge, subjects: Sequence[Subjects], config: EvalConfig) -> Judged:
     """Every figure of a clip's first frames: means over frames, and steadiness.
 
     With weights, each frame is colored by itself; films that `koala video` made are judged with --pred.
@@ -52,8 +53,8 @@ def judge_clip(item: Item, judge: Judge, colorizers: Sequence[Colorizer], config
     """
     steadiness = Steadiness()
     frames: list[Judged] = []
-    for opened, predictions in colorize_clip(item, colorizers, config):
-        pictures = dict(zip(judge.subjects, predictions, strict=True)) | judge.floors(opened.lightness)
+    for opened, predictions in colorize_clip(item, subjects, config):
+        pictures = judge.with_floors(opened, predictions)
         frames.append(judge.compare(opened.rgb8, pictures))
         steadiness.add(opened.rgb8, pictures)
     if not frames:
@@ -69,30 +70,25 @@ def judge_clip(item: Item, judge: Judge, colorizers: Sequence[Colorizer], config
 
 
 def colorize_clip(
-    item: Item, colorizers: Sequence[Colorizer], config: EvalConfig
-) -> Iterator[tuple[OpenedItem, list[Rgb8]]]:
-    """Frames of the reference with their predictions, a few at a time."""
-    frames = _open_frames(item, colorizers, config)
-    batch_size = min((colorizer.batch_size for colorizer in colorizers), default=1)
+    item: Item, subjects: Sequence[Subjects], config: EvalConfig
+) -> Iterator[tuple[OpenedItem, dict[str, Rgb8]]]:
+    """Frames of the reference with their predictions by subject, a few at a time."""
+    frames = _open_frames(item, subjects, config)
+    batch_size = min((kind.batch_size for kind in subjects), default=1)
     while batch := list(islice(frames, batch_size)):
-        small = [
-            colorizer.predict([opened.guides[number] for opened in batch]).ab
-            for number, colorizer in enumerate(colorizers)
-        ]
-        for place, opened in enumerate(batch):
-            yield opened, colorize_opened(opened, [ab[place] for ab in small], colorizers)
+        for opened, predictions in zip(batch, predict_all(subjects, batch), strict=True):
+            yield opened, paint_all(subjects, opened, predictions)
 
 
-def _open_frames(item: Item, colorizers: Sequence[Colorizer], config: EvalConfig) -> Iterator[OpenedItem]:
+def _open_frames(item: Item, subjects: Sequence[Subjects], config: EvalConfig) -> Iterator[OpenedItem]:
     """Frames of the reference with those of the finished clips."""
-    prepare = PROTOCOLS[config.protocol]
     clips = [read_frames(Path(sample.place), config.clip_frames) for sample in (item.reference, *item.predictions)]
     for number, (rgb8, *finished) in enumerate(zip_longest(*clips)):
         if rgb8 is None or any(frame is None for frame in finished):
             raise InputError(f"{item.name}: prediction and reference do not have the same number of frames")
         if any(frame.shape != rgb8.shape for frame in finished):
             raise InputError(f"{item.name}: frame {number} has another size than that of the reference")
-        reference = prepare(rgb8)
+        reference = prepare(rgb8, config.protocol)
         lightness = lightness_of(reference)
-        guides = tuple(colorizer.shrink(lightness) for colorizer in colorizers)
-        yield OpenedItem(reference, lightness, guides, tuple(map(prepare, finished)))
+        made = tuple(prepare(frame, config.protocol) for frame in finished)
+        yield OpenedItem(reference, lightness, guides_of(subjects, lightness), made)

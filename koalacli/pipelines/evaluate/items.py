@@ -1,23 +1,22 @@
 """What `koala eval` judges: references, with finished colorings paired to them by name."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.arrays import Rgb8
+from koalacli.arrays import Array, Rgb8
 from koalacli.config import EvalConfig
 from koalacli.data.sources import Sample, find_samples, read_sample
 from koalacli.errors import DataError, InputError, NothingMatchedError, UsageError
 from koalacli.io.picture.read import read_picture
 from koalacli.io.suffixes import FILM_SUFFIXES, PICTURE_SUFFIXES
 
-SIDE = 256  # pixels; what the published protocols use
+REFERENCE = "reference"  # what the reference is called beside the subjects
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,23 @@ class Item:
         return self.reference.name.lower().endswith(FILM_SUFFIXES)
 
 
+@dataclass(frozen=True)
+class OpenedItem:
+    """A reference, prepared, with what colors it.
+
+    Attributes:
+        rgb8: the reference, uint8 (H, W, 3).
+        lightness: its L*, float32 (H, W, 1).
+        guides: lightness as each kind of subject sees it, None where it does not look.
+        finished: colorings from --pred.
+    """
+
+    rgb8: Rgb8
+    lightness: Array
+    guides: tuple[Array | None, ...]
+    finished: tuple[Rgb8, ...]
+
+
 def find_items(config: EvalConfig) -> tuple[list[Item], dict[str, str]]:
     """Everything to judge, sorted by name, and what cannot be paired, with the reason.
 
@@ -46,7 +62,7 @@ def find_items(config: EvalConfig) -> tuple[list[Item], dict[str, str]]:
     if config.data:
         items = [Item(sample.name, sample) for sample in find(config.data)]
     else:
-        items, excluded = _pair(find(config.ref), [find(folder) for folder in config.pred], config)
+        items, excluded = _pair(find(config.ref), {folder: find(folder) for folder in config.pred}, config.ref)
     return sorted(items, key=lambda item: item.name)[: config.limit], excluded
 
 
@@ -59,26 +75,26 @@ def find(place: str) -> list[Sample]:
 
 
 def _pair(
-    references: Sequence[Sample], folders: Sequence[Sequence[Sample]], config: EvalConfig
+    references: Sequence[Sample], folders: dict[str, list[Sample]], ref: str
 ) -> tuple[list[Item], dict[str, str]]:
     """Pair by path below the folder, without extension."""
-    tables = [_by_stem(folder) for folder in folders]
+    tables = {place: _by_stem(samples) for place, samples in folders.items()}
     excluded: dict[str, str] = {}
     items = []
     by_stem = _by_stem(references)
     for stem, samples in by_stem.items():
-        found = [table.get(stem, []) for table in tables]
+        found = {place: table.get(stem, []) for place, table in tables.items()}
         name = samples[0].name
-        if len(samples) > 1 or any(len(matches) > 1 for matches in found):
+        if len(samples) > 1 or any(len(matches) > 1 for matches in found.values()):
             excluded[name] = f"{name}: several pictures share this name, and only extensions tell them apart"
-        elif missing := [place for place, matches in zip(config.pred, found, strict=True) if not matches]:
+        elif missing := [place for place, matches in found.items() if not matches]:
             excluded[name] = f"{name}: no prediction of that name in {', '.join(missing)}"
         else:
-            items.append(Item(name, samples[0], tuple(matches[0] for matches in found)))
-    for place, table in zip(config.pred, tables, strict=True):
+            items.append(Item(name, samples[0], tuple(matches[0] for matches in found.values())))
+    for place, table in tables.items():
         for stem in table.keys() - by_stem.keys():
             lonely = f"{place}/{table[stem][0].name}"
-            excluded[lonely] = f"{lonely}: no reference of that name in {config.ref}"
+            excluded[lonely] = f"{lonely}: no reference of that name in {ref}"
     return items, excluded
 
 
@@ -107,25 +123,3 @@ def to_rgb8(pixels: NDArray[Any]) -> Rgb8:
     if pixels.dtype == np.uint16:
         pixels = np.rint(pixels / np.float32(257)).astype(np.uint8)
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
-
-
-def stretch256(rgb8: Rgb8) -> Rgb8:
-    """The whole picture at 256x256, bilinear without smoothing: the protocol of DDColor and MultiColor."""
-    return np.asarray(cv2.resize(rgb8, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def center256(rgb8: Rgb8) -> Rgb8:
-    """The largest center square at 256x256, area-averaged: the protocol of ColTran and L-CAD."""
-    height, width = rgb8.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    square = np.ascontiguousarray(rgb8[top : top + side, left : left + side])
-    method = cv2.INTER_AREA if side > SIDE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(square, (SIDE, SIDE), interpolation=method), np.uint8)
-
-
-PROTOCOLS: dict[str, Callable[[Rgb8], Rgb8]] = {
-    "original": lambda rgb8: rgb8,
-    "stretch256": stretch256,
-    "center256": center256,
-}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from koalacli.config import EvalConfig
 from koalacli.metrics.frechet import FeatureSet, frechet_distance
 from koalacli.metrics.results import Judged
-from koalacli.pipelines.evaluate.judge import REFERENCE
+from koalacli.pipelines.evaluate.items import REFERENCE
 
 
 class NetworkJudges:

@@ -12,8 +12,11 @@ from koalacli.config import EvalConfig
 from koalacli.errors import DataError, NothingMatchedError, UsageError
 from koalacli.metrics import pictures
 from koalacli.metrics.results import Evaluation
-from koalacli.pipelines.evaluate import items as evaluate_items
+from koalacli.pipelines.evaluate.items import OpenedItem, to_rgb8
 from koalacli.pipelines.evaluate.pipeline import evaluate
+from koalacli.pipelines.evaluate.protocols import prepare
+from koalacli.pipelines.evaluate.subjects import name_subjects
+from koalacli.protocols import PROTOCOLS, Protocol
 from koalacli.records import Outcome, Record
 
 
@@ -176,11 +179,11 @@ def test_protocols_prepare_as_published() -> None:
     """Stretched as a whole, or the largest center square; `original` is left alone."""
     wide = np.zeros((100, 300, 3), np.uint8)
     wide[:, 100:200] = (200, 30, 30)
-    assert evaluate_items.PROTOCOLS["original"](wide) is wide
-    stretched = evaluate_items.PROTOCOLS["stretch256"](wide)
+    assert prepare(wide, "original") is wide
+    stretched = prepare(wide, "stretch256")
     assert stretched.shape == (256, 256, 3)
     assert (stretched[:, :80] == 0).all()
-    center = evaluate_items.PROTOCOLS["center256"](wide)
+    center = prepare(wide, "center256")
     assert center.shape == (256, 256, 3)
     assert (center == (200, 30, 30)).all()
 
@@ -188,7 +191,7 @@ def test_protocols_prepare_as_published() -> None:
 def test_deep_pictures_are_rounded_to_eight_bits() -> None:
     """65535 is 255, and codes in between are rounded, not cut."""
     deep = np.array([[0, 128, 129, 257, 65535]], np.uint16)
-    np.testing.assert_array_equal(evaluate_items.to_rgb8(deep)[..., 0], [[0, 0, 1, 1, 255]])
+    np.testing.assert_array_equal(to_rgb8(deep)[..., 0], [[0, 0, 1, 1, 255]])
 
 
 def test_the_csv_holds_every_picture_and_subject(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -213,3 +216,63 @@ def test_requests_that_make_no_sense_are_refused(folders: tuple[Path, Path], tmp
     save(tmp_path / "gray" / "a.png", patches(1)[..., 0])
     with pytest.raises(DataError, match="no picture could be judged"):
         run(pred=(str(tmp_path / "gray"),), ref=str(tmp_path / "gray"))
+
+
+def test_subjects_are_named_by_what_tells_them_apart() -> None:
+    """Weights of a run carry the run's name; names that reports give to other pictures are not taken."""
+    runs = ("runs/train/small/best.safetensors", "runs/train/small/last.safetensors", "koala", "best.safetensors")
+    assert name_subjects(runs) == ("small", "small (last)", "koala", "best")
+    assert name_subjects(("a/made", "b/made", "c/reference", "c/reference")) == (
+        "a/made",
+        "b/made",
+        "reference (judged)",
+    )
+    assert name_subjects(("x/koala.safetensors", "koala")) == ("x/koala.safetensors", "koala")
+
+
+def test_a_folder_given_twice_counts_once(folders: tuple[Path, Path]) -> None:
+    """Twice the same --pred is one subject, also where it has a name that reports use."""
+    pred, ref = folders
+    pred = pred.rename(pred.with_name("reference"))
+    evaluation, _ = run(pred=(str(pred), str(pred)), ref=str(ref))
+    assert evaluation.predictions == ("reference (judged)",)
+    assert evaluation.figures["reference (judged)"]["psnr"].value < 100
+
+
+def test_a_protocol_is_one_entry(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up protocol prepares pictures and is named in the evaluation."""
+    pred, ref = folders
+    monkeypatch.setitem(PROTOCOLS, "stretch32", Protocol("made up", side=32))
+    assert prepare(patches(1, 40, 16), "stretch32").shape == (32, 32, 3)
+    evaluation, records = run(pred=(str(pred),), ref=str(ref), protocol="stretch32")
+    assert evaluation.protocol == "stretch32"
+    assert {(record.width, record.height) for record in records.values()} == {(32, 32)}
+
+
+class Inverted:
+    """A kind of subject that no table knows: two subjects that share one look at the reference."""
+
+    names, device, batch_size = ("once", "twice"), "cpu", 2
+    facts: dict[str, str] = {"inverted": "made up"}  # noqa: RUF012 - a literal
+
+    def guide(self, lightness: np.ndarray) -> np.ndarray:
+        return lightness
+
+    def predict(self, guides: list[np.ndarray]) -> list[float]:
+        return [float(guide.mean()) for guide in guides]
+
+    def paint(self, opened: OpenedItem, guide: np.ndarray, prediction: float) -> list[np.ndarray]:
+        assert prediction == pytest.approx(guide.mean(), abs=1e-3)
+        return [255 - opened.rgb8, opened.rgb8]
+
+
+def test_a_kind_of_subject_is_one_class(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its subjects are judged and its pictures shown, without anything else knowing of it."""
+    monkeypatch.setattr("koalacli.pipelines.evaluate.pipeline.load_subjects", lambda config: [Inverted()])
+    report = folders[1].parent / "report.html"
+    evaluation, _ = run(data=str(folders[1]), report=str(report))
+    assert evaluation.predictions == ("once", "twice")
+    assert evaluation.figures["twice"]["psnr"].value == 100
+    assert evaluation.figures["once"]["psnr"].value < 100
+    assert evaluation.facts["inverted"] == "made up"
+    assert 'data-label="twice"' in report.read_text("utf-8")
