@@ -9,6 +9,7 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, cast
 
+from koalacli.errors import UsageError
 from koalacli.presets import PRESETS
 from koalacli.protocols import PROTOCOLS
 from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, cut_names
@@ -48,7 +49,7 @@ class ColorizeConfig:
     device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.", shapes=False)
     batch_size: str = setting("auto", "Pictures per network call: auto or a number.", shapes=False)
     workers: int | None = setting(
-        None, "Threads that read, and as many that write; by default one per core.", shapes=False
+        None, "Threads that read, and as many that write; by default one per core.", shapes=False, least=1
     )
     size: int | None = setting(
         None, "Short side, in pixels, of the picture that the network sees; by default the weights' own."
@@ -133,15 +134,15 @@ class EvalConfig:
         "How pictures are prepared.",
         choices=PROTOCOLS,
     )
-    limit: int | None = setting(None, "Judge only this many pictures, the first by name.")
-    clip_frames: int = setting(48, "Frames judged at the start of each clip.")
+    limit: int | None = setting(None, "Judge only this many pictures, the first by name.", least=1)
+    clip_frames: int = setting(48, "Frames judged at the start of each clip.", least=1)
     floor_data: str = setting(
         "", "Photographs to fit the lightness-to-color floor on; by default the fit stored beside the weights."
     )
     report: str = setting("", "Write a self-contained HTML report to this file.")
     csv: str = setting("", "Write the figures of every picture to this CSV file.")
     study: str = setting("", "Write a self-contained real-or-fake study page to this file.")
-    study_pictures: int = setting(40, "Pictures in the study; half of them are shown as recolored.")
+    study_pictures: int = setting(40, "Pictures in the study; half of them are shown as recolored.", least=2)
     study_results: tuple[str, ...] = setting(
         (), "Result files of the study to pool; nothing else is evaluated then.", repeat=True
     )
@@ -215,6 +216,18 @@ def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig) -> dict[str, 
     """The read-out settings that a command was given; the others are the weights' own."""
     asked = {known.name: getattr(config, known.name, None) for known in fields(ReadOut)}
     return {name: value for name, value in asked.items() if value is not None}
+
+
+def check_ranges(config: Any) -> None:
+    """Refuse numbers below what their setting allows (`least`); None asks for nothing.
+
+    Raises:
+        UsageError: names the flag.
+    """
+    for known in fields(config):
+        least, value = known.metadata.get("least"), getattr(config, known.name)
+        if least is not None and value is not None and not value >= least:  # NaN is not
+            raise UsageError(f"--{known.name.replace('_', '-')} {value}: give {least} or more")
 
 
 def find_wrong_kind(settings: Any) -> str:

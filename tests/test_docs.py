@@ -49,6 +49,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} points to {target}"
 
 
+def test_every_benchmark_says_its_protocol() -> None:
+    """benchmarks/README.md has a paragraph and a command for each file there, and for nothing else."""
+    page = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
+    files = {path.name for path in (ROOT / "benchmarks").glob("*.py")}
+    assert set(re.findall(r"^### (\S+)$", page, re.MULTILINE)) == files
+    assert set(re.findall(r"^\$ python benchmarks/(\S+)", page, re.MULTILINE)) == files
+
+
 def test_every_shipped_weights_file_has_a_card() -> None:
     """Weights come with a card that names data and terms."""
     for name, path in shipped_weights().items():

@@ -1,6 +1,5 @@
 """A worker: one loaded network with its journal, and reader and writer threads around it; jobs in, records out."""
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +13,7 @@ from koalacli.io.picture.xmp import Provenance
 from koalacli.journal import Journal, digest_settings
 from koalacli.photograph.canvas import Sight
 from koalacli.photograph.journey import OpenedPhotograph, Setup, close_photograph, open_photograph
+from koalacli.process import worker_count
 from koalacli.records import Notice, Outcome, Record
 from koalacli.stream import Stage, stream
 from koalacli.version import __version__
@@ -90,7 +90,7 @@ class Worker:
         """
         if not jobs:
             return
-        workers, batch_size = self.config.workers or max(2, os.cpu_count() or 2), self.colorizer.batch_size
+        workers, batch_size = worker_count(self.config.workers), self.colorizer.batch_size
         ahead = 3 * batch_size + 2 * workers
         for job, result in stream(jobs, self._stage(), batch_size=batch_size, workers=workers, ahead=ahead):
             if self.colorizer.batch_size < batch_size:

@@ -106,15 +106,26 @@ def _rate(judged_real: Iterable[bool]) -> Rate:
 
 
 ANSWER: dict[str, Any] = {"picture": str, "recolored": bool, "judged_real": bool, "seconds": (int, float)}
+LONGEST = 1e6  # seconds; nobody looks at a picture for eleven days
+
+
+def _is_answer(answer: Any) -> bool:
+    kinds = all(isinstance(answer[key], kind) for key, kind in ANSWER.items())
+    return kinds and not isinstance(answer["seconds"], bool) and 0 <= answer["seconds"] <= LONGEST  # NaN is not
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         result = json.loads(path.read_text("utf-8"))
         sound = result["format"] == FORMAT and isinstance(result["study"], str) and isinstance(result["session"], str)
-        sound &= all(isinstance(answer[key], kind) for answer in result["answers"] for key, kind in ANSWER.items())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not a result file of the study ({error!r})") from error
+        sound &= isinstance(result["answers"], list) and all(map(_is_answer, result["answers"]))
+        shown = [answer["picture"] for answer in result["answers"]]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: not a result file of the study (no JSON of that form)") from error
     if not sound:
         raise DataError(f"{path}: not a result file of the study (format {FORMAT} expected)")
+    if len(set(shown)) < len(shown):
+        raise DataError(f"{path}: answers the same picture more than once; the page never asks twice")
     return dict(result)

@@ -65,7 +65,9 @@ function slide() {
 if (panels.length) {
   choose();
   const labels = [...panels[0].querySelectorAll("img")].map((image) => image.dataset.label);
-  options(byId("viewer-picture"), panels.map((panel) => panel.dataset.name));
+  const metric = byId("choice-metric").value.replaceAll("_", "-");
+  const typical = panels.find((panel) => panel.getAttribute(`data-${metric}`) === "median") ?? panels[0];
+  options(byId("viewer-picture"), panels.map((panel) => panel.dataset.name), typical.dataset.name);
   options(byId("viewer-left"), labels, labels[0]);
   options(byId("viewer-right"), labels, labels[1]);
   document.querySelector(".viewer").hidden = false;

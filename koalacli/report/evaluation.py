@@ -1,6 +1,5 @@
 """The report of an evaluation: one HTML page that needs nothing but itself."""
 
-import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from koalacli.arrays import Rgb8
+from koalacli.io.texts import as_json
 from koalacli.metrics.floors import FLOORS
 from koalacli.metrics.results import Evaluation
 from koalacli.metrics.table import METRICS
@@ -82,7 +82,7 @@ def fill(template: str, slots: dict[str, str]) -> str:
 
 def embed_json(value: object) -> str:
     """JSON that can stand inside a script element."""
-    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
+    return as_json(value).replace("<", "\\u003c")
 
 
 def read_asset(name: str) -> str:

@@ -69,7 +69,7 @@ byId("begin").addEventListener("click", () => {
   })));
   byId("intro").hidden = true;
   byId("trial").hidden = false;
-  byId("real").focus();
+  byId("progress").focus(); // on no answer: a key still held down, or pressed in passing, must not give one
   show();
 });
 byId("real").addEventListener("click", () => answer(true));

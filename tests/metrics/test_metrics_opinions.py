@@ -70,3 +70,29 @@ def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(DataError, match=r"x\.json: not a result file"):
         pool_opinions([tmp_path / "x.json"])
+
+
+LIES = {
+    "a list of other things": '{"a": 1}',
+    "no list": '"yes"',
+    "seconds that are no number": '[{"picture": "a", "recolored": true, "judged_real": true, "seconds": NaN}]',
+    "endless seconds": '[{"picture": "a", "recolored": true, "judged_real": true, "seconds": 1%s}]' % ("0" * 400),
+    "negative seconds": '[{"picture": "a", "recolored": true, "judged_real": true, "seconds": -1}]',
+    "seconds of true": '[{"picture": "a", "recolored": true, "judged_real": true, "seconds": true}]',
+    "brackets without end": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("answers", LIES.values(), ids=LIES.keys())
+def test_answers_that_cannot_be_are_refused(tmp_path: Path, answers: str) -> None:
+    """Neither a traceback nor a figure comes of them."""
+    head = '{"format": "koala-study-1", "study": "s", "session": "x", "answers": '
+    (tmp_path / "x.json").write_text(head + answers + "}")
+    with pytest.raises(DataError, match=r"x\.json: not a result file"):
+        pool_opinions([tmp_path / "x.json"])
+
+
+def test_a_picture_answered_twice_in_a_session_is_refused(tmp_path: Path) -> None:
+    """The page shows each picture once; fifty answers to one are somebody's hand."""
+    with pytest.raises(DataError, match="more than once"):
+        pool_opinions([result_file(tmp_path / "x.json", "x", [("a", True, True, 1.0)] * 50)])

@@ -92,6 +92,14 @@ def test_best_median_and_worst_are_chosen_by_metric(report: tuple[Path, Evaluati
     assert page.locator(".panel:visible").count() == len(chosen)
 
 
+def test_the_viewer_opens_on_the_median_picture(report: tuple[Path, Evaluation], page: Any) -> None:
+    """Neither the best nor the worst is what one gets."""
+    page.goto(report[0].as_uri())
+    shown = page.locator("#viewer-picture").input_value()
+    assert ("delta_e", "median") in choose_pictures(report[1])[shown]
+    assert shown in page.locator("#viewer-over").get_attribute("alt")
+
+
 def page_row(evaluation: Evaluation, name: str) -> dict[str, float]:
     """The figures of one picture."""
     return evaluation.rows["made"][evaluation.pictures.index(name)]

@@ -63,6 +63,17 @@ def test_a_study_is_answered_to_the_end_and_pooled(study: Path, page: Any, tmp_p
     assert "32.30%" in shown.stdout
 
 
+def test_the_study_begins_without_focus_on_an_answer(study: Path, page: Any) -> None:
+    """Whoever presses Enter once more, or holds it down, has answered nothing."""
+    page.goto(study.as_uri())
+    page.get_by_role("button", name="Begin").press("Enter")
+    page.locator(READY).wait_for()
+    for key in ("Enter", "Space"):
+        page.keyboard.press(key)
+    assert page.locator("#progress").text_content() == "Picture 1 of 8"
+    assert page.evaluate("document.activeElement.id") == "progress"
+
+
 def test_buttons_do_what_keys_do(study: Path, page: Any) -> None:
     """A participant with a mouse or a finger gets through as well."""
     page.goto(study.as_uri())

@@ -1,6 +1,6 @@
 """What `koala eval` judges: references, with finished colorings paired to them by name."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -60,7 +60,7 @@ def find_items(config: EvalConfig) -> tuple[list[Item], dict[str, str]]:
         raise UsageError("give --data DIR, or --pred DIR together with --ref DIR")
     excluded: dict[str, str] = {}
     if config.data:
-        items = [Item(sample.name, sample) for sample in find(config.data)]
+        items = _name_apart(find(config.data))
     else:
         items, excluded = _pair(find(config.ref), {folder: find(folder) for folder in config.pred}, config.ref)
     return sorted(items, key=lambda item: item.name)[: config.limit], excluded
@@ -72,6 +72,13 @@ def find(place: str) -> list[Sample]:
         return find_samples([place], (*PICTURE_SUFFIXES, *FILM_SUFFIXES))
     except DataError as error:
         raise NothingMatchedError(str(error)) from error
+
+
+def _name_apart(samples: Sequence[Sample]) -> list[Item]:
+    """References by the names below their sources; with the source where several have one name."""
+    count = Counter(sample.name for sample in samples)
+    whole = {sample: sample.place if sample.size < 0 else f"{sample.place}: {sample.name}" for sample in samples}
+    return [Item(sample.name if count[sample.name] == 1 else whole[sample], sample) for sample in samples]
 
 
 def _pair(

@@ -7,7 +7,8 @@ import numpy as np
 
 from koalacli.color.gamut import merge_rgb8
 from koalacli.config import EvalConfig
-from koalacli.errors import DataError
+from koalacli.errors import DataError, UsageError
+from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.texts import as_csv, write_text
 from koalacli.metrics.results import Evaluation
 from koalacli.pipelines.evaluate.clips import colorize_clip
@@ -33,10 +34,24 @@ def write_outputs(
     if config.study:
         names = [name for name, item in judged.items() if not item.is_clip]
         if not names:
-            raise DataError("a study needs pictures; there are clips only")
+            raise DataError(f"{config.study}: none of the pictures could be judged; a study needs some")
         spread = np.linspace(0, len(names) - 1, min(config.study_pictures, len(names))).round().astype(int)
         panels = [make_panel(judged[names[place]], subjects, config) for place in spread]
         write_text(Path(config.study), study_page(panels, evaluation.predictions[0]))
+
+
+def check_outputs(items: Sequence[Item], config: EvalConfig) -> None:
+    """Refuse, before any work, outputs that cannot be written or would replace something.
+
+    Raises:
+        UsageError: see `check_side_outputs`; or a study without pictures.
+    """
+    samples = [sample.place for item in items for sample in (item.reference, *item.predictions)]
+    named = (config.data, config.ref, config.floor_data, config.inception, config.lpips, *config.pred, *config.weights)
+    asked = {"--csv": config.csv, "--report": config.report, "--study": config.study}
+    check_side_outputs(asked, [*samples, *filter(None, named)])
+    if config.study and all(item.is_clip for item in items):
+        raise UsageError("--study needs pictures; there are clips only")
 
 
 def csv_rows(evaluation: Evaluation) -> Iterator[list[str]]:

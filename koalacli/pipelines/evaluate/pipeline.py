@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Rgb8
-from koalacli.config import EvalConfig
+from koalacli.config import EvalConfig, check_ranges
 from koalacli.errors import DataError, KoalaError
 from koalacli.metrics.floors import MeanColor, fit_lookup, load_lookup
 from koalacli.metrics.pooling import BINS
@@ -18,7 +18,7 @@ from koalacli.pipelines.evaluate.clips import colorize_clip, judge_clip
 from koalacli.pipelines.evaluate.items import Item, OpenedItem, find, find_items, read_rgb8
 from koalacli.pipelines.evaluate.judge import Judge, open_item, read_prepared, thumbnail_lab
 from koalacli.pipelines.evaluate.networks import NetworkJudges
-from koalacli.pipelines.evaluate.outputs import write_outputs
+from koalacli.pipelines.evaluate.outputs import check_outputs, write_outputs
 from koalacli.pipelines.evaluate.subjects import Subjects, load_subjects, paint_all, predict_all
 from koalacli.process import worker_count
 from koalacli.records import Outcome, Record, Started
@@ -47,7 +47,9 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
     Raises:
         KoalaError: the request cannot be met, or no picture could be judged.
     """
+    check_ranges(config)
     items, excluded = find_items(config)
+    check_outputs(items, config)
     subjects = load_subjects(config)
     names = tuple(name for kind in subjects for name in kind.names)
     yield Started(len(items) + len(excluded), subjects[0].device, ", ".join(names), subjects[0].batch_size)
@@ -76,7 +78,11 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
         facts=_facts(config, subjects),
         extra=networks.figures() if networks else {},
     )
-    write_outputs(items, evaluation, subjects, config)
+    try:
+        write_outputs(items, evaluation, subjects, config)
+    except KoalaError:
+        yield evaluation  # what was found is told, whatever happens to the files
+        raise
     yield evaluation
 
 

@@ -1,5 +1,7 @@
 """`koala eval` as a pipeline: pairing, exclusion, protocols, sameness of results."""
 
+import os
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,10 @@ from PIL import Image
 from koalacli.color.lab import lightness_of
 from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig
-from koalacli.errors import DataError, NothingMatchedError, UsageError
+from koalacli.errors import DataError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.metrics import pictures
 from koalacli.metrics.results import Evaluation
-from koalacli.pipelines.evaluate.items import OpenedItem, to_rgb8
+from koalacli.pipelines.evaluate.items import OpenedItem, find_items, to_rgb8
 from koalacli.pipelines.evaluate.pipeline import evaluate
 from koalacli.pipelines.evaluate.protocols import prepare
 from koalacli.pipelines.evaluate.subjects import name_subjects
@@ -276,3 +278,65 @@ def test_a_kind_of_subject_is_one_class(folders: tuple[Path, Path], monkeypatch:
     assert evaluation.figures["once"]["psnr"].value < 100
     assert evaluation.facts["inverted"] == "made up"
     assert 'data-label="twice"' in report.read_text("utf-8")
+
+
+def test_outputs_are_refused_before_any_work(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """Originals, pictures by their names, devices and places that cannot be: a line at once, and nothing is touched."""
+    pred, ref = folders
+    (tmp_path / "file").write_bytes(b"")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    places = (pred / "a.webp", ref / "deep" / "b.png", tmp_path / "new.png", "/dev/null", ref, tmp_path / "file" / "x")
+    for place in places:
+        for output in ("csv", "report", "study"):
+            with pytest.raises(UsageError, match=f"--{output} "):
+                next(evaluate(EvalConfig(pred=(str(pred),), ref=str(ref), **{output: str(place)})))
+    with pytest.raises(UsageError, match="goes there, too"):
+        next(evaluate(EvalConfig(pred=(str(pred),), ref=str(ref), csv=str(tmp_path / "x"), report=str(tmp_path / "x"))))
+    assert {path: path.read_bytes() for path in before} == before
+    run(pred=(str(pred),), ref=str(ref), report=str(tmp_path / "new" / "folder" / "report.html"))
+    assert (tmp_path / "new" / "folder" / "report.html").exists()
+
+
+def test_the_figures_are_told_before_files_are_written(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full in the end does not cost the run."""
+    pred, ref = folders
+
+    def full(*args: object) -> None:
+        raise StorageFullError("full")
+
+    monkeypatch.setattr("koalacli.pipelines.evaluate.outputs.write_text", full)
+    records = evaluate(EvalConfig(pred=(str(pred),), ref=str(ref), csv=str(tmp_path / "x.csv")))
+    assert any(isinstance(record, Evaluation) for record in islice(records, 5))
+    with pytest.raises(StorageFullError):
+        list(records)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("limit", 0), ("limit", -1), ("clip_frames", 0), ("study_pictures", 1), ("workers", -1)]
+)
+def test_numbers_out_of_range_are_refused(folders: tuple[Path, Path], setting: str, value: int) -> None:
+    """One line that names the flag."""
+    pred, ref = folders
+    with pytest.raises(UsageError, match=f"--{setting.replace('_', '-')} {value}: give "):
+        next(evaluate(EvalConfig(pred=(str(pred),), ref=str(ref), **{setting: value})))
+
+
+def test_names_of_any_bytes_reach_every_file(tmp_path: Path) -> None:
+    """Names that are no UTF-8, and such as would steer a terminal, are written as escapes or as they are."""
+    name = os.fsdecode(b"\xff\x1b[31m<b>.png")
+    for number, folder in enumerate(("ref", "pred")):
+        save(tmp_path / folder / name, patches(number))
+    outputs = {kind: str(tmp_path / f"out.{kind}") for kind in ("csv", "report", "study")}
+    run(pred=(str(tmp_path / "pred"),), ref=str(tmp_path / "ref"), **outputs)
+    for path in outputs.values():
+        assert "udcff" in Path(path).read_text("utf-8")
+
+
+def test_pictures_of_one_name_in_two_places_are_both_judged(tmp_path: Path) -> None:
+    """Their sources tell them apart; none is dropped without a word."""
+    for number, folder in enumerate(("one", "two")):
+        save(tmp_path / folder / "a.png", patches(number))
+    items, _ = find_items(EvalConfig(data=str(tmp_path / "*")))
+    assert [item.name for item in items] == [str(tmp_path / folder / "a.png") for folder in ("one", "two")]
