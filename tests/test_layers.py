@@ -55,6 +55,7 @@ ROWS = {
         ["weights", "recipes", "optimizers", "judges"],
         ["header"],
         ["read_outs"],
+        ["coherence"],
         ["fold", "network", "losses"],
         ["extractors", "heads", "pretrained"],
         ["layers"],

@@ -6,8 +6,10 @@ from typing import Any
 
 from keras import ops
 
+from koalacli.arrays import Tensor
 from koalacli.color.levels import LARGEST_RANGE
 from koalacli.config import STRIDE, ReadOut, find_wrong_kind
+from koalacli.model.coherence import CELLS, agree
 from koalacli.model.heads import head_of
 from koalacli.model.network import Network, with_features
 from koalacli.presets import NetworkConfig
@@ -17,33 +19,58 @@ RANGES = {"vividness": (0.01, 100.0), "saturation": (0.0, 100.0), "stretch": (0.
 
 
 @dataclass(frozen=True)
+class Made:
+    """What a network has made of a batch, to be read.
+
+    Attributes:
+        outputs: of the head, (B, h, w, C).
+        features: what the head saw, float32 (B, h, w, F); None where the reading does not use them.
+        lightness: what the network saw, float32 (B, H, W, 1), L* 0..100; H = h times the output stride.
+    """
+
+    outputs: Tensor
+    features: Tensor
+    lightness: Tensor
+
+
+@dataclass(frozen=True)
 class Reading:
     """One way to read color.
 
     Attributes:
         head: the entry of HEADS whose outputs it reads.
-        read: (outputs, tables, config, read_out) -> ab float32 (B, h, w, 2), CIELAB units, before saturation.
+        read: (made, tables, config, read_out) -> ab float32 (B, h, w, 2), CIELAB units, before saturation.
         help: one line for documentation.
+        uses_features: whether it looks at `Made.features`.
     """
 
     head: str
-    read: Callable[[Any, dict[str, Any], NetworkConfig, ReadOut], Any]
+    read: Callable[[Made, dict[str, Any], NetworkConfig, ReadOut], Tensor]
     help: str
+    uses_features: bool = False
 
 
-def read_annealed_mean(outputs: Any, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Any:
+def read_annealed_mean(made: Made, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Tensor:
     """Mean of the bins, annealed (Zhang et al. 2016, eq. 5); see `color.bins.annealed_mean` for the NumPy twin."""
-    bin_probs = ops.softmax(ops.cast(outputs, "float32") / read_out.vividness, axis=-1)
+    bin_probs = ops.softmax(ops.cast(made.outputs, "float32") / read_out.vividness, axis=-1)
     return ops.matmul(bin_probs, ops.convert_to_tensor(tables["gamut_bins"], "float32"))
 
 
-def read_scaled(outputs: Any, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Any:
+def read_coherent(made: Made, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Tensor:
+    """The annealed mean, averaged over what the network itself finds alike; see `coherence.py`."""
+    ab = read_annealed_mean(made, tables, config, read_out)
+    cell = max(1, round(read_out.size / (config.output_stride * CELLS)))
+    return agree(ab, made.features, made.lightness, config.output_stride, cell)
+
+
+def read_scaled(made: Made, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Tensor:
     """ab_scaled times its scale; there is no temperature."""
-    return ops.cast(outputs, "float32") * config.ab_scale
+    return ops.cast(made.outputs, "float32") * config.ab_scale
 
 
 READ_OUTS: dict[str, Reading] = {  # the first entry of a head is its usual one
     "annealed-mean": Reading("bins", read_annealed_mean, "mean of the bins, the likely ones made likelier"),
+    "coherence": Reading("bins", read_coherent, "the same, with things that look alike agreeing on their color", True),
     "scaled": Reading("ab", read_scaled, "the two planes as they are, at their scale"),
 }
 
@@ -73,20 +100,22 @@ def find_fault(read_out: ReadOut, head: str) -> str:
 
 def make_forward(
     network: Network, read_out: ReadOut, *, bin_probs: bool = False, features: bool = False
-) -> Callable[[Any], dict[str, Any]]:
+) -> Callable[[Tensor], dict[str, Tensor]]:
     """A function to trace, from lightness (B, H, W, 1) to ab and, only if asked for, what else the network knows."""
     config = network.config
     reading, head = reading_of(read_out, config.head), head_of(config.head)
-    model = with_features(network) if features else network.model
+    looks = features or reading.uses_features
+    model = with_features(network) if looks else network.model
 
-    def forward(lightness: Any) -> dict[str, Any]:
-        made = model(lightness, training=False)
-        outputs = made[0] if features else made
-        found = {"ab": reading.read(outputs, network.tables, config, read_out) * read_out.saturation}
+    def forward(lightness: Tensor) -> dict[str, Tensor]:
+        outputs = model(lightness, training=False)
+        outputs, seen = (outputs[0], ops.cast(outputs[1], "float32")) if looks else (outputs, None)
+        ab = reading.read(Made(outputs, seen, lightness), network.tables, config, read_out)
+        found = {"ab": ab * read_out.saturation}
         if bin_probs and head.bin_probs:
             found["bin_probs"] = head.bin_probs(outputs)
         if features:
-            found["features"] = ops.cast(made[1], "float32")
+            found["features"] = seen
         return found
 
     return forward

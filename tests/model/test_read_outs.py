@@ -27,8 +27,8 @@ def test_every_head_has_a_usual_reading(head: str) -> None:
 def test_a_new_entry_works_from_weights_to_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights that name a made-up reading are colored by it; nothing but the table knows of it."""
 
-    def read_sepia(outputs, tables, config, read_out):
-        return outputs[..., :2] * 0 + (3.0, 40.0)
+    def read_sepia(made, tables, config, read_out):
+        return made.outputs[..., :2] * 0 + (3.0, 40.0)
 
     monkeypatch.setitem(READ_OUTS, "sepia", Reading("bins", read_sepia, "one tone for all"))
     loaded = load_weights("koala")
