@@ -167,6 +167,7 @@ class VideoConfig:
         "",
         "A film, numbered pictures (frames/%06d.png), or a folder for several films; by default NAME.color.",
         names=("-o", "--output"),
+        shapes=False,
     )
     temporal: str = setting(
         "fast",
@@ -183,7 +184,11 @@ class VideoConfig:
         "Shots that are in color already: recolor them, copy their color, or skip films that begin with one.",
         choices=("recolor", "skip", "copy"),
     )
-    codec: str = setting("", "Video encoder, such as libx264, libx265, ffv1; by default the container's usual one.")
+    codec: str = setting(
+        "",
+        "Video encoder, such as libx264, libx265, ffv1, or `source` for the source's own; by default that for masters "
+        "(FFV1, HuffYUV, ProRes, DNxHD and the like), else the container's usual one.",
+    )
     crf: int = setting(18, "Quality of the encoder: lower is better and larger; 0 is lossless with 8-bit x264.")
     preset: str = setting("", "Speed of the encoder, such as veryfast or slow; by default the encoder's middle one.")
     encoder_option: tuple[str, ...] = setting(
@@ -209,7 +214,7 @@ class VideoConfig:
     fps: str = setting(
         "", "Frames per second of an image sequence (frames/%06d.png), such as 24 or 24000/1001; by default 25."
     )
-    on_exist: str = setting("skip", "What to do where the output exists.", choices=("skip", "overwrite", "error"))
+    on_exist: str = same_setting(ColorizeConfig, "on_exist")
 
 
 def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig) -> dict[str, Any]:

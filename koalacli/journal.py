@@ -62,6 +62,10 @@ class Journal:
         if folder is not None:
             self._load(folder / JOURNAL)
 
+    def reread(self) -> "Journal":
+        """The same journal with what other runs have noted since."""
+        return Journal(self.folder, self.settings, self.weights)
+
     def find(self, target: str) -> Entry | None:
         """The last entry about an output, or None."""
         return self._entries.get(self._key(target)) if self.folder else None
@@ -70,6 +74,29 @@ class Journal:
         """Whether input, options and weights are still those of an entry."""
         same = (entry.settings, entry.weights) == (self.settings, self.weights)
         return same and (entry.size, entry.mtime) == stamp
+
+    def keeps(self, target: str, stamp: Stamp, on_exist: str) -> bool:
+        """Whether an output is there and stays: it was made of this input in this way, or not by koala.
+
+        Args:
+            target: the output.
+            stamp: of the input now.
+            on_exist: skip, overwrite or error, see `ColorizeConfig`.
+
+        Raises:
+            OutputError: it is there and must not be, or it can never be there.
+        """
+        if on_exist == "overwrite":
+            return False
+        try:
+            if not Path(target).exists():
+                return False
+        except OSError as error:  # such as a name that is too long
+            raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
+        if on_exist == "error":
+            raise OutputError(f"{target}: exists already (--on-exist error)")
+        entry = self.find(target)
+        return entry is None or (self.is_current(entry, stamp) and entry.outcome == Outcome.DONE)
 
     def note(self, target: str, stamp: Stamp, outcome: Outcome, seconds: float, reason: str = "") -> None:
         """Append an entry; safe from any thread.

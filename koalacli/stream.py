@@ -5,6 +5,8 @@ them, threads write. At most `ahead` items are between the start of reading and 
 writing, so memory does not grow with the number of inputs.
 """
 
+import queue
+import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -128,3 +130,49 @@ class _Run(Generic[Item, Work, Done]):
                 yield item, future.result()
             except KoalaError as error:
                 yield item, error
+
+
+def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+    """The same items, made in a thread of their own, at most `depth` of them waiting.
+
+    An error of the thread is raised here. When the consumer stops early, so does the thread.
+    """
+    ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(entry: tuple[Item | None, BaseException | None]) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(entry, timeout=0.1)
+            except queue.Full:
+                continue
+
+    def fill() -> None:
+        try:
+            for item in items:
+                put((item, None))
+                if stop.is_set():
+                    return
+            put((None, StopIteration()))
+        except BaseException as error:
+            put((None, error))
+        finally:
+            if close := getattr(items, "close", None):
+                close()
+
+    thread = threading.Thread(target=fill, name="koala-stage", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        try:
+            thread.join()
+        finally:  # also where an interrupt comes just now: what the thread reads must not vanish under it
+            thread.join()

@@ -1,7 +1,5 @@
 """`koala video`."""
 
-import json
-import sys
 import time
 from collections.abc import Iterable
 from datetime import timedelta
@@ -63,8 +61,7 @@ class FilmDisplay(Display):
             return
         self.frames[record.source] = record
         if self.as_json:
-            sys.stdout.write(json.dumps(record.as_event(), ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+            self._print_event(record.as_event())
         elif progress and task is not None:
             progress.update(task, description=frames_line(record))
         elif not self.quiet and time.perf_counter() - self.last_line > PLAIN_INTERVAL:
@@ -79,7 +76,7 @@ class FilmDisplay(Display):
             remarks = f" ({record.reason})" if record.reason else ""
             self._line(f"{record.source} -> {record.target}{remarks}")
         else:
-            self._line(f"{record.outcome}: {record.source} ({record.reason}: {record.target})")
+            self._line(f"{record.outcome}: {record.source} ({': '.join(filter(None, (record.reason, record.target)))})")
 
     def _summary_line(self, seconds: float) -> str:
         fresh = sum(progress.fresh for progress in self.frames.values())

@@ -1,7 +1,8 @@
 """A folder that belongs to one process at a time."""
 
+import errno
 import os
-import shutil
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -37,7 +38,7 @@ class FolderLock:
         while self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             with suppress(FileNotFoundError):  # the last holder removed the folder just now: once more
-                file = path.open("a+b")
+                file = _open_own(path)
                 if not _seize(file):
                     file.close()
                     return False
@@ -52,19 +53,32 @@ class FolderLock:
         """Number of the process that has the lock, as far as it is known."""
         return (self.folder / NAME).read_text("ascii") or "unknown"
 
-    def clear(self) -> None:
-        """Delete all else in the folder."""
-        for path in self.folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != NAME:
-                path.unlink()
+    def remove(self) -> None:
+        """Delete the lock's file, and the folder if nothing else is in it."""
+        with suppress(OSError):
+            (self.folder / NAME).unlink(missing_ok=True)
+            self.folder.rmdir()
 
     def release(self) -> None:
         """Let others have the folder, if it still is there."""
         if self._file:
             self._file.close()
             self._file = None
+
+
+def _open_own(path: Path) -> BinaryIO:
+    """The lock's file; one that holds anything but a process' number, or lies elsewhere, is not koala's.
+
+    Raises:
+        OSError: it is not, or cannot be opened.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(path, flags, 0o666), "a+b")
+    file.seek(0)
+    if not re.fullmatch(rb"\d{0,10}", file.read(11)):
+        file.close()
+        raise FileExistsError(errno.EEXIST, "a file that koala did not make is in its way", str(path))
+    return file
 
 
 def _seize(file: BinaryIO) -> bool:

@@ -4,23 +4,22 @@ from pathlib import Path
 
 from koalacli.io.picture.codecs import CODECS, EXTRAS
 
+# Names that other programs give to files of their own, too: in a folder, such a file is a film if it opens as one.
+DOUBTFUL_SUFFIXES = (".dat", ".mod", ".tod", ".mpv", ".dif", ".avc", ".obu", ".rm")
 FILM_SUFFIXES = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".m2ts", ".mts", ".mpg", ".mpeg", ".vob"),
-    *(".wmv", ".asf", ".flv", ".ogv", ".3gp", ".mxf", ".nut"),
+    *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".divx", ".ts", ".m2t", ".m2ts", ".mts", ".trp"),
+    *(".mpg", ".mpeg", ".mpe", ".vob", ".vro", ".wmv", ".asf", ".flv", ".f4v", ".ogv", ".ogm", ".3gp", ".3g2"),
+    *(".mxf", ".gxf", ".nut", ".rmvb", ".dv", ".y4m", ".m1v", ".m2v", ".h264", ".264", ".h265", ".265", ".hevc"),
+    *(".ivf", ".mjpg"),
 )
 PICTURE_SUFFIXES = tuple(suffix for codec in CODECS.values() for suffix in codec.suffixes)
-# Bare streams and rare containers: read where they are given by name, only named where a folder holds them.
-OTHER_FILM_SUFFIXES = (
-    *(".dv", ".y4m", ".m2v", ".m1v", ".h264", ".264", ".h265", ".hevc", ".mod", ".tod", ".dat", ".rm", ".rmvb"),
-    *(".divx", ".f4v", ".m2t", ".3g2", ".ogm", ".gxf", ".ivf", ".mjpg"),
-)
 
 
 def is_film(path: Path) -> bool:
     """Whether a file is a film by its name."""
-    return path.suffix.lower() in FILM_SUFFIXES
+    return path.suffix.lower() in (*FILM_SUFFIXES, *DOUBTFUL_SUFFIXES)
 
 
 def is_medium(path: Path) -> bool:
     """Whether a file is a picture or a film by its name, also of a kind that this koala cannot read."""
-    return path.suffix.lower() in (*PICTURE_SUFFIXES, *EXTRAS, *FILM_SUFFIXES, *OTHER_FILM_SUFFIXES)
+    return path.suffix.lower() in (*PICTURE_SUFFIXES, *EXTRAS, *FILM_SUFFIXES, *DOUBTFUL_SUFFIXES)

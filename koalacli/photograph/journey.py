@@ -133,18 +133,11 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     """
     if job.target == STREAM or config.on_exist == "overwrite":
         return None
-    entry = journal.find(job.target)
-    fresh = entry is not None and journal.is_current(entry, stamp_of(job.source))
+    entry, stamp = journal.find(job.target), stamp_of(job.source)
+    fresh = entry is not None and journal.is_current(entry, stamp)
     if entry and fresh and entry.outcome == Outcome.FAILED and not config.retry_failed:
         return Record(job.source, job.target, Outcome.FAILED, f"{entry.reason} (as before; see --retry-failed)")
-    try:
-        if not Path(job.target).exists():
-            return None
-    except OSError as error:  # such as a name that is too long
-        raise OutputError(f"{job.target}: cannot be written ({error.strerror or error})") from error
-    if config.on_exist == "error":
-        raise OutputError(f"{job.target}: exists already (--on-exist error)")
-    if entry and not (fresh and entry.outcome == Outcome.DONE):
+    if not journal.keeps(job.target, stamp, config.on_exist):
         return None
     return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
 

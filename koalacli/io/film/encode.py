@@ -11,36 +11,20 @@ from typing import Any
 import av
 
 from koalacli.errors import UsageError
+from koalacli.io.film.encoders import (
+    CONTAINERS,
+    INTERLACED_FLAGS,
+    LARGEST_CRF,
+    MASTER_PROFILES,
+    QUALITY_OPTIONS,
+    RATE_KEYS,
+    USUAL_PRESET,
+    find_encoder,
+)
 from koalacli.io.film.fields import PROGRESSIVE, FieldMark
 from koalacli.io.film.planes import ColorTags, PixelFormat, choose_format
 from koalacli.io.film.source import FilmInfo
 
-# Container by suffix, and the codec that is usual in it.
-CONTAINERS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys((".mp4", ".m4v", ".3gp"), ("mp4", "libx264")),
-    ".mov": ("mov", "libx264"),
-    ".mkv": ("matroska", "libx264"),
-    ".webm": ("webm", "libvpx-vp9"),
-    ".avi": ("avi", "libx264"),
-    **dict.fromkeys((".ts", ".m2ts", ".mts"), ("mpegts", "libx264")),
-    ".flv": ("flv", "libx264"),
-    ".mxf": ("mxf", "libx264"),
-    ".nut": ("nut", "ffv1"),
-}
-OTHERWISE = ".mkv"  # for sources in containers that koala does not write
-LARGEST_CRF = {"libx264": 51, "libx265": 51}  # 63 in all others
-# How each codec calls quality and speed; {} takes the value of --crf or --preset.
-QUALITY_OPTIONS: dict[str, dict[str, str]] = {
-    "libx264": {"crf": "{crf}", "preset": "{preset}"},
-    "libx265": {"crf": "{crf}", "preset": "{preset}", "x265-params": "log-level=none"},
-    "libsvtav1": {"crf": "{crf}", "preset": "{preset}"},
-    "libvpx-vp9": {"crf": "{crf}", "b": "0", "row-mt": "1", "deadline": "good", "cpu-used": "4"},
-    "libaom-av1": {"crf": "{crf}", "cpu-used": "6"},
-    "ffv1": {"level": "3", "slicecrc": "1"},
-}
-USUAL_PRESET = {"libx264": "medium", "libx265": "medium", "libsvtav1": "8"}
-RATE_KEYS = {"qp", "b", "crf", "lossless", "global_quality", "q"}  # any of these replaces --crf
-INTERLACED_FLAGS = "+ildct+ilme"
 LIBRARY = f"PyAV {av.__version__}"  # encoders of two versions make segments that need not join
 
 
@@ -61,61 +45,73 @@ class EncoderPlan:
     options: tuple[tuple[str, str], ...]
 
 
-def plan_encoder(
-    info: FilmInfo,
-    suffix: str,
-    *,
-    codec: str,
-    pixel_format: PixelFormat,
-    crf: int,
-    preset: str,
-    extra: dict[str, str],
-    field_order: int,
-) -> EncoderPlan:
-    """Settle container, codec, pixel format and options; a field order above 1 is interlaced, as FFmpeg counts.
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of an encoder: fields of VideoConfig; `field_order` above 1 is interlaced, as FFmpeg counts."""
+
+    pixel_format: PixelFormat
+    crf: int = 18
+    preset: str = ""
+    extra: tuple[tuple[str, str], ...] = ()
+    field_order: int = PROGRESSIVE
+
+
+def plan_encoder(info: FilmInfo, suffix: str, codec: str, wanted: Wanted) -> EncoderPlan:
+    """Settle container, codec, pixel format and options, and try them.
 
     Raises:
         UsageError: unknown codec or option, or a codec that the container cannot hold.
         UnsupportedError: no pixel format of the encoder keeps the luma.
     """
     container, usual = CONTAINERS[suffix]
-    codec = codec or usual
-    try:
-        encoder = av.Codec(codec, "w")
-    except av.codec.codec.UnknownCodecError as error:
-        raise UsageError(f"--codec {codec}: there is no such encoder (usual: {', '.join(QUALITY_OPTIONS)})") from error
-    if encoder.type != "video":
-        raise UsageError(f"--codec {codec}: this is no video encoder")
-    codec = encoder.name  # h264 finds libx264
-    if not 0 <= crf <= LARGEST_CRF.get(codec, 63):
-        raise UsageError(f"--crf {crf}: {codec} takes 0 (best) to {LARGEST_CRF.get(codec, 63)}")
-    options = {
-        key: value.format(crf=crf, preset=preset or USUAL_PRESET.get(codec, ""))
-        for key, value in QUALITY_OPTIONS.get(codec, {}).items()
-    }
-    if extra.keys() & RATE_KEYS:
-        options.pop("crf", None)
-    if container == "avi":
-        options["bf"] = "0"  # AVI knows no order of display
-    if field_order > PROGRESSIVE:
-        options["flags"] = INTERLACED_FLAGS
-    options |= extra
-    offered = {form.name for form in encoder.video_formats or []}
+    encoder = find_encoder(codec or usual)
+    extra = dict(wanted.extra)
+    options = encoder_options(encoder.name, container, info.profile, wanted)
     plan = EncoderPlan(
         container=container,
-        codec=codec,
-        pixel_format=choose_format(pixel_format, offered, info.width, info.height, codec),
+        codec=encoder.name,
+        pixel_format=choose_format(
+            wanted.pixel_format,
+            {form.name for form in encoder.video_formats or []},
+            info.width,
+            info.height,
+            encoder.name,
+        ),
         width=info.width,
         height=info.height,
         time_base=info.time_base,
         rate=info.rate,
         tags=info.tags,
         sample_aspect=info.sample_aspect,
-        field_order=field_order,
+        field_order=wanted.field_order,
         options=tuple(sorted(options.items())),
     )
     _try_encoder(plan, extra)
     return plan
+
+
+def encoder_options(codec: str, container: str, profile: str, wanted: Wanted) -> dict[str, str]:
+    """All options of an encoder; a master's profile is the source's.
+
+    Raises:
+        UsageError: a quality that the encoder does not know.
+    """
+    crf, extra = wanted.crf, dict(wanted.extra)
+    if not 0 <= crf <= LARGEST_CRF.get(codec, 63):
+        raise UsageError(f"--crf {crf}: {codec} takes 0 (best) to {LARGEST_CRF.get(codec, 63)}")
+    options = {
+        key: value.format(crf=crf, preset=wanted.preset or USUAL_PRESET.get(codec, ""))
+        for key, value in QUALITY_OPTIONS.get(codec, {}).items()
+    }
+    if known := MASTER_PROFILES.get(codec):
+        options["profile"] = known.get(profile, known[""])
+    if extra.keys() & RATE_KEYS:
+        options.pop("crf", None)
+    if container in ("avi", "mxf"):
+        options["bf"] = "0"  # AVI knows no order of display, and MXF as FFmpeg writes it knows that of MPEG-2 only
+    if wanted.field_order > PROGRESSIVE:
+        options["flags"] = INTERLACED_FLAGS
+    return options | extra
 
 
 def add_encoder(output: Any, plan: EncoderPlan) -> Any:
@@ -199,7 +195,7 @@ class SegmentWriter:
         self._encoder = open_encoder(plan)
         shape = (plan.pixel_format.name, plan.width, plan.height, plan.time_base, plan.field_order)
         self._mark = FieldMark(*shape) if plan.field_order > PROGRESSIVE else None
-        self._file = path.open("wb")
+        self._file = path.open("xb")
 
     def write(self, frame: av.VideoFrame) -> None:
         """Encode one frame."""

@@ -1,20 +1,23 @@
 """Interlaced pictures: made whole, or marked for the encoder."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import av
 
 PROGRESSIVE, TOP_FIRST = 1, (2, 5)  # FFmpeg's numbers of field orders
+LEAST_COMBED = 5  # frames
 TOP_FIELD_FIRST = 2  # the usual order where none is stated
 
 
 class Deinterlacer:
-    """bwdif, one picture per frame, only where a frame says that it is interlaced."""
+    """bwdif, one picture per frame; of `interlaced` frames, which say so, or of `all`."""
 
-    def __init__(self, stream: Any):
-        self.stream = stream
+    def __init__(self, stream: Any, which: str):
+        self.stream, self.which = stream, which
         self.graph: Any = None
 
     def filter(self, frame: av.VideoFrame | None) -> Iterator[av.VideoFrame]:
@@ -24,17 +27,43 @@ class Deinterlacer:
                 return
             self.graph = av.filter.Graph()
             source = self.graph.add_buffer(template=self.stream, time_base=self.stream.time_base)
-            bwdif = self.graph.add("bwdif", "mode=send_frame:deint=interlaced")
+            bwdif = self.graph.add("bwdif", f"mode=send_frame:deint={self.which}")
             sink = self.graph.add("buffersink")
             source.link_to(bwdif)
             bwdif.link_to(sink)
             self.graph.configure()
         self.graph.push(frame)
-        while True:
-            try:
-                yield self.graph.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return
+        yield from _ready(self.graph)
+
+
+def looks_combed(frames: Iterable[av.VideoFrame], stream: Any) -> bool:
+    """Whether frames of moving things hold two moments, one in every other line, by FFmpeg's idet.
+
+    Args:
+        frames: some in a row.
+        stream: that they are of.
+    """
+    graph = av.filter.Graph()
+    source = graph.add_buffer(template=stream, time_base=stream.time_base)
+    idet, sink = graph.add("idet"), graph.add("buffersink")
+    source.link_to(idet)
+    idet.link_to(sink)
+    graph.configure()
+    kinds: Counter[str] = Counter()
+    for frame in chain(frames, (None,)):
+        graph.push(frame)
+        for judged in _ready(graph):
+            kinds[judged.metadata.get("lavfi.idet.multiple.current_frame", "")] += 1
+    combed = kinds["tff"] + kinds["bff"]
+    return combed >= LEAST_COMBED and combed > kinds["progressive"]
+
+
+def _ready(graph: Any) -> Iterator[Any]:
+    while True:
+        try:
+            yield graph.pull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
 
 
 class FieldMark:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.errors import InputError, UnsupportedError
+from koalacli.io.film.open import open_container
 from koalacli.io.film.planes import ColorTags, complete_tags, is_full_range, swscale_matrix
 
 FULL = 2  # number of the range in ISO/IEC 23091-2
@@ -25,7 +26,7 @@ def read_frames(path: Path, limit: int | None = None) -> Iterator[NDArray[np.uin
         InputError: the file is no film, or breaks off in a way that cannot be decoded.
     """
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             if not container.streams.video:
                 raise InputError(f"{path}: has no video stream")
             for number, frame in enumerate(container.decode(container.streams.video[0])):

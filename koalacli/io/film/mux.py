@@ -11,7 +11,7 @@ import av
 
 from koalacli.errors import InputError
 from koalacli.io.film.encode import EncoderPlan, PacketEntry
-from koalacli.io.film.open import open_container
+from koalacli.io.film.open import address_of, open_container
 from koalacli.io.film.streams import StreamPlan, add_streams
 
 MOV_TEXT_GAP = b"\0\0"
@@ -51,9 +51,8 @@ def assemble(
         Damage met while copying, one line each.
     """
     damage: list[str] = []
-    with open_container(source_path) as source, av.open(str(part), "w", format=encoder.container) as output:
-        output.metadata.update(source.metadata)
-        copies, colored = add_streams(source, output, encoder, streams)
+    with open_container(source_path) as source, av.open(address_of(part), "w", format=encoder.container) as output:
+        copies, colored = add_streams(source, output, encoder, streams, cut.start)
         if matrix is not None:
             colored.set_display_matrix(matrix)
         shift = cut.start or Fraction(0)

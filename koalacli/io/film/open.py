@@ -1,5 +1,6 @@
 """Which files are films, and how they are opened."""
 
+import functools
 import hashlib
 import os
 import re
@@ -11,8 +12,13 @@ from typing import Any
 
 import av
 
-from koalacli.errors import InputError, NothingMatchedError
+from koalacli.errors import InputError, NothingMatchedError, OutputError, writing_errors
+from koalacli.io.suffixes import is_film
 
+# Demuxers that read other files, or the network, on behalf of the one that was named; `image2` reads its neighbors
+# where a name looks like a pattern.
+POINTERS = {"concat", "concatf", "hls", "dash", "sdp", "rtp", "rtsp", "imf", "webm_dash_manifest", "image2"}
+POINTER_HEADS = (b"ffconcat", b"#EXTM3U", b"v=0", b"[playlist]")
 NUMBER = re.compile(r"%0?(\d*)d")  # frames/%06d.png
 USUAL_RATE = Fraction(25)
 
@@ -20,22 +26,37 @@ USUAL_RATE = Fraction(25)
 # for Python's lock to log an error, while closing a decoder holds it and waits for them.
 
 
+def is_sequence(path: Path) -> bool:
+    """Whether a path is the pattern of a numbered sequence; a file of that very name is a file."""
+    return bool(NUMBER.search(path.name)) and not is_film(path) and not path.is_file()
+
+
+def address_of(path: Path) -> str:
+    """A path as FFmpeg takes it for a file whatever its name: `http:` may be a folder, `Faust: 1926.mp4` a film."""
+    return f"file:{path}"
+
+
 def open_container(path: Path, rate: Fraction = USUAL_RATE) -> Any:
-    """Open a film, or a numbered sequence of pictures at a rate, for reading.
+    """Open a film, or a numbered sequence of pictures at a rate, for reading; no other file is read.
 
     Raises:
         InputError: it cannot be; says why.
     """
     with reading_errors(path):
-        if NUMBER.search(path.name):
+        options = {"protocol_whitelist": "file"}
+        if is_sequence(path):
             first = whole_sequence(path)[0]
-            options = {"framerate": str(rate), "start_number": str(first)}
-            return av.open(str(path), format="image2", options=options)
+            options |= {"framerate": str(rate), "start_number": str(first), "pattern_type": "sequence"}
+            folder = str(path.parent).replace("%", "%%")  # only the name is a pattern
+            return av.open(address_of(Path(folder, path.name)), format="image2", options=options)
         if not path.is_file():
             raise InputError(f"{path}: no such file")
         if not os.path.getsize(path):  # noqa: PTH202 - a path is at hand, its stat is not
             raise InputError(f"{path}: the file is empty")
-        container = av.open(str(path), metadata_errors="replace")
+        if _points_elsewhere(path):
+            raise InputError(f"{path}: is a list of other files or addresses, no film; name the film itself")
+        options["format_whitelist"] = _known_formats()
+        container = av.open(address_of(path), metadata_errors="replace", options=options)
         name = container.format.name
         if name == "image2" or name.endswith("_pipe"):
             container.close()
@@ -46,13 +67,45 @@ def open_container(path: Path, rate: Fraction = USUAL_RATE) -> Any:
         return container
 
 
+def opens_as_film(path: Path) -> bool:
+    """Whether a file holds moving pictures, whatever its name."""
+    try:
+        with open_container(path) as container:
+            return bool(film_streams(container))
+    except InputError:
+        return False
+
+
+def _points_elsewhere(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(1024).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return head.startswith(POINTER_HEADS) or b"<MPD" in head
+
+
+@functools.cache
+def _known_formats() -> str:
+    return ",".join(sorted(av.formats_available - POINTERS))
+
+
 @contextmanager
 def reading_errors(path: Path) -> Iterator[None]:
     """Turn FFmpeg's errors into an InputError that names the file."""
     try:
         yield
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, OSError) as error:
         raise InputError(f"{path}: cannot be read as a film ({error.strerror or error})") from error
+
+
+@contextmanager
+def film_writing_errors(path: Path) -> Iterator[None]:
+    """As `errors.writing_errors`, for what FFmpeg writes: not all of its errors are the system's."""
+    with writing_errors(path):
+        try:
+            yield
+        except av.error.FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+            raise OutputError(f"{path}: cannot be written as a film ({error.strerror or error})") from error
 
 
 def find_sequence(pattern: str) -> list[tuple[int, Path]]:
@@ -95,9 +148,18 @@ def whole_sequence(pattern: Path) -> range:
 
 def identity_of(path: Path) -> str:
     """Changes when the file, or a file of the sequence, does."""
-    files = [file for _, file in find_sequence(str(path))] if NUMBER.search(path.name) else [path]
-    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in _files_of(path)]
     return hashlib.sha256(repr(stats).encode()).hexdigest()
+
+
+def stamp_of_film(path: Path) -> tuple[int, int]:
+    """Size in bytes and latest modification, nanoseconds, of a film or of all files of a sequence; see `journal`."""
+    stats = [file.stat() for file in _files_of(path)]
+    return sum(one.st_size for one in stats), max(one.st_mtime_ns for one in stats)
+
+
+def _files_of(path: Path) -> list[Path]:
+    return [file for _, file in find_sequence(str(path))] if is_sequence(path) else [path]
 
 
 def film_streams(container: Any) -> list[Any]:

@@ -17,7 +17,7 @@ HD_LINES = 720  # untagged video of at least so many lines is BT.709, below it i
 UNSPECIFIED = (None, 0, 2)
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 TRANSFER_OF_MATRIX = {1: 1, 9: 14}  # where the transfer is not tagged; all others: 6
-DEEPEST = 12
+DEPTHS = (8, 10, 12, 16)  # bits per sample of the formats below
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def format_name(sampling: str, depth: int) -> str:
 
 PIXEL_FORMATS = {
     format_name(sampling, depth): PixelFormat(format_name(sampling, depth), depth, *factors)
-    for depth in (8, 10, 12)
+    for depth in DEPTHS
     for sampling, factors in SUBSAMPLINGS.items()
     if depth == 8 or sampling in ("420", "422", "444")
 }
@@ -111,16 +111,16 @@ def working_format(name: str) -> PixelFormat:
     """The planar format in which a film of the named pixel format is colorized, with all its luma bits.
 
     Raises:
-        UnsupportedError: deeper than 12 bits per sample.
+        UnsupportedError: deeper than 16 bits per sample.
     """
     plain = name.replace("yuvj", "yuv")
     if plain in PIXEL_FORMATS:
         return PIXEL_FORMATS[plain]
     described = av.VideoFormat(name)
     depth = max(component.bits for component in described.components)
-    if depth > DEEPEST:
-        raise UnsupportedError(f"{depth} bits per sample ({name}) are not supported; at most {DEEPEST}")
-    depth = min(known for known in (8, 10, 12) if known >= depth)
+    if depth > DEPTHS[-1]:
+        raise UnsupportedError(f"{depth} bits per sample ({name}) are not supported; at most {DEPTHS[-1]}")
+    depth = min(known for known in DEPTHS if known >= depth)
     if name.startswith("gray") or name in ("monob", "monow", "ya8"):
         return PIXEL_FORMATS[format_name("420", depth)]
     if is_rgb(name):
@@ -152,7 +152,7 @@ def choose_format(wanted: PixelFormat, offered: set[str], width: int, height: in
         UnsupportedError: the encoder has no format of this depth or a larger one.
     """
     even_only = codec.startswith(("libx26", "libsvtav1", "mpeg"))
-    depths = [depth for depth in (8, 10, 12) if depth >= wanted.depth]
+    depths = [depth for depth in DEPTHS if depth >= wanted.depth]
     names = [format_name(sampling, depth) for depth in depths for sampling in ("422", "444", "420")]
     for name in (wanted.name, *names):
         candidate = PIXEL_FORMATS.get(name)
@@ -200,7 +200,8 @@ def to_working(frame: Any, pixel_format: PixelFormat, tags: ColorTags) -> Any:
     RGB is converted by the matrix and to the range that the output will be tagged with.
     """
     name = frame.format.name.replace("yuvj", "yuv")
-    gray_alike = name in ("gray", "gray10le", "gray12le") and frame.format.components[0].bits == pixel_format.depth
+    plain_gray = name in ("gray", "gray10le", "gray12le", "gray16le")
+    gray_alike = plain_gray and frame.format.components[0].bits == pixel_format.depth
     if name == pixel_format.name or gray_alike:
         return frame
     options: dict[str, Any] = {"dst_colorspace": swscale_matrix(tags.matrix), "dst_color_range": tags.range}

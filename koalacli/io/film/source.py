@@ -2,10 +2,13 @@
 
 import re
 import struct
+import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,8 +17,8 @@ import av
 from av.sidedata.sidedata import Type as SideDataType
 
 from koalacli.errors import InputError, UnsupportedError
-from koalacli.io.film.fields import TOP_FIELD_FIRST, Deinterlacer
-from koalacli.io.film.open import USUAL_RATE, breaks_off, clock, film_streams, open_container
+from koalacli.io.film.fields import PROGRESSIVE, TOP_FIELD_FIRST, Deinterlacer, looks_combed
+from koalacli.io.film.open import USUAL_RATE, breaks_off, clock, film_streams, open_container, reading_errors
 from koalacli.io.film.planes import (
     ColorTags,
     PixelFormat,
@@ -28,6 +31,7 @@ from koalacli.io.film.planes import (
 
 TAIL_TOLERANCE = Fraction(1)  # seconds by which a container may overstate its length
 MOST_DAMAGE = 10_000  # a file that fails so often is not read further
+FRAMES_TRIED = 30  # in the middle of a film, for the look at interlacing
 DISPLAY_MATRIX = SideDataType.DISPLAYMATRIX
 
 
@@ -45,6 +49,8 @@ class FilmInfo:
         frames: expected number, 0 where unknown.
         duration: seconds, 0 where unknown.
         remarks: things worth saying: transparency that is lost, several video streams.
+        codec, profile: FFmpeg's names of what decodes it.
+        lossless: whether that codec loses nothing.
     """
 
     width: int
@@ -58,6 +64,9 @@ class FilmInfo:
     frames: int
     duration: Fraction
     remarks: tuple[str, ...] = ()
+    codec: str = ""
+    profile: str = ""
+    lossless: bool = False
 
 
 @dataclass
@@ -67,23 +76,29 @@ class FilmSource:
     Attributes:
         path: a file, or the pattern of a numbered sequence (frames/%06d.png).
         track: which video stream, counted from 1; 0 takes the one that players would show.
+        deinterlace: "", or which frames are made whole: `interlaced` ones by their mark, or `all`.
         rate: of a sequence, frames per second; films have their own.
         damage: what could not be decoded, with its time; complete after the last frame.
         rotation: degrees counterclockwise by which players turn the picture; known after `probe`.
         matrix: the display matrix that says so, as FFmpeg stores it.
         field_order: FFmpeg's number; 1 is progressive, above it interlaced; known after `probe`.
+        combed: frames are not marked as interlaced, and look it; known after `probe`.
     """
 
     path: Path
     track: int = 0
-    deinterlace: bool = False
+    deinterlace: str = ""
     damage: list[str] = field(default_factory=list)
     rotation: int = 0
     matrix: tuple[int, ...] | None = None
     field_order: int = 1
+    combed: bool = False
     rate: Fraction = USUAL_RATE
 
     def __post_init__(self) -> None:
+        # Frames are decoded in another thread than the one that closes: a decoder must not vanish under it.
+        self._in_use = threading.Lock()
+        self._closed = False
         self.container = open_container(self.path, self.rate)
         try:
             self.stream = self._choose()
@@ -98,7 +113,13 @@ class FilmSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.container.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, after the step of decoding that is under way; `frames` ends then."""
+        with self._in_use:
+            self._closed = True
+            self.container.close()
 
     def _choose(self) -> Any:
         """The video stream to colorize: the one asked for, else the one players would show."""
@@ -142,6 +163,9 @@ class FilmSource:
             frames=self.stream.frames or round(duration * rate),
             duration=duration,
             remarks=tuple(remarks),
+            codec=context.codec.canonical_name,
+            profile=context.profile or "",
+            lossless=context.codec.lossless and not context.codec.lossy,
         )
 
     def _duration(self) -> Fraction:
@@ -159,7 +183,7 @@ class FilmSource:
         return Fraction(self.container.duration, av.time_base) if alone else None
 
     def probe(self) -> None:
-        """Decode the first frame: it tells rotation and interlacing.
+        """Decode the first frame, which tells rotation and interlacing, and look for combed frames in the middle.
 
         Raises:
             InputError: nothing can be decoded.
@@ -172,15 +196,26 @@ class FilmSource:
         if first.interlaced_frame:
             self.field_order = max(self.stream.codec_context.field_order, TOP_FIELD_FIRST)
         self.matrix = _display_matrix(first)
+        if self.field_order == PROGRESSIVE:
+            self.combed = self._looks_combed()
         self.reopen()
+
+    def _looks_combed(self) -> bool:
+        middle = self.start() + self.info.duration / 2
+        with suppress(av.error.FFmpegError):
+            self.container.seek(int(middle / self.info.time_base), stream=self.stream)
+            return looks_combed(islice(self._decoded(), FRAMES_TRIED), self.stream)
+        return False
 
     def reopen(self) -> None:
         """Back to the beginning, whatever has been read."""
         index = self.stream.index
         self.damage.clear()
-        self.container.close()
-        self.container = open_container(self.path, self.rate)
-        self.stream = self.container.streams[index]
+        with self._in_use:
+            self.container.close()
+            if not self._closed:
+                self.container = open_container(self.path, self.rate)
+                self.stream = self.container.streams[index]
 
     @property
     def _orderless(self) -> bool:
@@ -198,11 +233,14 @@ class FilmSource:
         Args:
             from_pts: the first frame wanted, in the stream's time base; earlier ones are decoded and dropped.
         """
-        if from_pts is not None and from_pts > (self.stream.start_time or 0):
-            self.container.seek(from_pts, stream=self.stream, backward=True)
-        self.stream.thread_type = "AUTO"
+        with self._in_use, reading_errors(self.path):
+            if self._closed:
+                return
+            if from_pts is not None and from_pts > (self.stream.start_time or 0):
+                self.container.seek(from_pts, stream=self.stream, backward=True)
+            self.stream.thread_type = "AUTO"
+            clean = Deinterlacer(self.stream, self.deinterlace) if self.deinterlace else None
         last: int | None = None
-        clean = Deinterlacer(self.stream) if self.deinterlace else None
         for frame in self._decoded():
             for shown in clean.filter(frame) if clean else [frame]:
                 shown.pts = self._rising(shown, last)
@@ -232,17 +270,18 @@ class FilmSource:
         packets = self.container.demux(self.stream)
         while True:
             try:
-                packet = next(packets, None)
-                if packet is None:
-                    return
-                if packet.pts is not None:
-                    seconds = Fraction(packet.pts * self.stream.time_base)
-                if packet.is_corrupt:
-                    self.damage.append(f"damaged data at {clock(seconds)}")
-                if self._orderless and packet.size:
-                    stored.append(packet.dts)
-                frames = packet.decode()
-            except (av.error.InvalidDataError, av.error.UndefinedError, av.error.OSError) as error:
+                with self._in_use:
+                    packet = None if self._closed else next(packets, None)
+                    if packet is None:
+                        return
+                    if packet.pts is not None:
+                        seconds = Fraction(packet.pts * self.stream.time_base)
+                    if packet.is_corrupt:
+                        self.damage.append(f"damaged data at {clock(seconds)}")
+                    if self._orderless and packet.size:
+                        stored.append(packet.dts)
+                    frames = packet.decode()
+            except (av.error.FFmpegError, OSError) as error:
                 self.damage.append(f"{error.strerror or error} at {clock(seconds)}")
                 if len(self.damage) > MOST_DAMAGE:
                     return

@@ -1,6 +1,7 @@
 """Which streams of a film an output can hold, and how they are added to it."""
 
 import io
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +12,7 @@ import av
 
 from koalacli.errors import UsageError
 from koalacli.io.film.encode import EncoderPlan, add_encoder
+from koalacli.io.film.timecode import shift_timecode
 
 TEXT_SUBTITLES = ("srt", "subrip", "ass", "ssa", "mov_text", "webvtt", "text")
 # Text subtitles that a container takes, for conversion.
@@ -20,6 +22,7 @@ TRANSPORT_CODECS = (
     *("aac", "aac_latm", "mp1", "mp2", "mp3", "ac3", "eac3", "dts", "truehd", "opus"),
     *("dvb_subtitle", "dvb_teletext", "hdmv_pgs_subtitle", "hdmv_text_subtitle"),
 )
+TIMECODED = ("mov", "mp4", "mxf", "matroska", "nut")  # make a track of the tag `timecode`, or keep the tag
 PACKETS_AHEAD, PACKETS_TRIED = 500, 20
 COPY, CONVERT, DROP = "copy", "convert", "drop"
 
@@ -60,7 +63,10 @@ def plan_streams(source: Any, colored: int, encoder: EncoderPlan, *, audio: bool
         if stream.index == colored:
             continue
         name = f"{stream.type} stream {stream.index} ({_codec_name(stream)})"
-        if (stream.type == "audio" and not audio) or (stream.type == "subtitle" and subtitles == "drop"):
+        if _is_timecode(stream):
+            ways[stream.index] = DROP  # made anew from the tag of the picture's stream, which counts from the cut
+            remarks += [] if container in TIMECODED else [f"timecode does not fit into {container} and is dropped"]
+        elif (stream.type == "audio" and not audio) or (stream.type == "subtitle" and subtitles == "drop"):
             ways[stream.index] = DROP
         elif _fits(stream, container, heads[stream.index]):
             ways[stream.index] = COPY
@@ -93,6 +99,10 @@ def _first_packets(source: Any) -> dict[int, list[Any]]:
             if packet.size and len(heads[packet.stream.index]) < PACKETS_TRIED:
                 heads[packet.stream.index].append(packet)
     return heads
+
+
+def _is_timecode(stream: Any) -> bool:
+    return stream.type == "data" and "timecode" in stream.metadata
 
 
 def _codec_name(stream: Any) -> str:
@@ -142,17 +152,32 @@ ASS_HEADER = (
 )
 
 
-def add_streams(source: Any, output: Any, encoder: EncoderPlan, streams: StreamPlan) -> tuple[dict[int, Any], Any]:
-    """Streams in the source's order; copies by index of the source."""
+def add_streams(
+    source: Any, output: Any, encoder: EncoderPlan, streams: StreamPlan, start: Fraction | None = None
+) -> tuple[dict[int, Any], Any]:
+    """Streams in the source's order; copies by index of the source. Timecode moves on to where a part starts."""
+    later = _frames_before(source.streams[streams.colored], start, encoder.rate)
+    output.metadata.update(_with_timecode(source.metadata, later, encoder.rate))
     copies: dict[int, Any] = {}
     colored: Any = None
     for stream in source.streams:
         if stream.index == streams.colored:
             colored = add_encoder(output, encoder)
-            colored.metadata.update(stream.metadata)
+            colored.metadata.update(_with_timecode(stream.metadata, later, encoder.rate))
             colored.disposition = stream.disposition
         elif streams.ways[stream.index] == COPY:
             copies[stream.index] = _copy_stream(output, stream)
         elif streams.ways[stream.index] == CONVERT:
             copies[stream.index] = _converted_stream(output, stream, encoder.container)
     return copies, colored
+
+
+def _frames_before(stream: Any, start: Fraction | None, rate: Fraction) -> int:
+    """How many frames of a stream lie before a part of it."""
+    begins = Fraction((stream.start_time or 0) * stream.time_base)
+    return max(0, math.ceil((start - begins) * rate)) if start else 0
+
+
+def _with_timecode(metadata: dict[str, str], later: int, rate: Fraction) -> dict[str, str]:
+    """Metadata whose timecode, if there is one, is that of a later frame."""
+    return {key: shift_timecode(value, later, rate) if key == "timecode" else value for key, value in metadata.items()}

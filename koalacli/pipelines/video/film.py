@@ -4,22 +4,23 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
-from koalacli.errors import InputError, OutputError, writing_errors
+from koalacli.errors import InputError
 from koalacli.io.film.encode import LIBRARY, SegmentWriter
 from koalacli.io.film.mux import assemble
-from koalacli.io.film.open import identity_of
+from koalacli.io.film.open import film_writing_errors, identity_of, stamp_of_film
 from koalacli.io.film.planes import PixelFormat, source_planes
 from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of, luma_check
 from koalacli.io.film.source import FilmSource
-from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, open_source, plan_film
-from koalacli.pipelines.video.studio import Painted, Studio, predict_small, read_ahead
+from koalacli.journal import Journal, digest_settings
+from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, plan_film
+from koalacli.pipelines.video.studio import Painted, Studio, predict_small
 from koalacli.records import Outcome, Progress, Record
+from koalacli.stream import read_ahead
 from koalacli.temporal import METHODS, colorize_each, colorize_spans, link_spans
 from koalacli.version import __version__
 
@@ -40,42 +41,48 @@ def colorize_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> It
     """
     started = time.perf_counter()
     target = Path(job.target)
-    plan = None if _is_finished(target, config) else plan_film(job, config)
-    if plan and config.colored == "skip" and _begins_in_color(plan.take, colorizer):
+    journal = Journal(target.parent, digest_settings(config), colorizer.weights.digest)
+    if existing := existing_film(job, config, journal):
+        yield existing
+        return
+    stamp, plan = stamp_of_film(Path(job.source)), plan_film(job, config)
+    if config.colored == "skip" and _begins_in_color(plan.take, colorizer):
         yield Record(job.source, job.target, Outcome.SKIPPED, "in color already")
         return
-    if not plan:
-        yield Record(job.source, job.target, Outcome.SKIPPED, "output exists")
-        return
-    with WorkFolder(target, _fingerprint(plan, colorizer)) as work:
-        if _is_finished(target, config):  # by a run that ended a moment ago
-            yield Record(job.source, job.target, Outcome.SKIPPED, "output exists")
+    with WorkFolder(target, work_name(journal), _fingerprint(plan, colorizer)) as work:
+        journal = journal.reread()
+        if existing := existing_film(job, config, journal):  # by a run that ended a moment ago
+            yield existing
             return
         if not work.done:
             yield from _colorize_segments(plan, work, colorizer)
         damage = _put_together(plan, work, target)
-        frames = work.joint.frames if work.joint else 0
+        record = _record(plan, work, damage, time.perf_counter() - started)
+        journal.note(job.target, stamp, record.outcome, record.seconds, record.reason)
         work.remove()
-    reason = "; ".join([*plan.take.remarks, *summed_damage(damage, frames)])
-    record = Record(job.source, job.target, Outcome.DONE, reason, 0.0, plan.take.info.width, plan.take.info.height)
-    if damage:
-        record = replace(record, outcome=Outcome.FAILED, reason=f"{job.source}: {reason}")
-    yield replace(record, seconds=time.perf_counter() - started)
+    yield record
 
 
-def _is_finished(target: Path, config: VideoConfig) -> bool:
-    if not target.exists() or config.on_exist == "overwrite":
-        return False
-    if config.on_exist == "error":
-        raise OutputError(f"{target}: exists already (--on-exist error)")
-    return True
+def _record(plan: FilmPlan, work: WorkFolder, damage: list[str], seconds: float) -> Record:
+    take = plan.take
+    unfinished = [f"unfinished work with other settings is kept in {folder}" for folder in work.others()]
+    frames = work.joint.frames if work.joint else 0
+    reason = "; ".join([*take.remarks, *work.remarks, *unfinished, *summed_damage(damage, frames)])
+    outcome = Outcome.FAILED if damage else Outcome.DONE
+    reason = f"{take.job.source}: {reason}" if damage else reason
+    return Record(take.job.source, take.job.target, outcome, reason, seconds, take.info.width, take.info.height)
+
+
+def work_name(journal: Journal) -> str:
+    """What work with a journal's settings and weights is called."""
+    return fingerprint_of(journal.settings, journal.weights)[:8]
 
 
 def _put_together(plan: FilmPlan, work: WorkFolder, target: Path) -> list[str]:
     """Make the final file; all damage that was met. What could not be finished is removed."""
     part = work.folder / f"film{target.suffix}"
     try:
-        with writing_errors(target):
+        with film_writing_errors(target):
             damage = work.damage + assemble(
                 Path(plan.take.job.source),
                 work.segments,
@@ -99,8 +106,8 @@ def _colorize_segments(plan: FilmPlan, work: WorkFolder, colorizer: Colorizer) -
     enough = max(1, round(SEGMENT_SECONDS * take.info.rate))
     writer: SegmentWriter | None = None
     with (
-        open_source(take.job, take.config, work.damage) as source,
-        writing_errors(work.folder),
+        take.open(work.damage) as source,
+        film_writing_errors(work.folder),
         closing(painted_frames(take, source, colorizer, joint)) as frames,
     ):
         try:
@@ -186,8 +193,24 @@ def _is_at(frame: Any, joint: Joint, pixel_format: PixelFormat) -> bool:
     return frame.pts == joint.pts and luma_check(source_planes(frame, pixel_format)[0]) == joint.check
 
 
+def existing_film(job: FilmJob, config: VideoConfig, journal: Journal) -> Record | None:
+    """The record of a film that is there and stays; None if it has to be made.
+
+    Raises:
+        OutputError: it is there, and must not be.
+    """
+    entry, stamp = journal.find(job.target), stamp_of_film(Path(job.source))
+    damaged = entry is not None and journal.is_current(entry, stamp) and entry.outcome == Outcome.FAILED
+    if entry and damaged and config.on_exist == "skip" and Path(job.target).exists():
+        reason = f"{entry.reason} (as before; --on-exist overwrite tries again)"
+        return Record(job.source, job.target, Outcome.FAILED, reason)
+    if journal.keeps(job.target, stamp, config.on_exist):
+        return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
+    return None
+
+
 def _begins_in_color(take: Take, colorizer: Colorizer) -> bool:
-    with open_source(take.job, take.config) as source:
+    with take.open() as source:
         studio = Studio(take.info, take.info.pixel_format, colorizer.network_shape, 0, "copy", "")
         frame = next(source.frames(), None)
         return frame is not None and studio.is_colored(studio.open_shot(frame))
@@ -198,7 +221,7 @@ def _fingerprint(plan: FilmPlan, colorizer: Colorizer) -> str:
     return fingerprint_of(
         *(__version__, LIBRARY, identity_of(Path(take.job.source)), colorizer.weights.digest, colorizer.read_out),
         *(plan.encoder, plan.streams, take.cut, take.rotation, METHODS.get(config.temporal)),
-        *(config.track, config.deinterlace, config.colored, take.layout, config.fps),
+        *(config.track, config.deinterlace, take.combed, config.colored, take.layout, config.fps),
     )
 
 

@@ -9,13 +9,13 @@ import cv2
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig, read_out_of
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
-from koalacli.io.film.encode import CONTAINERS, OTHERWISE
-from koalacli.io.film.open import find_sequence
-from koalacli.io.suffixes import FILM_SUFFIXES, OTHER_FILM_SUFFIXES, is_film
+from koalacli.io.film.encoders import CONTAINERS, OTHERWISE
+from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film
+from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
 from koalacli.pipelines.video.film import colorize_film
-from koalacli.pipelines.video.plan import FilmJob
-from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures, is_sequence
+from koalacli.pipelines.video.plan import FilmJob, parse_time
+from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
 from koalacli.records import Outcome, Progress, Record, Started
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
@@ -68,11 +68,12 @@ def plan_jobs(source: str, config: VideoConfig) -> tuple[list[FilmJob], list[Str
     if root.is_dir():
         films, strays = find_films(root, Path(config.output) if config.output else None)
         if not films and not strays:
-            raise NothingMatchedError(f"{source}: no films found (looked for {', '.join(FILM_SUFFIXES)})")
+            looked = ", ".join((*FILM_SUFFIXES, *DOUBTFUL_SUFFIXES))
+            raise NothingMatchedError(f"{source}: no films found (looked for {looked})")
         if Path(config.output).suffix.lower() in CONTAINERS and not Path(config.output).is_dir():
             raise UsageError(f"{config.output}: several films need a folder as --output")
         jobs = [FilmJob(str(film), str(_target_in_tree(film, root, config))) for film in films]
-    elif root.is_file() or (is_sequence(source) and find_sequence(source)):
+    elif root.is_file() or (is_sequence(root) and find_sequence(source)):
         jobs, strays = [FilmJob(source, str(_target_of_one(root, config)))], []
     elif root.exists():
         raise UsageError(f"{source}: is no file; films are read more than once, so save it as one first")
@@ -97,7 +98,7 @@ def _check_targets(jobs: list[FilmJob]) -> None:
 def find_films(root: Path, output: Path | None) -> tuple[list[Path], list[Stray]]:
     """Films below a folder, those that koala made and the output folder left out, and strays.
 
-    Strays are films of kinds that koala does not look for, folders that cannot be read, and links to films.
+    Strays are folders that cannot be read, links to films, and other programs' files under a film's name.
     """
     inside = output if output and os.path.realpath(output) != os.path.realpath(root) else None
     films: list[Path] = []
@@ -105,17 +106,27 @@ def find_films(root: Path, output: Path | None) -> tuple[list[Path], list[Stray]
     for found in walk(root, leave_out=inside):
         if isinstance(found, Stray):
             strays += [found] if found.failed or is_film(Path(found.path)) else []
-        elif is_film(found):
-            films += [] if Path(found.stem).suffix in OWN_MARKS else [found]
-        elif found.suffix.lower() in OTHER_FILM_SUFFIXES:
-            reason = f"{found.suffix} files are not looked for in folders; give it by its name"
-            strays.append(Stray(str(found), reason))
+        elif not is_film(found) or Path(found.stem).suffix in OWN_MARKS:
+            continue
+        elif found.suffix.lower() in DOUBTFUL_SUFFIXES and not opens_as_film(found):
+            strays.append(Stray(str(found), "no film, in spite of its name"))
+        else:
+            films.append(found)
     return films, strays
 
 
 def _name(film: Path, config: VideoConfig) -> str:
-    suffix = film.suffix if film.suffix.lower() in CONTAINERS else OTHERWISE
-    return f"{film.stem}{'.preview' if config.preview else '.color'}{suffix}"
+    """NAME.color.mp4, or NAME.wmv.color.mkv where the container is another, for there may be a NAME.mkv, too.
+
+    A part of a film is NAME.10s-20s.color.mp4: it must not be taken for the whole.
+    """
+    kept = film.suffix.lower() in CONTAINERS
+    stem, suffix = (film.stem, film.suffix) if kept else (film.name, OTHERWISE)
+    if config.preview:
+        return f"{stem}.preview{suffix}"
+    start, end = (f"{float(parse_time(text)):g}s" if text else "" for text in (config.start, config.end))
+    part = f".{start or '0s'}-{end or 'end'}" if start or end else ""
+    return f"{stem}{part}.color{suffix}"
 
 
 def _target_in_tree(film: Path, root: Path, config: VideoConfig) -> Path:

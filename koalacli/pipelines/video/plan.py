@@ -5,10 +5,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from koalacli.config import VideoConfig
-from koalacli.errors import UsageError
-from koalacli.io.film.encode import QUALITY_OPTIONS, EncoderPlan, plan_encoder
+from koalacli.errors import UnsupportedError, UsageError
+from koalacli.io.film.encode import EncoderPlan, Wanted, plan_encoder
+from koalacli.io.film.encoders import QUALITY_OPTIONS, SOURCE, is_for_masters, loses_nothing, master_encoders
 from koalacli.io.film.mux import Cut
-from koalacli.io.film.open import NUMBER, USUAL_RATE, clock
+from koalacli.io.film.open import USUAL_RATE, clock, is_sequence
 from koalacli.io.film.planes import PIXEL_FORMATS, PixelFormat, is_rgb
 from koalacli.io.film.source import FilmInfo, FilmSource
 from koalacli.io.film.streams import StreamPlan, plan_streams
@@ -29,6 +30,7 @@ class Take:
     Attributes:
         pixel_format: of the frames that are made.
         matrix: the source's display matrix.
+        combed: its frames are interlaced without saying so.
     """
 
     job: FilmJob
@@ -38,6 +40,7 @@ class Take:
     cut: Cut
     rotation: int
     matrix: tuple[int, ...] | None
+    combed: bool
     remarks: tuple[str, ...]
 
     @property
@@ -53,6 +56,18 @@ class Take:
         """Of a preview: side or split; else empty."""
         return self.config.preview_layout if self.config.preview else ""
 
+    def open(self, damage: list[str] | None = None) -> FilmSource:
+        """The film, to read the frames that are wanted; `damage` is what an earlier run has met.
+
+        Raises:
+            InputError, UnsupportedError: it cannot be opened.
+        """
+        source = open_source(self.job, self.config)
+        source.damage = list(damage or ())
+        if self.config.deinterlace:
+            source.deinterlace = "all" if self.combed else "interlaced"
+        return source
+
 
 @dataclass(frozen=True)
 class FilmPlan:
@@ -63,14 +78,14 @@ class FilmPlan:
     streams: StreamPlan
 
 
-def open_source(job: FilmJob, config: VideoConfig, damage: list[str] | None = None) -> FilmSource:
-    """The film of a job, opened as its settings say.
+def open_source(job: FilmJob, config: VideoConfig) -> FilmSource:
+    """The film of a job, to look at.
 
     Raises:
         InputError, UnsupportedError: it cannot be.
     """
     rate = parse_rate(config.fps) if config.fps else USUAL_RATE
-    return FilmSource(Path(job.source), config.track, config.deinterlace, list(damage or ()), rate=rate)
+    return FilmSource(Path(job.source), config.track, rate=rate)
 
 
 def plan_take(source: FilmSource, job: FilmJob, config: VideoConfig) -> Take:
@@ -80,15 +95,17 @@ def plan_take(source: FilmSource, job: FilmJob, config: VideoConfig) -> Take:
         InputError, UnsupportedError: the film.
         UsageError: the request.
     """
-    if config.fps and not NUMBER.search(Path(job.source).name):
+    if config.fps and not is_sequence(Path(job.source)):
         raise UsageError("--fps is for image sequences; a film keeps its own times")
     cut = _cut(config)
     source.probe()
     remarks = list(source.info.remarks)
     if source.field_order > 1 and not config.deinterlace:
         remarks.append("interlaced, kept so (--deinterlace makes whole pictures)")
+    if source.combed and not config.deinterlace:
+        remarks.append("looks interlaced, but is not marked so (--deinterlace makes whole pictures)")
     wanted = _wanted_format(config, source.info)
-    return Take(job, config, source.info, wanted, cut, source.rotation, source.matrix, tuple(remarks))
+    return Take(job, config, source.info, wanted, cut, source.rotation, source.matrix, source.combed, tuple(remarks))
 
 
 def plan_film(job: FilmJob, config: VideoConfig) -> FilmPlan:
@@ -100,30 +117,54 @@ def plan_film(job: FilmJob, config: VideoConfig) -> FilmPlan:
     """
     with open_source(job, config) as source:
         take = plan_take(source, job, config)
-        info = take.info
-        encoder = plan_encoder(
-            replace(info, width=info.width * 2) if take.layout == "side" else info,
-            Path(job.target).suffix.lower(),
-            codec=config.codec,
-            pixel_format=take.pixel_format,
-            crf=config.crf,
-            preset=config.preset,
-            extra=_encoder_options(config),
-            field_order=1 if config.deinterlace else source.field_order,
-        )
-        remarks = list(take.remarks)
-        if encoder.pixel_format != take.pixel_format:
-            remarks.append(f"{encoder.codec} holds {info.width}x{info.height} as {encoder.pixel_format.name} only")
-        elif encoder.pixel_format.name.startswith("yuv444") and is_rgb(info.source_format):
-            remarks.append("RGB keeps full-size chroma; --pix-fmt yuv420p plays on more screens")
-        if encoder.codec not in QUALITY_OPTIONS:
-            remarks.append(f"{encoder.codec} has no --crf and no --preset; -E sets its quality, such as -E b=20M")
+        encoder, said = _choose_encoder(take, 1 if config.deinterlace else source.field_order)
         subtitles = "drop" if config.no_subtitles else config.subtitles
         streams = plan_streams(
             source.container, source.stream.index, encoder, audio=not config.no_audio, subtitles=subtitles
         )
-        take = replace(take, pixel_format=encoder.pixel_format, remarks=(*remarks, *streams.remarks))
-        return FilmPlan(take, encoder, streams)
+    remarks = (*take.remarks, *said, *streams.remarks)
+    return FilmPlan(replace(take, pixel_format=encoder.pixel_format, remarks=remarks), encoder, streams)
+
+
+def _choose_encoder(take: Take, field_order: int) -> tuple[EncoderPlan, list[str]]:
+    """The encoder, and what is to be said of it.
+
+    Masters keep their kind, unless a codec or its quality was asked for.
+    """
+    config, info = take.config, take.info
+    shown = replace(info, width=info.width * 2) if take.layout == "side" else info
+    suffix = Path(take.job.target).suffix.lower()
+    wanted = Wanted(take.pixel_format, config.crf, config.preset, _encoder_options(config), field_order)
+    usual = VideoConfig()
+    asked = config.codec or config.preset or config.encoder_option or config.crf != usual.crf
+    masters = master_encoders(info.codec, info.lossless) if is_for_masters(suffix) else ()
+    kin = (masters or (info.codec,)) if config.codec == SOURCE else () if asked else masters
+    for codec in kin:
+        try:
+            plan = plan_encoder(shown, suffix, codec, wanted)
+        except (UsageError, UnsupportedError):  # not in this container, or not with this depth: the next
+            continue
+        said = f"{plan.codec}, for the source is {info.codec} (--codec libx264 makes it smaller)"
+        return plan, [*([] if asked else [said]), *_encoder_remarks(take, plan)]
+    if config.codec == SOURCE:
+        raise UsageError(f"--codec source: {suffix} cannot hold {info.codec} as koala writes it; choose another OUTPUT")
+    plan = plan_encoder(shown, suffix, config.codec, wanted)
+    return plan, _encoder_remarks(take, plan)
+
+
+def _encoder_remarks(take: Take, plan: EncoderPlan) -> list[str]:
+    info, remarks = take.info, []
+    if plan.pixel_format != take.pixel_format:
+        remarks.append(f"{plan.codec} holds {info.width}x{info.height} as {plan.pixel_format.name} only")
+    elif plan.pixel_format.name.startswith("yuv444") and is_rgb(info.source_format):
+        remarks.append("RGB keeps full-size chroma; --pix-fmt yuv420p plays on more screens")
+    masters = master_encoders(info.codec, info.lossless)
+    if plan.codec not in QUALITY_OPTIONS and plan.codec not in masters:
+        remarks.append(f"{plan.codec} has no --crf and no --preset; -E sets its quality, such as -E b=20M")
+    kept = plan.codec in masters or loses_nothing(plan.codec, dict(plan.options), plan.pixel_format.depth)
+    if masters and not kept:
+        remarks.append(f"the source is a master ({info.codec}), {plan.codec} is lossy; --codec source in .mkv keeps it")
+    return remarks
 
 
 def _cut(config: VideoConfig) -> Cut:
@@ -179,8 +220,8 @@ def _wanted_format(config: VideoConfig, info: FilmInfo) -> PixelFormat:
     return PIXEL_FORMATS[config.pix_fmt]
 
 
-def _encoder_options(config: VideoConfig) -> dict[str, str]:
+def _encoder_options(config: VideoConfig) -> tuple[tuple[str, str], ...]:
     pairs = [option.partition("=") for option in config.encoder_option]
     if wrong := [key for key, equals, value in pairs if not (key and equals and value)]:
         raise UsageError(f"-E {wrong[0]}: give KEY=VALUE")
-    return {key: value for key, _, value in pairs}
+    return tuple((key, value) for key, _, value in pairs)

@@ -16,7 +16,7 @@ from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.errors import OutputError, UsageError
 from koalacli.io.film.frames import frame_pixels
-from koalacli.io.film.open import NUMBER, USUAL_RATE, find_sequence, numbered
+from koalacli.io.film.open import USUAL_RATE, find_sequence, is_sequence, numbered
 from koalacli.io.film.planes import PIXEL_FORMATS, format_name
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.sequences import (
@@ -30,8 +30,9 @@ from koalacli.io.picture.sequences import (
 )
 from koalacli.pipelines.video.film import painted_frames, summed_damage
 from koalacli.pipelines.video.plan import FilmJob, Take, open_source, parse_rate, plan_take
-from koalacli.pipelines.video.studio import predict_small, read_ahead
+from koalacli.pipelines.video.studio import predict_small
 from koalacli.records import Outcome, Progress, Record
+from koalacli.stream import read_ahead
 from koalacli.temporal import METHODS, colorize_each, colorize_spans, link_spans
 
 QUALITY = 95  # of JPEG sequences
@@ -70,15 +71,10 @@ class Reel:
     remarks: list[str] = field(default_factory=list)
 
 
-def is_sequence(name: str) -> bool:
-    """Whether a path is the pattern of a numbered sequence."""
-    return bool(NUMBER.search(Path(name).name))
-
-
 def becomes_pictures(source: str, config: VideoConfig) -> bool:
     """Whether the output is an animation or a sequence rather than a film."""
     name = config.output or source
-    return is_sequence(name) or Path(name).suffix.lower() in ANIMATIONS
+    return is_sequence(Path(name)) or Path(name).suffix.lower() in ANIMATIONS
 
 
 def colorize_pictures(source: str, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
@@ -95,7 +91,7 @@ def colorize_pictures(source: str, config: VideoConfig, colorizer: Colorizer) ->
         return
     reel = _open_reel(source, output, config, colorizer)
     size, written = (0, 0), 0
-    if is_sequence(output):
+    if is_sequence(Path(output)):
         for done, (number, picture) in enumerate(zip(reel.numbers, reel.pictures, strict=False), start=1):
             size, path = picture.pixels.shape[:2], numbered(output, number)
             if config.on_exist == "overwrite" or not path.exists():
@@ -122,7 +118,7 @@ def colorize_pictures(source: str, config: VideoConfig, colorizer: Colorizer) ->
 def default_output(source: str) -> str:
     """NAME.color.gif beside NAME.gif; frames.color/%06d.png beside frames/%06d.png."""
     path = Path(source)
-    if is_sequence(source):
+    if is_sequence(Path(source)):
         folder = path.parent.resolve()
         return str(folder.with_name(f"{folder.name}.color") / path.name)
     return str(path.with_name(f"{path.stem}.color{path.suffix}"))
@@ -132,15 +128,15 @@ def _check(source: str, output: str, config: VideoConfig) -> None:
     """Refuse what cannot be meant."""
     if Path(output).resolve() == Path(source).resolve():
         raise UsageError(f"{source}: the output would replace its input; choose another --output")
-    from_film = not is_sequence(source) and Path(source).suffix.lower() not in ANIMATIONS
+    from_film = not is_sequence(Path(source)) and Path(source).suffix.lower() not in ANIMATIONS
     usual = VideoConfig()
     for name in (*ENCODING, *(() if from_film else READING)):
         value = getattr(config, name)
         if value and value != getattr(usual, name):
             raise UsageError(f"--{name.replace('_', '-')} is for films; {output} holds pictures")
-    if config.fps and not is_sequence(source):
+    if config.fps and not is_sequence(Path(source)):
         raise UsageError("--fps is for image sequences; a film or an animation keeps its own times")
-    if is_sequence(output):
+    if is_sequence(Path(output)):
         sequence_format(output)
     elif from_film or Path(output).suffix.lower() not in ANIMATIONS:
         raise UsageError(f"{output}: a film becomes a film, or numbered pictures (frames/%06d.png)")
@@ -150,8 +146,8 @@ def _is_finished(source: str, output: str, config: VideoConfig) -> bool:
     """Whether all is there already, as far as that can be known beforehand."""
     if config.on_exist == "overwrite":
         return False
-    if is_sequence(output):
-        paths = [numbered(output, number) for number, _ in find_sequence(source)] if is_sequence(source) else []
+    if is_sequence(Path(output)):
+        paths = [numbered(output, number) for number, _ in find_sequence(source)] if is_sequence(Path(source)) else []
     else:
         paths = [Path(output)]
     there = [path for path in paths if path.exists()]
@@ -161,7 +157,7 @@ def _is_finished(source: str, output: str, config: VideoConfig) -> bool:
 
 
 def _open_reel(source: str, output: str, config: VideoConfig, colorizer: Colorizer) -> Reel:
-    if is_sequence(source):
+    if is_sequence(Path(source)):
         files = find_sequence(source)
         pictures = colored_pictures(read_sequence(files), config, colorizer)
         rate = parse_rate(config.fps) if config.fps else USUAL_RATE
@@ -193,7 +189,7 @@ def _film_reel(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Reel:
 def _film_pictures(take: Take, colorizer: Colorizer, damage: list[str]) -> Iterator[Picture]:
     deep = take.pixel_format.depth > 8
     with (
-        open_source(take.job, take.config) as source,
+        take.open() as source,
         closing(painted_frames(take, source, colorizer)) as frames,
     ):
         for painted in frames:

@@ -1,10 +1,8 @@
 """What happens to a frame: decoded → shot → colored → painted, each step in a thread of its own."""
 
-import queue
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +26,6 @@ from koalacli.io.film.segments import State, luma_check
 from koalacli.io.film.source import FilmInfo
 from koalacli.temporal import Carried, Colored
 
-Item = TypeVar("Item")
 COLORED_STRENGTH = 4.0  # mean distance of U and V from neutral, in 8-bit codes, above which a shot counts as colored
 
 
@@ -152,46 +149,3 @@ class Studio:
 def predict_small(colorizer: Colorizer) -> Callable[[list[NDArray[np.uint8]]], list[Array]]:
     """The network as `temporal` wants it: from small luma to ab."""
     return lambda smalls: list(colorizer.predict([gray8_to_lightness(small) for small in smalls]).ab)
-
-
-def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
-    """The same items, made in a thread of their own, at most `depth` of them waiting.
-
-    An error of the thread is raised here. When the consumer stops early, so does the thread.
-    """
-    ready: queue.Queue[tuple[Item | None, BaseException | None]] = queue.Queue(depth)
-    stop = threading.Event()
-
-    def put(entry: tuple[Item | None, BaseException | None]) -> None:
-        while not stop.is_set():
-            try:
-                return ready.put(entry, timeout=0.1)
-            except queue.Full:
-                continue
-
-    def fill() -> None:
-        try:
-            for item in items:
-                put((item, None))
-                if stop.is_set():
-                    return
-            put((None, StopIteration()))
-        except BaseException as error:
-            put((None, error))
-        finally:
-            if close := getattr(items, "close", None):
-                close()
-
-    thread = threading.Thread(target=fill, name="koala-stage", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = ready.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item  # type: ignore[misc]
-    finally:
-        stop.set()
-        thread.join()

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
-from koalacli.io.film.encode import SegmentWriter, plan_encoder
+from koalacli.io.film.encode import SegmentWriter, Wanted, plan_encoder
 from koalacli.io.film.planes import PIXEL_FORMATS, ColorTags
 from koalacli.io.film.source import FilmInfo
 
@@ -37,9 +37,7 @@ def test_a_finished_segment_gives_its_memory_back(tmp_path: Path) -> None:
         0,
         Fraction(0),
     )
-    plan = plan_encoder(
-        info, ".mp4", codec="", pixel_format=info.pixel_format, crf=30, preset="faster", extra={}, field_order=1
-    )
+    plan = plan_encoder(info, ".mp4", "", Wanted(info.pixel_format, crf=30, preset="faster"))
     gc.collect()
     gc.disable()
     try:

@@ -11,7 +11,10 @@ import av
 import cv2
 import numpy as np
 import pytest
+from painter import Painter
+from typer.testing import CliRunner
 
+from koalacli.cli.app import app
 from koalacli.config import VideoConfig
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
@@ -209,11 +212,30 @@ def plane_of(frame: Any, number: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def colorizer() -> Any:
-    """The shipped weights, looking at so small a picture that films take little time."""
+def colorizer() -> Painter:
+    """Colors without a network."""
+    return Painter()
+
+
+@pytest.fixture(scope="session")
+def network() -> Any:
+    """The shipped weights, looking at a small picture."""
     from koalacli import Colorizer
 
     return Colorizer(device="cpu", size=64)
+
+
+@pytest.fixture
+def run(colorizer: Painter, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """`koala video` without a network: exit code and all that was said, of run(path, "--start", "1", ...)."""
+    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
+
+    def invoke(*arguments: object) -> tuple[int, str]:
+        done = CliRunner().invoke(app, ["video", *map(str, arguments)])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.output
+
+    return invoke
 
 
 @pytest.fixture(scope="session", name="write_film")

@@ -28,13 +28,13 @@ CLIPS = {
 
 @pytest.mark.parametrize("name", CLIPS)
 def test_real_clips_keep_everything_but_color(
-    name: str, shared: Path, tmp_path: Path, contents: Any, colorizer: Any
+    name: str, shared: Path, tmp_path: Path, contents: Any, network: Any
 ) -> None:
     """Frame count, pts and Y are the source's, and so is every packet of the other streams, with its time."""
     index, end = CLIPS[name]
     source, output = shared / "clips" / name, tmp_path / name
     config = VideoConfig(**LOSSLESS, end="" if end == WHOLE else str(end))
-    *_, record = colorize_film(FilmJob(str(source), str(output)), config, colorizer)
+    *_, record = colorize_film(FilmJob(str(source), str(output)), config, network)
     assert isinstance(record, Record)
     assert record.outcome == Outcome.DONE, record.reason
     before, after = contents(source, index), contents(output, index)

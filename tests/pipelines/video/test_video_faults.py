@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from koalacli.cli.app import app
 from koalacli.config import VideoConfig
 from koalacli.errors import InputError, OutputError, StorageFullError
+from koalacli.journal import JOURNAL
 from koalacli.pipelines.video import film as video_film
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.pipeline import colorize_video
@@ -30,14 +31,16 @@ from koalacli.records import Outcome
 ROOT = Path(__file__).resolve().parents[3]
 
 
-SETTINGS = {"crf": 12, "preset": "ultrafast"}
+SETTINGS = {"crf": 12, "preset": "ultrafast", "size": 64}
 
 
 def run_alone(source: Path, output: Path) -> subprocess.Popen[str]:
     """`koala video` in a process of its own, with segments of about 12 frames."""
     code = (
-        "import sys; from koalacli.pipelines.video import film as video_film; video_film.SEGMENT_SECONDS = 0.4\n"
-        "video_film.PROGRESS_SECONDS = 0\n"
+        f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r})\n"
+        "from koalacli.pipelines.video import film, pipeline; from painter import Painter\n"
+        "film.SEGMENT_SECONDS, film.PROGRESS_SECONDS = 0.4, 0\n"
+        "pipeline.Colorizer = lambda *_args, **_kwargs: Painter()\n"
         "from koalacli.cli.app import main; main()"
     )
     flags = ["--size", "64", "--crf", "12", "--preset", "ultrafast", "--json", "-o", str(output)]
@@ -81,7 +84,7 @@ def test_a_stopped_run_goes_on_to_the_same_frames(
     for pair in zip(one.luma + one.chroma, other.luma + other.chroma, strict=True):
         assert np.array_equal(*pair)
     assert one.packets == other.packets
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.mkv", "film.mkv", "whole.mkv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [JOURNAL, "broken.mkv", "film.mkv", "whole.mkv"]
 
 
 @contextmanager
@@ -109,15 +112,15 @@ def test_a_full_disk_keeps_what_is_finished(
     assert done.exit_code == 1
     assert re.search(r"koala: .*no space left.*; free some and run again", done.stderr)
     assert not output.exists()
-    kept = [path.suffix for path in tmp_path.glob(".out.mp4.koala/*")]
+    kept = [path.suffix for path in tmp_path.glob(".out.mp4.koala/*/*")]
     assert kept.count(".packets") >= segments
     assert ".mp4" not in kept
     *progress, record = colorize_film(
-        FilmJob(str(source), str(output)), VideoConfig(crf=0, preset="ultrafast"), colorizer
+        FilmJob(str(source), str(output)), VideoConfig(**{**SETTINGS, "crf": 0}), colorizer
     )
     assert record.outcome == Outcome.DONE
     assert bool(progress) == (segments == 0), "finished segments are not made again"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mkv", "out.mp4"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [JOURNAL, "film.mkv", "out.mp4"]
 
 
 def test_a_film_is_made_by_one_run_at_a_time(film: Any, tmp_path: Path, finish: Any) -> None:

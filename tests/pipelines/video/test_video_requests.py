@@ -154,8 +154,11 @@ def test_an_encoder_without_the_depth_gets_a_deeper_one(film: Any, contents: Any
     assert np.abs(one * 4 - other).mean() < 8
 
 
-def test_a_folder_is_colored_and_a_rerun_does_nothing(film: Any, tmp_path: Path) -> None:
+def test_a_folder_is_colored_and_a_rerun_does_nothing(
+    film: Any, colorizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Films beside damaged files: each is done or named; outputs are not taken for inputs."""
+    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
     (tmp_path / "deep").mkdir()
     shutil.move(film("one.mp4"), tmp_path / "deep" / "one.mp4")
     film("two.mkv")
@@ -178,11 +181,11 @@ def test_a_part_without_frames_leaves_nothing(film: Any, tmp_path: Path, finish:
 
 
 def test_requests_that_would_lose_a_film_are_refused(tmp_path: Path) -> None:
-    """Two films that would become one file, a folder that would become a file, and a pipe."""
+    """Films become files of their own, a folder does not become a file, and a pipe cannot be read twice."""
     for name in ("one.wmv", "one.mkv"):
         (tmp_path / name).write_bytes(b"?")
-    with pytest.raises(UsageError, match=r"one\.mkv and .*one\.wmv would both become .*one\.color\.mkv"):
-        plan_jobs(str(tmp_path), VideoConfig())
+    targets = [Path(job.target).name for job in plan_jobs(str(tmp_path), VideoConfig())[0]]
+    assert targets == ["one.color.mkv", "one.wmv.color.mkv"]
     with pytest.raises(UsageError, match="need a folder"):
         plan_jobs(str(tmp_path), VideoConfig(output="all.mp4"))
     os.mkfifo(tmp_path / "pipe.mkv")

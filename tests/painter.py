@@ -1,0 +1,23 @@
+"""A colorizer for tests of films that need no network: color follows from lightness at once."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from koalacli.arrays import Array
+from koalacli.colorizer import Colorizer, Prediction
+from koalacli.config import ReadOut
+
+
+class Painter(Colorizer):
+    """As a Colorizer that looks at so small a picture that films take little time."""
+
+    def __init__(self) -> None:
+        self.device, self.batch_size = "cpu", 8
+        self.weights = SimpleNamespace(name="painter", digest="painter")
+        self._read_out = ReadOut(size=64)
+
+    def predict(self, guides: list[Array], **_extras: bool) -> Prediction:
+        """What is dark is blue, what is light is red."""
+        small = np.stack(guides)[:, ::4, ::4, 0]
+        return Prediction(np.stack([small / 4, small / 2 - 30], axis=-1).astype(np.float32))
