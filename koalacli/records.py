@@ -70,6 +70,21 @@ class Notice:
 
 
 @dataclass(frozen=True)
+class Phase:
+    """What a run turns to before its first input or after its last, and what takes a while.
+
+    Attributes:
+        text: as "intervals and report".
+    """
+
+    text: str
+
+    def as_event(self) -> dict[str, Any]:
+        """For --json: plain values only."""
+        return {"event": "phase", **asdict(self)}
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a long input has come.
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from koalacli.records import Notice, Outcome, Record, Started
+from koalacli.records import Notice, Outcome, Phase, Record, Started
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON event per line on standard output; no bar.")]
 QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Show failures only.")]
@@ -47,7 +47,7 @@ class Display:
         self.total = 0
         self.device = ""
 
-    def show(self, records: Iterable[Started | Notice | Record]) -> int:
+    def show(self, records: Iterable[Started | Notice | Phase | Record]) -> int:
         """Consume a pipeline; returns the exit code: 0, or 1 if any input failed."""
         try:
             with self._progress() as (progress, task):
@@ -57,7 +57,7 @@ class Display:
             self._finish()
         return 1 if self.outcomes[Outcome.FAILED] else 0
 
-    def _take(self, record: Started | Notice | Record, progress: Progress | None, task: TaskID | None) -> None:
+    def _take(self, record: Started | Notice | Phase | Record, progress: Progress | None, task: TaskID | None) -> None:
         if self.as_json:
             self._print_event(record.as_event())
         if self.report:
@@ -67,6 +67,12 @@ class Display:
             self.started = self.last_line = time.perf_counter()  # loading the network is not the pictures' time
             if progress and task is not None:
                 progress.update(task, description=self.verb, total=record.total, device=record.device)
+            return
+        if isinstance(record, Phase):
+            if progress and task is not None:
+                progress.update(task, description=f"{record.text} …", total=None)  # a bar that goes to and fro
+            elif not (self.quiet or self.as_json):
+                self._line(f"{record.text} …")
             return
         if isinstance(record, Notice):
             if not (self.quiet or self.as_json):

@@ -17,7 +17,7 @@ from koalacli.config import EvalConfig
 
 if TYPE_CHECKING:
     from koalacli.metrics.results import Evaluation
-    from koalacli.records import Record, Started
+    from koalacli.records import Phase, Record, Started
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
         found: list[Evaluation] = []
 
-        def records() -> "Iterator[Started | Record]":
+        def records() -> "Iterator[Started | Phase | Record]":
             for record in run(config):
                 if isinstance(record, Evaluation):
                     found.append(record)
@@ -50,12 +50,14 @@ def register(app: typer.Typer) -> None:
                     yield record
 
         display = Display(as_json=json, quiet=quiet, verbose=verbose, report="", verb="judged")
-        code = display.show(records())
-        for evaluation in found:
-            if json:
-                sys.stdout.write(as_json(evaluation.as_event()) + "\n")
-            else:
-                Console().print(figure_table(evaluation))
+        try:
+            code = display.show(records())
+        finally:  # also where a file could not be written in the end
+            for evaluation in found:
+                if json:
+                    sys.stdout.write(as_json(evaluation.as_event()) + "\n")
+                else:
+                    Console().print(figure_table(evaluation))
         for path in (config.csv, config.report, config.study):
             if path and not (json or quiet):
                 sys.stderr.write(f"written: {path}\n")

@@ -12,7 +12,7 @@ from rich.progress import TaskID
 from koalacli.cli.display import PLAIN_INTERVAL, Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
 from koalacli.cli.options import command
 from koalacli.config import VideoConfig
-from koalacli.records import Notice, Outcome, Progress, Record, Started
+from koalacli.records import Notice, Outcome, Phase, Progress, Record, Started
 
 ENDS = (Outcome.DONE, Outcome.SKIPPED, Outcome.FAILED)
 
@@ -55,7 +55,9 @@ class FilmDisplay(Display):
         """As `show`, with Progress among the records."""
         return self.show(records)  # type: ignore[arg-type]
 
-    def _take(self, record: Started | Notice | Progress | Record, progress: Bar | None, task: TaskID | None) -> None:
+    def _take(
+        self, record: Started | Notice | Phase | Progress | Record, progress: Bar | None, task: TaskID | None
+    ) -> None:
         if not isinstance(record, Progress):
             super()._take(record, progress, task)
             return

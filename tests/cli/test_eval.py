@@ -9,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
+from koalacli.errors import StorageFullError
 from koalacli.metrics.table import DIRECTIONS, METRICS, Metric
 
 run = CliRunner().invoke
@@ -34,6 +35,7 @@ def test_the_table_shows_figures_floors_and_intervals(folders: tuple[str, str]) 
     assert "20.86 [20.9, 20.9]" in done.stdout
     for word in ("gray", "mean", "lookup", "AuC rebalanced"):
         assert word in done.stdout
+    assert done.stderr.splitlines()[0] == "intervals …"
     assert "2 images judged" in done.stderr
 
 
@@ -93,3 +95,20 @@ def test_every_metric_has_a_direction_and_its_truth() -> None:
         assert metric.better in DIRECTIONS, name
         if metric.better == "reference":
             assert name.endswith("_reference") or f"{name}_reference" in METRICS, name
+
+
+def test_the_figures_are_shown_where_a_file_cannot_be_written(
+    folders: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full in the end costs the file, not the run."""
+
+    def full(*args: object) -> None:
+        raise StorageFullError("no space left")
+
+    monkeypatch.setattr("koalacli.pipelines.evaluate.outputs.write_text", full)
+    done = run(app, ["eval", *folders, f"--report={tmp_path / 'a.html'}"])
+    assert done.exit_code == 1
+    assert "20.86 [20.9, 20.9]" in done.stdout
+    assert "intervals and report …" in done.stderr
+    assert "no space left" in done.stderr
+    assert "written" not in done.stderr

@@ -21,7 +21,7 @@ from koalacli.pipelines.evaluate.networks import NetworkJudges
 from koalacli.pipelines.evaluate.outputs import check_outputs, write_outputs
 from koalacli.pipelines.evaluate.subjects import Subjects, load_subjects, paint_all, predict_all
 from koalacli.process import worker_count
-from koalacli.records import Outcome, Record, Started
+from koalacli.records import Outcome, Phase, Record, Started
 from koalacli.stream import Stage, stream
 from koalacli.version import __version__
 
@@ -35,14 +35,14 @@ class Measured(Record):
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
+def evaluate(config: EvalConfig) -> Iterator[Started | Phase | Record | Evaluation]:
     """Judge predictions and floors on the same pictures.
 
     A picture that cannot be judged for one subject is left out for all: every mean is over the
     same pictures.
 
     Yields:
-        Started, a Record per picture (failed ones were left out, with the reason), then the Evaluation.
+        Started, a Record per picture (failed ones were left out, with the reason), a Phase, then the Evaluation.
 
     Raises:
         KoalaError: the request cannot be met, or no picture could be judged.
@@ -69,6 +69,7 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Record | Evaluation]:
         raise DataError(
             f"no picture could be judged; the first reason: {next(iter(excluded.values()), 'none asked for')}"
         )
+    yield Phase(" and ".join(["intervals", *(kind for kind in ("report", "study") if getattr(config, kind))]))
     evaluation = conclude(
         gathered.tallies,
         gathered.reference_shares,

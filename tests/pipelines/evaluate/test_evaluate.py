@@ -308,7 +308,7 @@ def test_the_figures_are_told_before_files_are_written(
 
     monkeypatch.setattr("koalacli.pipelines.evaluate.outputs.write_text", full)
     records = evaluate(EvalConfig(pred=(str(pred),), ref=str(ref), csv=str(tmp_path / "x.csv")))
-    assert any(isinstance(record, Evaluation) for record in islice(records, 5))
+    assert any(isinstance(record, Evaluation) for record in islice(records, 6))
     with pytest.raises(StorageFullError):
         list(records)
 
