@@ -17,13 +17,12 @@ from PIL import Image, features
 
 from koalacli.errors import KoalaError, OutputError, UnsupportedError
 from koalacli.io.jpeg.layout import segment
-from koalacli.io.picture.containers import jp2_is_lossless, webp_is_lossless
+from koalacli.io.picture.containers import gif_with_xmp, jp2_is_lossless, jp2_with_xmp, webp_is_lossless
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg, without_place
 from koalacli.io.picture.picture import Frame, Picture
 from koalacli.io.picture.png import encode_png
 from koalacli.io.picture.profiles import SRGB
 from koalacli.io.picture.tiff import encode_tiff
-from koalacli.io.picture.xmp import gif_with_xmp, jp2_with_xmp
 
 with suppress(ImportError):  # an extra: HEIC needs a decoder of its own
     import pillow_heif

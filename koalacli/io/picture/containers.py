@@ -123,26 +123,72 @@ def jp2_is_lossless(data: bytes) -> bool:
     return found is not None and found.reversible
 
 
-def gif_extent(data: bytes) -> tuple[int, int, int]:
-    """Width and height that hold the screen and every frame of a GIF file, and the number of frames."""
+def gif_parts(data: bytes) -> Iterator[Part]:
+    """Parts of a GIF file behind its screen: `,` frames from their position, `!` extensions from their label on."""
     if len(data) < 13:
-        return 0, 0, 0
-    width, height, flags = struct.unpack_from("<HHB", data, 6)
-    at = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
-    count = 0
+        return
+    at = 13 + _palette(data[10])
     while at < len(data) and data[at : at + 1] != b";":
-        if data[at : at + 1] == b"," and at + 10 <= len(data):
-            left, top, across, down, flags = struct.unpack_from("<4HB", data, at + 1)
-            width, height, count = max(width, left + across), max(height, top + down), count + 1
-            at = _after_blocks(data, at + 11 + (3 << (flags & 7) + 1 if flags & 0x80 else 0))
-        elif data[at : at + 1] == b"!":
+        kind, start = data[at : at + 1], at + 1
+        if kind == b"," and at + 10 <= len(data):
+            at = _after_blocks(data, at + 11 + _palette(data[at + 9]))
+            yield kind, start, at
+        elif kind == b"!":
             at = _after_blocks(data, at + 2)
+            yield kind, start, at
         else:
             at += 1  # decoders pass over stray bytes
-    return width, height, count
+
+
+def _palette(flags: int) -> int:
+    """Bytes of a palette that the flags of a screen or frame announce."""
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
 def _after_blocks(data: bytes, at: int) -> int:
     while at < len(data) and data[at]:
         at += 1 + data[at]
     return at + 1
+
+
+def gif_extent(data: bytes) -> tuple[int, int]:
+    """Width and height of what holds the screen and every frame of a GIF file: decoders make room for that."""
+    width, height = struct.unpack_from("<HH", data, 6) if len(data) >= 10 else (0, 0)
+    for kind, start, _ in gif_parts(data):
+        if kind == b",":
+            left, top, across, down = struct.unpack_from("<4H", data, start)
+            width, height = max(width, left + across), max(height, top + down)
+    return width, height
+
+
+# ---- XMP in GIF and JPEG 2000, where Pillow neither reads nor writes it ----------------------
+
+_GIF_XMP = b"\xff\x0bXMP DataXMP"
+_GIF_END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"  # leads readers that count blocks out of the packet
+_JP2_UUID = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
+
+
+def xmp_of_gif(data: bytes) -> bytes:
+    """The packet in a GIF file, or nothing."""
+    for kind, start, end in gif_parts(data):
+        if kind == b"!" and data[start : start + len(_GIF_XMP)] == _GIF_XMP and data.endswith(_GIF_END, start, end):
+            return data[start + len(_GIF_XMP) : end - len(_GIF_END)]
+    return b""
+
+
+def gif_with_xmp(data: bytes, xmp: bytes) -> bytes:
+    """A GIF file with a packet before its end; an XMP packet holds no byte that a GIF reader could take for one."""
+    return data[:-1] + b"!" + _GIF_XMP + xmp + _GIF_END + data[-1:] if xmp else data
+
+
+def xmp_of_jp2(data: bytes) -> bytes:
+    """The packet in a JPEG 2000 file, or nothing."""
+    for kind, start, end in boxes(data):
+        if kind == b"uuid" and data[start : start + 16] == _JP2_UUID:
+            return data[start + 16 : end]
+    return b""
+
+
+def jp2_with_xmp(data: bytes, xmp: bytes) -> bytes:
+    """A JPEG 2000 file with a packet in a box behind the others."""
+    return data + struct.pack(">I4s", 24 + len(xmp), b"uuid") + _JP2_UUID + xmp if xmp else data

@@ -14,15 +14,9 @@ from PIL import Image
 
 from koalacli.errors import InputError
 from koalacli.io.jpeg.layout import APP1, APP13, Segment, read_layout
-from koalacli.io.picture.xmp import (
-    is_packet,
-    join_extension,
-    upright,
-    without_extension,
-    xmp_of_gif,
-    xmp_of_jp2,
-    xmp_payloads,
-)
+from koalacli.io.picture.containers import xmp_of_gif, xmp_of_jp2
+from koalacli.io.picture.packet import read_packet
+from koalacli.io.picture.xmp import join_extension, upright, without_extension, xmp_payloads
 
 ORIENTATION = 0x0112  # EXIF tag
 _EXIF_FOLDER, _WIDTH, _HEIGHT, _COLOR_SPACE = 0x8769, 0xA002, 0xA003, 0xA001
@@ -92,7 +86,7 @@ def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orient
     lost: list[str] = []
     return Metadata(
         exif=_exif(image, size, orientation, lost),
-        xmp=upright(_xmp(image, data, lost)) if orientation == 1 else _xmp(image, data, lost),
+        xmp=_xmp(image, data, lost, turned=orientation != 1),
         iptc=_iptc(image, data),
         dpi=_dpi(image.info.get("dpi")),
         text=tuple(_texts(image, lost)),
@@ -100,20 +94,25 @@ def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orient
     )
 
 
-def _xmp(image: Image.Image, data: bytes, lost: list[str]) -> bytes:
+def _xmp(image: Image.Image, data: bytes, lost: list[str], *, turned: bool) -> bytes:
+    """The packet, with its extension; one for an upright picture does not say that it is turned."""
     reader = {"GIF": xmp_of_gif, "JPEG2000": xmp_of_jp2}.get(str(image.format))
     found = reader(data) if reader else image.info.get("xmp", b"")
     xmp = found.encode() if isinstance(found, str) else bytes(found or b"")
-    if xmp and not is_packet(xmp):
-        lost.append("XMP is damaged and left out")
+    if not xmp:
         return b""
-    if image.format not in ("JPEG", "MPO"):
-        return xmp
     try:
-        return join_extension(xmp, [payload for marker, payload in read_layout(data).header if marker == APP1])
-    except InputError:
-        lost.append("the extension of XMP is damaged and left out")
-        return without_extension(xmp)
+        read_packet(xmp)
+    except InputError as error:
+        lost.append(f"{error}; it is left out")
+        return b""
+    if image.format in ("JPEG", "MPO"):
+        try:
+            xmp = join_extension(xmp, [payload for marker, payload in read_layout(data).header if marker == APP1])
+        except InputError:
+            lost.append("the extension of XMP is damaged and left out")
+            xmp = without_extension(xmp)
+    return xmp if turned else upright(xmp)
 
 
 def _exif(image: Image.Image, size: tuple[int, int], orientation: int, lost: list[str]) -> bytes:

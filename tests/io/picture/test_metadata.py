@@ -20,7 +20,7 @@ from koalacli.io.picture.codecs import encode
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
 from koalacli.io.picture.picture import Frame, Picture
 from koalacli.io.picture.read import read_picture
-from koalacli.io.picture.xmp import DIGITAL_SOURCE, Provenance, upright, with_provenance
+from koalacli.io.picture.xmp import DIGITAL_SOURCE, Provenance, upright, with_provenance, xmp_payloads
 
 PROVENANCE = Provenance('koala 1.0 <"&>', "koala", "sha256:00")
 FOREIGN = (
@@ -112,7 +112,7 @@ def test_xmp_does_not_turn_the_picture_again() -> None:
     assert set(properties(upright(packet))) == {"about", "City", "DigitalSourceType"}
     assert upright(packet.replace(b'"6"', b'"1"')) == packet.replace(b'"6"', b'"1"')
     element = FOREIGN.replace(
-        b"</rdf:RDF>", b"<rdf:Description><tiff:Orientation>8</tiff:Orientation></rdf:Description>"
+        b"</rdf:RDF>", b"<rdf:Description><tiff:Orientation>8</tiff:Orientation></rdf:Description></rdf:RDF>"
     )
     assert b"Orientation" not in upright(element)
 
@@ -253,3 +253,44 @@ def test_text_of_a_png_is_kept() -> None:
     with Image.open(io.BytesIO(encode(picture, "png", 90)[0])) as image:
         image.load()
         assert image.text == dict(text)
+
+
+HEAD, TAIL = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="urn:r">', b"</rdf:RDF></x:xmpmeta>"
+TRAPS = {
+    "tags that are never closed": HEAD + b"<a:Orientation>" * 60_000 + TAIL,
+    "tags that never end": HEAD + b"<a:Orientation " * 60_000 + TAIL,
+    "source types that are never closed": HEAD + b"<a:DigitalSourceType>" * 45_000 + TAIL,
+    "entities in entities": b'<!DOCTYPE x [<!ENTITY a "lol"><!ENTITY b "&a;&a;">]>' + HEAD + b"<d:t>&b;</d:t>" + TAIL,
+    "a packet of 20 million bytes": HEAD + b"<d:x>" + b"x" * 20_000_000 + b"</d:x>" + TAIL,
+    "200,000 elements": HEAD + b"<d:x/>" * 200_000 + TAIL,
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("trap", TRAPS)
+def test_no_packet_holds_up_a_batch(trap: str) -> None:
+    """Strangers' text is followed once, up to a limit; what is no XMP that koala can carry is named and left out."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(buffer, "TIFF", tiffinfo={700: TRAPS[trap]})
+    found = read_picture(buffer.getvalue()).metadata
+    assert (found.xmp, found.lost.endswith("it is left out")) == (b"", True)
+
+
+@pytest.mark.timeout(20)
+def test_blanks_and_instructions_are_no_trap() -> None:
+    """A long packet of blanks, and one of instructions in instructions, are written in a moment."""
+    room = HEAD + b" " * 900_000 + TAIL
+    assert DIGITAL_SOURCE.encode() in b"".join(xmp_payloads(with_provenance(room, PROVENANCE)))
+    nested = HEAD + b"<?xpacket " * 90_000 + b">?>" + TAIL
+    assert xmp_payloads(with_provenance(nested, PROVENANCE))
+
+
+def test_all_else_in_a_packet_stays_byte_for_byte() -> None:
+    """Comments, quotes with brackets, CDATA, an XML head behind the wrapper and a trail of zeros are no obstacle."""
+    inside = b'<rdf:Description d:a="x > y" d:b=""><!-- <a:Orientation>6</a:Orientation> --><d:c><![CDATA[</rdf:RDF>]]>'
+    packet = b'<?xpacket begin=""?><?xml version="1.0"?>' + HEAD + inside + b"</d:c></rdf:Description>"
+    turned = b'<b:D c:Orientation="8" e:f="g"/>'
+    assert upright(packet + turned + TAIL + b"\0\0") == packet + b'<b:D e:f="g"/>' + TAIL
+    told = with_provenance(packet + TAIL, PROVENANCE)
+    assert told.startswith(packet + b"<rdf:Description")
+    assert told.endswith(TAIL)
