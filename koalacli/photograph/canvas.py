@@ -24,9 +24,9 @@ from koalacli.io.jpeg.layout import PROGRESSIVE, graft_cbcr
 from koalacli.io.picture.codecs import CODECS, encode
 from koalacli.io.picture.graft import Graftable, encode_cbcr, luma_for_chroma, luma_of_jpeg
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
-from koalacli.io.picture.picture import Picture
+from koalacli.io.picture.picture import Picture, turn, turn_back
 from koalacli.io.picture.profiles import SRGB
-from koalacli.io.picture.read import decoder_errors, read_picture, turn, turn_back
+from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.io.picture.scans import Scan, write_scan
 from koalacli.io.picture.tiff import rows_per_strip
 
@@ -113,6 +113,9 @@ class Still:
         written = read_picture(data, f"output of {name}", self.config.max_pixels)
         lossless = CODECS[self.format].keeps_pixels_of(self.picture)
         worst = 0.0
+        if len(written.frames) != len(self.picture.frames):
+            counts = f"the output has {len(written.frames)} frames instead of {len(self.picture.frames)}"
+            raise OutputError(f"{name}: verification failed: {counts}")
         for before, after in zip(self.picture.frames, written.frames, strict=True):
             difference = np.abs(lightness_of(before.pixels) - lightness_of(after.pixels))
             found = float(difference.max() if lossless else difference.mean())

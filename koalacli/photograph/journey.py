@@ -86,7 +86,7 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
 def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotograph:
     config, sight, name = setup.config, setup.sight, source_name(job)
     asked = config.format or codec_of(Path(job.target))
-    remarks: list[str] = []
+    remarks = _sidecars(job)
     if (asked is None or CODECS[asked].scrolls) and job.source != STREAM and job.target != STREAM:
         with decoder_errors(name):
             scan = open_scan(Path(job.source), config.max_pixels)
@@ -108,6 +108,13 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
     remarks += [picture.remark] if picture.remark else []
     picture = replace(picture, metadata=_labeled(picture.metadata, setup, remarks))
     return OpenedPhotograph(Still.open(picture, asked or picture.format, config, sight), None, started, stamp, remarks)
+
+
+def _sidecars(job: Job) -> list[str]:
+    """A remark per XMP file beside an input: what stands there about the picture is not read."""
+    path = Path(job.source)
+    beside = [path.with_suffix(".xmp"), path.with_name(f"{path.name}.xmp")] if job.source != STREAM else []
+    return [f"{file.name} beside it is not read" for file in beside if file.is_file()]
 
 
 def source_name(job: Job) -> str:

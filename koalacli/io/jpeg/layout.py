@@ -39,6 +39,7 @@ class Layout:
         scans: bytes from the first SOS up to EOI: scans and the tables between them.
         restarts: whether a restart interval is in force at the end.
         regular: whether all that follows the first SOS is scans and tables and ends with EOI.
+        end: offset behind EOI; the length of the file where that is not found.
     """
 
     frame: int = 0
@@ -50,6 +51,7 @@ class Layout:
     scans: bytes = b""
     restarts: bool = False
     regular: bool = True
+    end: int = 0
 
 
 def read_layout(data: bytes) -> Layout:
@@ -105,6 +107,7 @@ def _take_frame(layout: Layout, marker: int, payload: bytes) -> None:
 def _take_scans(layout: Layout, data: bytes, start: int) -> None:
     """Follow scans and tables to the end marker."""
     at, count = start, 0
+    layout.end = len(data)
     while True:
         try:
             marker, begin, end = _segment(data, at)
@@ -122,7 +125,7 @@ def _take_scans(layout: Layout, data: bytes, start: int) -> None:
             layout.regular = False
             return
         at = end
-    layout.scans = data[start:at]
+    layout.scans, layout.end = data[start:at], end
     if layout.frame != PROGRESSIVE and len(layout.components) == 1 and count != 1:
         layout.regular = False  # a second scan of the only component: decoders disagree about it
 

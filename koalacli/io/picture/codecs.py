@@ -44,6 +44,7 @@ class Codec:
         alpha: whether transparency can be kept.
         deep: whether 16 bits per channel can be kept.
         frames: whether it can hold more than one.
+        extra: whether it has a place for channels beyond color, and for pages that are no pictures.
         holds: kinds of metadata that it has a place for, besides the color profile.
         too_long: what of the metadata it has a place for, but not a place long enough, in words.
         grafts: whether the luma of a gray file can stay as it is in a color file.
@@ -59,6 +60,7 @@ class Codec:
     alpha: bool = False
     deep: bool = False
     frames: bool = False
+    extra: bool = False
     holds: tuple[str, ...] = ("EXIF", "XMP")
     too_long: Callable[[Metadata], list[str]] = lambda metadata: []
     grafts: bool = False
@@ -98,6 +100,10 @@ def encode(
         remarks.append(f"{format} has no transparency; it is dropped")
     if picture.pixels.dtype == np.uint16 and not codec.deep:
         remarks.append(f"{format} has 8 bits per channel; 16 were read")
+    if picture.apart and not codec.extra:
+        remarks.append(f"{format} has no place for pages that are no pictures: {len(picture.apart)}")
+    if any(frame.extra is not None for frame in picture.frames) and not codec.extra:
+        remarks.append(f"{format} has no place for channels beyond color, such as infrared")
     if missing := without_place(picture.metadata, codec.holds):
         remarks.append(f"{format} has no place for {', '.join(missing)}")
     remarks += codec.too_long(picture.metadata)
@@ -117,7 +123,7 @@ def _fit_frame(frame: Frame, codec: Codec) -> Frame:
     if not codec.deep:
         pixels = _to_8bit(pixels)
         alpha = None if alpha is None else _to_8bit(alpha)
-    return Frame(pixels, alpha, frame.milliseconds)
+    return replace(frame, pixels=pixels, alpha=alpha)
 
 
 def _to_8bit(pixels: Any) -> Any:
@@ -216,8 +222,8 @@ CODECS: dict[str, Codec] = {
     "png": Codec((".png", ".apng"), _png, ("PNG",), lossless=True, alpha=True, deep=True, frames=True, holds=_ALL),
     "webp": Codec((".webp",), _encode_webp, ("WEBP",), exact=webp_is_lossless, as_read=True, alpha=True, frames=True),
     "tiff": Codec(
-        (".tif", ".tiff"), _tiff, ("TIFF",), lossless=True, alpha=True, deep=True, frames=True, holds=_ALL[:-2],
-        scrolls=True,
+        (".tif", ".tiff"), _tiff, ("TIFF",), lossless=True, alpha=True, deep=True, frames=True, extra=True,
+        holds=_ALL[:-2], scrolls=True,
     ),
     "bmp": Codec((".bmp", ".dib"), _encode_bmp, ("BMP", "DIB"), lossless=True, holds=("resolution",)),
     "gif": Codec((".gif",), _encode_gif, ("GIF",), alpha=True, frames=True, holds=("XMP", "comment")),

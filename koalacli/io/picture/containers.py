@@ -161,6 +161,23 @@ def gif_extent(data: bytes) -> tuple[int, int]:
     return width, height
 
 
+def tiff_pages(data: bytes, most: int) -> int:
+    """How many pages a TIFF has, as far as its directories can be followed; counted up to `most`."""
+    order = "<" if data[:2] == b"II" else ">"
+    large = data[2:4] in (b"+\0", b"\0+")
+    count, entry, pointer = ("Q", 20, "Q") if large else ("H", 12, "I")
+    seen: set[int] = set()
+    place = 8 if large else 4
+    while len(seen) < most and place + struct.calcsize(pointer) <= len(data):
+        (at,) = struct.unpack_from(order + pointer, data, place)
+        if not at or at in seen or at + struct.calcsize(count) > len(data):
+            break
+        seen.add(at)
+        (number,) = struct.unpack_from(order + count, data, at)
+        place = at + struct.calcsize(count) + number * entry
+    return len(seen)
+
+
 # ---- XMP in GIF and JPEG 2000, where Pillow neither reads nor writes it ----------------------
 
 _GIF_XMP = b"\xff\x0bXMP DataXMP"

@@ -50,7 +50,7 @@ def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
         return ""
     with Image.open(io.BytesIO(data)) as image:
         size, mode = image.size, image.mode
-        if image.format != "JPEG" or mode not in ("L", "RGB"):
+        if image.format not in ("JPEG", "MPO") or mode not in ("L", "RGB"):
             return ""
         check_support(image, data, max_pixels)
         luma = _luma_if_neutral(image, data) if mode == "RGB" else None

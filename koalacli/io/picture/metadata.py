@@ -16,7 +16,7 @@ from koalacli.errors import InputError
 from koalacli.io.jpeg.layout import APP1, APP13, Segment, read_layout
 from koalacli.io.picture.containers import xmp_of_gif, xmp_of_jp2
 from koalacli.io.picture.packet import read_packet
-from koalacli.io.picture.xmp import join_extension, upright, without_extension, xmp_payloads
+from koalacli.io.picture.xmp import join_extension, upright, without, without_extension, xmp_payloads
 
 ORIENTATION = 0x0112  # EXIF tag
 _EXIF_FOLDER, _WIDTH, _HEIGHT, _COLOR_SPACE = 0x8769, 0xA002, 0xA003, 0xA001
@@ -27,6 +27,11 @@ _DESCRIPTIVE = {
 }  # fmt: skip
 _IPTC_RESOURCE = 0x0404  # of Photoshop's image resources
 _TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP = 700, 33723, 34377
+_TIFF_INSIDE = 330  # SubIFDs
+_TELLS_OF_MORE = ("MotionPhoto", "MicroVideo", "MicroVideoOffset", "Directory")  # in XMP: of what stands behind
+_PADDING = b"\0 \r\n"  # between pictures
+_MOST_BEHIND = 8  # pictures there that are told one by one
+_START = 64  # bytes in which a film says that it is one
 _PNG_STRUCTURE = {"XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1", "Raw profile type icc"}
 LONGEST_TEXT = 1 << 20  # bytes of one PNG text, one comment
 
@@ -84,9 +89,16 @@ def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orient
         orientation: what the EXIF tag shall say; 1 where it was applied to the pixels.
     """
     lost: list[str] = []
+    xmp = _xmp(image, data, lost, turned=orientation != 1)
+    if image.format in ("JPEG", "MPO") and (behind := _behind(data)):
+        lost += behind
+        xmp = without(xmp, _TELLS_OF_MORE) if xmp else b""
+    if image.format == "TIFF" and (inside := getattr(image, "tag_v2", {}).get(_TIFF_INSIDE)):
+        count = len(inside) if isinstance(inside, tuple) else 1
+        lost.append(f"smaller copies inside the page are left out: {count}")
     return Metadata(
         exif=_exif(image, size, orientation, lost),
-        xmp=_xmp(image, data, lost, turned=orientation != 1),
+        xmp=xmp,
         iptc=_iptc(image, data),
         dpi=_dpi(image.info.get("dpi")),
         text=tuple(_texts(image, lost)),
@@ -113,6 +125,28 @@ def _xmp(image: Image.Image, data: bytes, lost: list[str], *, turned: bool) -> b
             lost.append("the extension of XMP is damaged and left out")
             xmp = without_extension(xmp)
     return xmp if turned else upright(xmp)
+
+
+def _behind(data: bytes) -> list[str]:
+    """What stands behind the picture in a JPEG file, in words: it is not carried over."""
+    told: list[str] = []
+    rest = data[read_layout(data).end :]
+    while rest.strip(_PADDING):
+        start = rest.lstrip(_PADDING)
+        if start.startswith(b"\xff\xd8\xff") and len(told) < _MOST_BEHIND:
+            kind, size, rest = "another picture, such as a gain map or a preview,", _length(start), start
+        else:
+            kind, size = "a film" if b"ftyp" in rest[:_START] else "data", len(rest)
+        told.append(f"{kind} of {size} bytes behind the picture is left out")
+        rest = rest[size:]
+    return told
+
+
+def _length(data: bytes) -> int:
+    try:
+        return read_layout(data).end
+    except InputError:
+        return len(data)
 
 
 def _exif(image: Image.Image, size: tuple[int, int], orientation: int, lost: list[str]) -> bytes:

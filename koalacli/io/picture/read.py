@@ -8,11 +8,10 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from koalacli.arrays import Pixels
@@ -20,10 +19,12 @@ from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, KoalaError
 from koalacli.io.picture.codecs import CODECS
 from koalacli.io.picture.metadata import ORIENTATION, orientation_of, read_metadata
-from koalacli.io.picture.picture import Frame, Picture
+from koalacli.io.picture.packet import LONGEST_PACKET
+from koalacli.io.picture.pages import alpha_channel, read_apart, tiff_tag
+from koalacli.io.picture.picture import Frame, Picture, turn
 from koalacli.io.picture.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
-from koalacli.io.picture.read16 import deep_pages
-from koalacli.io.picture.sniff import NO_PICTURE, check_support, format_of, name_unknown, tiff_tag
+from koalacli.io.picture.read16 import deep_pages, extra_planes
+from koalacli.io.picture.sniff import NO_PICTURE, Pages, check_support, format_of, name_unknown
 
 
 def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIXELS) -> Picture:
@@ -44,12 +45,14 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
         if not data:
             raise InputError("the file is empty")
         with _opened(data) as image:
-            count = check_support(image, data, max_pixels)
+            pages = check_support(image, data, max_pixels)
             # Decoders of HEIC and TIFF turn by themselves.
             orientation = 1 if image.format in ("HEIF", "TIFF") else orientation_of(image.getexif())
             # Metadata of the first page stands for the file; later pages have their own only in TIFF.
-            frames, remark = _read_frames(image, data, count)
-            image.seek(0)
+            remarks: list[str] = []
+            frames = _read_frames(image, data, pages, remarks)
+            apart = read_apart(data, pages.others, pages.pictures, remarks)
+            image.seek(pages.pictures[0])
             if orientation != 1:
                 frames = [_turned(frame, orientation) for frame in frames]
             height, width = frames[0].pixels.shape[:2]
@@ -64,7 +67,9 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
                 image.info.get("loop"),
                 CODECS[format].exact(data),
                 image.info.get("compression") != "raw",
-                remark,
+                frames[0].extra,
+                apart,
+                "; ".join(dict.fromkeys(remarks)),
             )
 
 
@@ -106,27 +111,49 @@ def decoder_errors(name: str) -> Iterator[None]:
         reason = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
             reason = NO_PICTURE
+        elif "MAX_TEXT_CHUNK" in reason:
+            reason = f"a text or color profile in it is too long: above {LONGEST_PACKET} bytes unpacked"
         raise InputError(f"{name}: cannot be read as a picture ({reason})") from error
 
 
-def _read_frames(image: Image.Image, data: bytes, count: int) -> tuple[list[Frame], str]:
+def _read_frames(image: Image.Image, data: bytes, pages: Pages, remarks: list[str]) -> list[Frame]:
     frames: list[Frame] = []
-    remarks = ["MPO: only the first of its pictures is kept"] if image.format == "MPO" else []
-    deep = deep_pages(image, data, count)
-    for number in range(count):
+    deep = deep_pages(image, data, pages.pictures)
+    further = extra_planes(image, data, pages.pictures)
+    if pages.copies:
+        remarks.append(f"smaller copies of the picture are left out: {len(pages.copies)}")
+    for number in pages.pictures:
         image.seek(number)
+        # Pillow turns a TIFF where it decodes it.
+        (turned,) = tiff_tag(image, ORIENTATION, (1,)) if image.format == "TIFF" else (1,)
+        extra = turn(further[number], turned) if number in further else None
         if number in deep:
-            planes = deep[number]
-            if image.format == "TIFF":  # Pillow, which would turn it, does not decode it
-                (turned,) = tiff_tag(image, ORIENTATION, (1,))
-                planes = turn(planes, turned)
-            pixels, alpha = _decode_deep(image, planes)
+            pixels, alpha = _decode_deep(image, turn(deep[number], turned))
         else:
             image.load()
             pixels, alpha = _decode(image, remarks)
-        duration = float(image.info.get("duration", 0) or 0) if count > 1 else 0.0
-        frames.append(Frame(pixels, alpha, duration))
-    return frames, remarks[0] if remarks else ""
+        duration = float(image.info.get("duration", 0) or 0) if len(pages.pictures) > 1 else 0.0
+        frames.append(Frame(pixels, alpha, duration, extra))
+    return frames if image.format == "TIFF" else _without_repeats(frames, remarks)
+
+
+def _without_repeats(frames: list[Frame], remarks: list[str]) -> list[Frame]:
+    """An animation without frames that are the one before: encoders join them, too, and add up their times."""
+    kept: list[Frame] = []
+    for frame in frames:
+        if kept and _is_same(kept[-1], frame):
+            kept[-1] = replace(kept[-1], milliseconds=kept[-1].milliseconds + frame.milliseconds)
+        else:
+            kept.append(frame)
+    if len(kept) < len(frames):
+        remarks.append(f"frames that repeat the one before are joined with it: {len(frames) - len(kept)}")
+    return kept
+
+
+def _is_same(one: Frame, other: Frame) -> bool:
+    if (one.alpha is None) != (other.alpha is None) or not np.array_equal(one.pixels, other.pixels):
+        return False
+    return one.alpha is None or other.alpha is None or np.array_equal(one.alpha, other.alpha)
 
 
 def _decode_deep(image: Image.Image, planes: Pixels) -> tuple[Pixels, Pixels | None]:
@@ -152,6 +179,8 @@ def _decode(image: Image.Image, remarks: list[str]) -> tuple[Pixels, Pixels | No
         gray = np.asarray(image.convert("L"))
         return (convert_gray(gray, profile) if space == "GRAY" else gray), None
     has_alpha = "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info
+    if image.format == "TIFF" and "transparency" not in image.info:  # Pillow takes a channel without a word for it
+        has_alpha = has_alpha and alpha_channel(image) is not None
     straight = image.convert("RGBA") if has_alpha else image  # undoes premultiplication, palettes
     alpha = np.asarray(straight.getchannel("A")) if has_alpha else None
     if image.mode == "CMYK":
@@ -169,23 +198,7 @@ def _decode(image: Image.Image, remarks: list[str]) -> tuple[Pixels, Pixels | No
 
 def _turned(frame: Frame, orientation: int) -> Frame:
     alpha = None if frame.alpha is None else turn(frame.alpha, orientation)
-    return Frame(turn(frame.pixels, orientation), alpha, frame.milliseconds)
-
-
-def turn(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Apply an EXIF orientation 1..8 to (H, W, ...)."""
-    if orientation in (5, 6, 7, 8):
-        pixels = np.swapaxes(pixels, 0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def turn_back(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Undo `turn`."""
-    return turn(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+    return replace(frame, pixels=turn(frame.pixels, orientation), alpha=alpha)
 
 
 def _collapse_gray(rgb: Pixels) -> Pixels:

@@ -28,12 +28,42 @@ def encode_tiff(picture: Picture) -> bytes:
     size = sum(frame.pixels.nbytes for frame in picture.frames)
     with tifffile.TiffWriter(buffer, bigtiff=size > CLASSIC_LIMIT, byteorder="<") as writer:
         for number, frame in enumerate(picture.frames):
-            pixels = frame.pixels if frame.alpha is None else np.dstack([frame.pixels, frame.alpha])
-            extra = {} if frame.alpha is None else {"extrasamples": ["unassalpha"]}
+            _write_apart(writer, picture, number)
+            planes = [plane for plane in (frame.alpha, frame.extra) if plane is not None]
+            pixels = np.dstack([frame.pixels, *planes]) if planes else frame.pixels
+            names = [] if frame.alpha is None else ["unassalpha"]
+            names += [] if frame.extra is None else ["unspecified"] * frame.extra.shape[2]
+            extra = {"extrasamples": names} if names else {}
             metadata = picture.metadata if number == 0 else Metadata(dpi=picture.metadata.dpi)
             write_page(writer, pixels, pixels.shape, pixels.dtype, metadata, compressed=picture.compressed, **extra)
+        _write_apart(writer, picture, len(picture.frames))
+    _say_what_is_apart(buffer, picture)
     add_folders(buffer, picture.metadata)
     return buffer.getvalue()
+
+
+def _write_apart(writer: Any, picture: Picture, number: int) -> None:
+    """Write the pages that stand before a frame and are no pictures, as they were."""
+    for page in picture.apart:
+        if page.after == number:
+            packed = "adobe_deflate" if picture.compressed and page.pixels.dtype != np.bool_ else None
+            photometric = page.photometric if page.pixels.dtype == np.bool_ else "minisblack"
+            # The kind is set afterwards; without one there would be no tag to set.
+            options = {"compression": packed, "subfiletype": 2, "metadata": None, "software": False}
+            writer.write(page.pixels, photometric=photometric, **options)
+
+
+def _say_what_is_apart(file: Any, picture: Picture) -> None:
+    """Set the tags of those pages to what they said: tifffile itself writes no gray masks."""
+    order = [(page.after, page) for page in picture.apart]
+    if not order:
+        return
+    file.seek(0)
+    with tifffile.TiffFile(file) as written:
+        for at, (after, page) in enumerate(order):
+            tags = written.pages[after + at].aspage().tags
+            tags["NewSubfileType"].overwrite(page.kind)
+            tags["PhotometricInterpretation"].overwrite(page.photometric)
 
 
 def write_page(

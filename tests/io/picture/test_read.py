@@ -16,8 +16,9 @@ from PIL import Image, ImageCms
 from koalacli.color.lab import lightness_of
 from koalacli.errors import InputError, UnsupportedError
 from koalacli.io.picture.codecs import encode
+from koalacli.io.picture.picture import turn, turn_back
 from koalacli.io.picture.profiles import convert_8bit, convert_16bit, convert_gray
-from koalacli.io.picture.read import read_picture, turn, turn_back
+from koalacli.io.picture.read import read_picture
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
@@ -77,6 +78,21 @@ def test_animations_keep_frames_times_and_loop() -> None:
         assert [frame.milliseconds for frame in picture.frames] == [80, 120, 200]
         assert picture.loop == 0
         assert np.abs(picture.frames[2].pixels.astype(int) - np.roll(inputs.scene(), 10, 1)).max() <= 1
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
+def test_frames_that_repeat_the_one_before_are_joined(format: str) -> None:
+    """Encoders do that, too; the time for which they are shown stays, and the record tells of it."""
+    one, two = inputs.frames()[:2]
+    options: dict[str, Any] = {"lossless": True} if format == "WEBP" else {}
+    if format == "PNG":  # Pillow itself joins frames unless their blending differs
+        options = {"blend": [0, 1, 0]}
+    repeated = encoded(one, format, save_all=True, append_images=[one, two], duration=[80, 120, 200], **options)
+    picture = read_picture(repeated)
+    assert [frame.milliseconds for frame in picture.frames] == [200, 200]
+    assert ("joined" in picture.remark) == (format == "PNG")
+    again = read_picture(encode(picture, picture.format, 95)[0])
+    assert [frame.milliseconds for frame in again.frames] == [200, 200]
 
 
 @pytest.mark.parametrize(
@@ -269,4 +285,5 @@ def test_heic_is_read_and_written_with_the_extra() -> None:
 def test_only_one_of_several_pictures_in_a_jpeg_is_a_remark() -> None:
     """Of a multi-picture file the first is kept, and the record says so."""
     images = [Image.fromarray(inputs.tinted()), Image.fromarray(inputs.tinted())]
-    assert "only the first" in read_picture(encoded(images[0], "MPO", save_all=True, append_images=images[1:])).remark
+    found = read_picture(encoded(images[0], "MPO", save_all=True, append_images=images[1:]))
+    assert "another picture" in found.metadata.lost
