@@ -244,7 +244,7 @@ def find_wrong_kind(settings: Any) -> str:
         value, kind = getattr(settings, known.name), cast(Any, known.type)
         fits = isinstance(value, {int: Integral, float: Real}.get(kind, kind))
         fits = fits and (kind is bool or not isinstance(value, bool))
-        if not fits or (isinstance(value, Real) and not isfinite(value)):
+        if not fits or (isinstance(value, float) and not isfinite(value)):
             return f"{known.name} is {value!r}"
     return ""
 

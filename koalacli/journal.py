@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from koalacli.config import find_wrong_kind
 from koalacli.errors import OutputError, writing_errors
 from koalacli.records import Outcome
 
@@ -146,11 +147,7 @@ def _parse(line: str) -> Entry | None:
         entry = Entry(**values)
     except (ValueError, TypeError):
         return None
-    typed = all(
-        type(getattr(entry, field.name)) is field.type or (field.type is float and type(entry.seconds) is int)
-        for field in fields(Entry)
-    )
-    return entry if typed else None
+    return None if find_wrong_kind(entry) else entry
 
 
 def digest_settings(config: Any) -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from koalacli.errors import UsageError
-from koalacli.model.weights import TABLES, Weights, fill_network, load_weights, network_tensors, save_weights
+from koalacli.io.files import write_file
+from koalacli.model.weights import TABLES, Weights, encode_weights, fill_network, load_weights, network_tensors
 
 
 def average(parts: list[Weights], shares: list[float]) -> dict[str, np.ndarray]:
@@ -63,7 +64,9 @@ def main() -> None:
     read_out = parts[0].read_out
     if given.saturation is not None:
         read_out = replace(read_out, saturation=given.saturation)
-    print(save_weights(given.output, network, read_out, record))
+    content, digest = encode_weights(network, read_out, record)
+    write_file(given.output, content)
+    print(digest)
 
 
 if __name__ == "__main__":

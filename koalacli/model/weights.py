@@ -7,7 +7,6 @@ is a table of plain arrays; nothing in a file can execute.
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,18 +65,6 @@ def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) 
     }
     digest = _digest(header, tensors)
     return save(tensors, metadata={"koala": json.dumps({**header, "digest": digest})}), digest
-
-
-def save_weights(path: Path, network: Network, read_out: ReadOut, record: dict[str, Any]) -> str:
-    """Write a weights file by a temporary name; returns its digest."""
-    content, digest = encode_weights(network, read_out, record)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    return digest
 
 
 def load_weights(source: str | Path | WeightsFile, *, folded: bool = False) -> Weights:

@@ -14,7 +14,7 @@ from koalacli.cli.app import app
 from koalacli.color.lab import rgb_to_lab
 from koalacli.config import ReadOut
 from koalacli.model.read_outs import READ_OUTS, Reading, reading_of
-from koalacli.model.weights import load_weights, save_weights
+from koalacli.model.weights import encode_weights, load_weights
 from koalacli.tables import HEADS
 
 
@@ -33,7 +33,7 @@ def test_a_new_entry_works_from_weights_to_pictures(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(READ_OUTS, "sepia", Reading("bins", read_sepia, "one tone for all"))
     loaded = load_weights("koala")
     path = tmp_path / "sepia.safetensors"
-    save_weights(path, loaded.network, ReadOut(size=64, method="sepia"), loaded.record)
+    path.write_bytes(encode_weights(loaded.network, ReadOut(size=64, method="sepia"), loaded.record)[0])
     gray = np.tile(np.linspace(90, 170, 50), (40, 1)).astype(np.uint8)
     Image.fromarray(gray).save(tmp_path / "gray.png")
     done = CliRunner().invoke(
@@ -48,7 +48,7 @@ def test_a_new_entry_works_from_weights_to_pictures(tmp_path: Path, monkeypatch:
 def test_a_setting_that_says_nothing_is_not_written(tmp_path: Path) -> None:
     """Weights that are read the usual way stay what they were before there was a choice."""
     loaded = load_weights("koala")
-    save_weights(tmp_path / "w.safetensors", loaded.network, ReadOut(), loaded.record)
+    (tmp_path / "w.safetensors").write_bytes(encode_weights(loaded.network, ReadOut(), loaded.record)[0])
     with safe_open(tmp_path / "w.safetensors", framework="numpy") as file:
         written = json.loads(file.metadata()["koala"])["read_out"]
     assert written == {name: value for name, value in asdict(ReadOut()).items() if name != "method"}

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from koalacli.config import ReadOut
 from koalacli.errors import WeightsError
 from koalacli.model import weights
-from koalacli.model.weights import load_weights, network_tensors, save_weights
+from koalacli.model.weights import encode_weights, load_weights, network_tensors
 from koalacli.weights_files import open_weights, shipped_weights
 
 KOALA = shipped_weights()["koala"]
@@ -34,7 +34,8 @@ def header_of(path: Path) -> dict[str, object]:
 def test_saving_and_loading_keeps_everything(loaded, tmp_path: Path) -> None:
     """A file written from a loaded network loads to the same arrays, settings and record."""
     path = tmp_path / "copy.safetensors"
-    digest = save_weights(path, loaded.network, ReadOut(size=224), loaded.record)
+    content, digest = encode_weights(loaded.network, ReadOut(size=224), loaded.record)
+    path.write_bytes(content)
     again = load_weights(path)
     assert again.digest == open_weights(path).digest == digest
     assert again.read_out == ReadOut(size=224)
@@ -97,6 +98,7 @@ def test_an_altered_header_is_refused(tmp_path: Path, change: dict[str, object])
         ("read_out", {"stretch": "80"}, "stretch is '80'"),
         ("read_out", {"size": 192.5}, r"size is 192\.5"),
         ("read_out", {"size": 2**40}, "8192 at most"),
+        ("read_out", {"saturation": 10**400}, "saturation 1000"),
         ("read_out", {"method": "mode"}, "method 'mode' is none for this network; there is annealed-mean"),
         ("read_out", {"sharpness": 1.0}, "sharpness"),
         ("network", {"decoder": "v-shaped"}, "decoder 'v-shaped' is unknown; there is .*u-shaped"),

@@ -21,7 +21,7 @@ from koalacli.color.bins import gamut_bins
 from koalacli.config import ReadOut, TrainConfig
 from koalacli.model import network
 from koalacli.model.recipes import complete, network_config
-from koalacli.model.weights import load_weights, save_weights
+from koalacli.model.weights import encode_weights, load_weights
 from koalacli.pipelines.train.folder import RunFolder
 from koalacli.pipelines.train.loop import train
 
@@ -67,7 +67,7 @@ def start(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     config, bins = complete(TrainConfig(**settings(pictures, path.parent, "start"))), gamut_bins()
     tables = {"gamut_bins": bins, "bin_prior": np.full(len(bins), 1 / len(bins), np.float32)}
     keras.utils.set_random_seed(0)
-    save_weights(path, network.build_network(network_config(config, len(bins)), tables), ReadOut(), {})
+    path.write_bytes(encode_weights(network.build_network(network_config(config, len(bins)), tables), ReadOut(), {})[0])
     return str(path)
 
 
