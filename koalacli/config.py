@@ -136,6 +136,10 @@ class EvalConfig:
     )
     limit: int | None = setting(None, "Judge only this many pictures, the first by name.", least=1)
     clip_frames: int = setting(48, "Frames judged at the start of each clip.", least=1)
+    hints: str = setting(
+        "",
+        "Tell the true color at so many random points, as 1,5,10,20,50, and measure what that is worth; with --data.",
+    )
     floor_data: str = setting(
         "", "Photographs to fit the lightness-to-color floor on; by default the fit stored beside the weights."
     )

@@ -35,7 +35,7 @@ ROWS = {
     "pipelines.evaluate": [
         ["pipeline"],
         ["outputs"],
-        ["clips"],
+        ["clips", "hints"],
         ["judge", "networks"],
         ["subjects", "protocols"],
         ["items"],

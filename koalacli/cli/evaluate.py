@@ -16,6 +16,7 @@ from koalacli.cli.options import command
 from koalacli.config import EvalConfig
 
 if TYPE_CHECKING:
+    from koalacli.metrics.hints import HintCurve
     from koalacli.metrics.results import Evaluation
     from koalacli.records import Phase, Record, Started
 
@@ -58,6 +59,8 @@ def register(app: typer.Typer) -> None:
                     sys.stdout.write(as_json(evaluation.as_event()) + "\n")
                 else:
                     Console().print(figure_table(evaluation))
+                if evaluation.hints and not json:
+                    Console().print(hint_table(evaluation.hints))
         for path in (config.csv, config.report, config.study):
             if path and not (json or quiet):
                 sys.stderr.write(f"written: {path}\n")
@@ -82,6 +85,22 @@ def figure_table(evaluation: "Evaluation") -> Table:
         table.add_row(
             Text(" ".join(filter(None, (metric.label, metric.suffix, metric.direction.sign)))), *map(Text, cells)
         )
+    return table
+
+
+def hint_table(curve: "HintCurve") -> Table:
+    """Numbers of points down, PSNR and ab error of predictions and floors across."""
+    from koalacli.metrics.hints import FIGURES
+
+    title = "True colors told at random points: " + "; ".join(FIGURES.values())
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("points", justify="right")
+    for subject in curve.values:
+        table.add_column(subject.replace(": ", ":\n"), justify="right")
+    for place, count in enumerate(curve.counts):
+        cells = [[figures[name][place] for name in FIGURES] for figures in curve.values.values()]
+        known = ["  ".join(f"{value:.2f}" for value in row) if row[0] == row[0] else "" for row in cells]
+        table.add_row(str(count), *map(Text, known))
     return table
 
 

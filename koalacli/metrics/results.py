@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Rgb8
 from koalacli.metrics.comparison import Comparison
+from koalacli.metrics.hints import HintCurve
 from koalacli.metrics.pictures import AUC_THRESHOLDS
 from koalacli.metrics.pooling import BINS, BinCredit, Figure, draw_resamples, figure_of, mean
 from koalacli.metrics.table import METRICS, Metric
@@ -133,6 +134,7 @@ class Evaluation:
         within: subject -> (151,) share of pixels within 0, 1, ... 150 of the true ab.
         shares: subject or "reference" -> (729,) share of pixels per 10-unit ab bin.
         facts: what has to be known to repeat it: versions, digests, read-out.
+        hints: what hints are worth, if that was asked for.
     """
 
     protocol: str
@@ -145,6 +147,7 @@ class Evaluation:
     within: dict[str, NDArray[np.float64]]
     shares: dict[str, NDArray[np.float64]]
     facts: dict[str, str]
+    hints: HintCurve | None = None
 
     @property
     def shown(self) -> dict[str, Metric]:
@@ -173,6 +176,7 @@ class Evaluation:
             "floors": list(self.floors),
             "figures": figures,
             "facts": self.facts,
+            **({"hints": self.hints.as_event()} if self.hints else {}),
         }
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from koalacli.color.bins import BIN_STEP
 from koalacli.color.gamut import merge_rgb8
+from koalacli.metrics.hints import HintCurve
 from koalacli.metrics.pictures import BIN_REACH
 from koalacli.metrics.results import Evaluation
 from koalacli.metrics.table import METRICS
@@ -82,6 +83,31 @@ def scatter(evaluation: Evaluation) -> str:
     diagonal = f'<line class="diagonal" x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}"/>'
     axes = _axes(ticks, ticks, "colorfulness of the reference")
     return _svg("Colorfulness of predictions over references", axes + diagonal + "".join(points))
+
+
+def hint_curves(curve: HintCurve) -> str:
+    """PSNR over the number of points whose true color is told, on a scale of their logarithm."""
+    top = np.log1p(curve.counts[-1]) or 1.0
+    known = [value for figures in curve.values.values() for value in figures["psnr"] if np.isfinite(value)]
+    low, high = np.floor(min(known)), np.ceil(max(known)) + 1
+    lines = []
+    kinds = {"floor": 0, "prediction": 0}
+    for subject, figures in curve.values.items():
+        kind = "floor" if subject in curve.floors else "prediction"
+        places = [
+            f"{_x(np.log1p(count) / top):.1f},{_y((value - low) / (high - low)):.1f}"
+            for count, value in zip(curve.counts, figures["psnr"], strict=True)
+            if np.isfinite(value)
+        ]
+        title = f"<title>{escape(subject)}</title>"
+        lines.append(f'<polyline class="curve {kind}-{kinds[kind] % 4}" points="{" ".join(places)}">{title}</polyline>')
+        kinds[kind] += 1
+    axes = _axes(
+        [(float(np.log1p(count) / top), str(count)) for count in curve.counts],
+        [(part / 4, f"{low + (high - low) * part / 4:.1f}") for part in range(5)],
+        "points told; PSNR in dB",
+    )
+    return _svg("PSNR over the number of points whose true color is told", axes + "".join(lines))
 
 
 def ab_plane(title: str, shares: NDArray[np.float64]) -> str:

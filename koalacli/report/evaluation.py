@@ -9,9 +9,10 @@ import numpy as np
 from koalacli.arrays import Rgb8
 from koalacli.io.texts import as_json
 from koalacli.metrics.floors import FLOORS
+from koalacli.metrics.hints import FIGURES, HintCurve
 from koalacli.metrics.results import Evaluation
 from koalacli.metrics.table import METRICS
-from koalacli.report.charts import ab_plane, curves, legend, number, scatter, strip, subject_class
+from koalacli.report.charts import ab_plane, curves, hint_curves, legend, number, scatter, strip, subject_class
 from koalacli.report.pictures import Panel, data_uri, shrink
 
 SIDE, QUALITY = 384, 78  # of the pictures inside the page: enough to judge color by
@@ -61,6 +62,7 @@ def evaluation_page(evaluation: Evaluation, panels: Sequence[Panel]) -> str:
         "curves": curves(evaluation),
         "scatter": scatter(evaluation),
         "planes": "".join(ab_plane(name, evaluation.shares[name]) for name in ("reference", *evaluation.predictions)),
+        "hints": _hints(evaluation.hints) if evaluation.hints else "",
         "rows": _row_tables(evaluation),
         "excluded": _excluded(evaluation),
         "definitions": _definitions(evaluation),
@@ -126,6 +128,29 @@ def _figure_table(evaluation: Evaluation) -> str:
     caption = "<caption>Means over the pictures, with 95% bootstrap intervals below</caption>"
     head = f'<thead><tr><th scope="col">Metric</th>{heads}</tr></thead>'
     return f"<table>{caption}{head}<tbody>{''.join(lines)}</tbody></table>"
+
+
+def _hints(curve: HintCurve) -> str:
+    """What hints are worth: a chart and its numbers."""
+    heads = "".join(
+        f'<th scope="col">{escape(subject)} <small>{escape(label)}</small></th>'
+        for subject in curve.values
+        for label in FIGURES.values()
+    )
+    lines = []
+    for place, count in enumerate(curve.counts):
+        values = [figures[name][place] for figures in curve.values.values() for name in FIGURES]
+        lines.append(
+            f'<tr><th scope="row">{count}</th>{"".join(f"<td>{number(value, 2)}</td>" for value in values)}</tr>'
+        )
+    caption = "<caption>Means over the pictures, by the number of points</caption>"
+    head = f'<thead><tr><th scope="col">Points</th>{heads}</tr></thead>'
+    table = f"<table>{caption}{head}<tbody>{''.join(lines)}</tbody></table>"
+    title = '<section id="hints" aria-labelledby="hints-title"><h2 id="hints-title">With hints</h2>'
+    said = "<p>True colors told at random points, beside floors that know lightness and place alone.</p>"
+    figure = f"<figure>{hint_curves(curve)}</figure>"
+    scroll = f'<div class="scroll" tabindex="0" role="region" aria-label="With hints">{table}</div>'
+    return f"{title}{said}{figure}{scroll}</section>"
 
 
 def _panels(evaluation: Evaluation, panels: Sequence[Panel]) -> str:

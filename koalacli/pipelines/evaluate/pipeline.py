@@ -15,6 +15,7 @@ from koalacli.metrics.pooling import BINS
 from koalacli.metrics.results import Evaluation, Judged, Tally, conclude
 from koalacli.model.weights import weights_folder
 from koalacli.pipelines.evaluate.clips import colorize_clip, judge_clip
+from koalacli.pipelines.evaluate.hints import check_hints, measure_hints
 from koalacli.pipelines.evaluate.items import Item, OpenedItem, find, find_items, read_rgb8
 from koalacli.pipelines.evaluate.judge import Judge, open_item, read_prepared, thumbnail_lab
 from koalacli.pipelines.evaluate.networks import NetworkJudges
@@ -48,6 +49,7 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Phase | Record | Evaluati
         KoalaError: the request cannot be met, or no picture could be judged.
     """
     check_ranges(config)
+    check_hints(config)
     items, excluded = find_items(config)
     check_outputs(items, config)
     subjects = load_subjects(config)
@@ -79,6 +81,8 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Phase | Record | Evaluati
         facts=_facts(config, subjects),
         extra=networks.figures() if networks else {},
     )
+    if config.hints:
+        evaluation = replace(evaluation, hints=measure_hints(items, evaluation.pictures, subjects, config))
     try:
         write_outputs(items, evaluation, subjects, config)
     except KoalaError:

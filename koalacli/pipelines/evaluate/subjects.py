@@ -51,16 +51,16 @@ class Weights:
         )
         about = f"sha256 {colorizer.weights.digest[:16]}, {read_out}, on {colorizer.device}"
         self.facts = {f"weights {name}": about}
-        self._colorizer = colorizer
+        self.colorizer = colorizer
 
     def guide(self, lightness: Array) -> Array | None:
-        return self._colorizer.shrink(lightness)
+        return self.colorizer.shrink(lightness)
 
     def predict(self, guides: Sequence[Any]) -> Sequence[Any]:
-        return list(self._colorizer.predict(guides).ab)
+        return list(self.colorizer.predict(guides).ab)
 
     def paint(self, opened: OpenedItem, guide: Any, prediction: Any) -> list[Rgb8]:
-        return [to_rgb8(self._colorizer.merge(opened.lightness, guide, prediction))]
+        return [to_rgb8(self.colorizer.merge(opened.lightness, guide, prediction))]
 
 
 class Finished:

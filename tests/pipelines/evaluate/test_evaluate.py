@@ -340,3 +340,30 @@ def test_pictures_of_one_name_in_two_places_are_both_judged(tmp_path: Path) -> N
         save(tmp_path / folder / "a.png", patches(number))
     items, _ = find_items(EvalConfig(data=str(tmp_path / "*")))
     assert [item.name for item in items] == [str(tmp_path / folder / "a.png") for folder in ("one", "two")]
+
+
+def test_hints_are_measured_beside_their_floors(tmp_path: Path) -> None:
+    """More true colors give more PSNR; floors have no value without points; report and JSON carry the curve."""
+    for number in range(2):
+        rgb8 = np.kron(patches(number, 32, 48)[::4, ::4], np.ones((8, 8, 1), np.uint8))
+        save(tmp_path / "true" / f"{number}.png", rgb8)
+    report = tmp_path / "report.html"
+    evaluation, _ = run(data=str(tmp_path / "true"), hints="20,1", report=str(report))
+    curve = evaluation.hints
+    assert curve is not None
+    assert curve.counts == (0, 1, 20)
+    psnr = curve.values["koala"]["psnr"]
+    assert psnr[2] > psnr[0] + 2
+    assert all(
+        np.isnan(curve.values[floor]["psnr"][0]) and curve.values[floor]["psnr"][2] > 0 for floor in curve.floors
+    )
+    assert evaluation.as_event()["hints"]["points"] == [0, 1, 20]
+    assert 'id="hints"' in report.read_text("utf-8")
+
+
+@pytest.mark.parametrize("hints", ["many", "1,,2", "1,9999", "-1"])
+def test_numbers_of_hints_are_checked_before_any_work(tmp_path: Path, hints: str) -> None:
+    """What is no list of numbers, or asks for more points than sense, is refused by name."""
+    save(tmp_path / "a.png", patches(0))
+    with pytest.raises(UsageError, match="--hints"):
+        run(data=str(tmp_path), hints=hints)
