@@ -221,7 +221,32 @@ class VideoConfig:
     on_exist: str = same_setting(ColorizeConfig, "on_exist")
 
 
-def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ReviewConfig:
+    """Settings of `koala review`."""
+
+    output: str = setting("review", "Folder of the page; made if need be.", names=("-o", "--output"))
+    serve: bool = setting(
+        False,
+        "Show the page from this machine alone, until Ctrl-C: full-size previews, and decisions go straight to the "
+        "folder.",
+        names=("--serve",),
+    )
+    port: int = setting(0, "Port for --serve; 0 takes a free one.")
+    weights: str = same_setting(ColorizeConfig, "weights")
+    device: str = same_setting(ColorizeConfig, "device")
+    batch_size: str = same_setting(ColorizeConfig, "batch_size")
+    workers: int | None = same_setting(ColorizeConfig, "workers")
+    size: int | None = same_setting(ColorizeConfig, "size")
+    vividness: float | None = same_setting(ColorizeConfig, "vividness")
+    saturation: float | None = same_setting(ColorizeConfig, "saturation")
+    stretch: float | None = same_setting(ColorizeConfig, "stretch")
+    max_pixels: int = same_setting(ColorizeConfig, "max_pixels")
+    recursive: bool = same_setting(ColorizeConfig, "recursive")
+    follow_links: bool = same_setting(ColorizeConfig, "follow_links")
+
+
+def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig | ReviewConfig) -> dict[str, Any]:
     """The read-out settings that a command was given; the others are the weights' own."""
     asked = {known.name: getattr(config, known.name, None) for known in fields(ReadOut)}
     return {name: value for name, value in asked.items() if value is not None}

@@ -10,6 +10,7 @@ import typer.core
 from koalacli import errors
 from koalacli.cli import colorize as colorize_command
 from koalacli.cli import evaluate as evaluate_command
+from koalacli.cli import review as review_command
 from koalacli.cli import train as train_command
 from koalacli.cli import video as video_command
 from koalacli.version import __version__
@@ -73,7 +74,7 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(_koala)
-    for command in (colorize_command, evaluate_command, video_command, train_command):
+    for command in (colorize_command, review_command, evaluate_command, video_command, train_command):
         command.register(made)
     return made
 

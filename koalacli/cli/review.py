@@ -1,0 +1,32 @@
+"""`koala review`."""
+
+from typing import Annotated
+
+import typer
+
+from koalacli.cli.display import Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
+from koalacli.cli.options import command
+from koalacli.config import ReviewConfig
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+
+    @command(app, ReviewConfig)
+    def review(
+        config: ReviewConfig,
+        context: typer.Context,
+        source: Annotated[str, typer.Argument(metavar="INPUT", help="A picture, a folder, or a glob.")],
+        json: JsonFlag = False,
+        quiet: QuietFlag = False,
+        verbose: VerboseFlag = False,
+        report: ReportFlag = "",
+    ) -> None:
+        """Make a page to look through a batch and put right what is wrong, before anything is colorized.
+
+        The folder opens from disk, needs no network, and can be given to others; decisions come back as decisions.json.
+        """
+        from koalacli.pipelines.review.pipeline import review as run
+
+        display = Display(as_json=json, quiet=quiet, verbose=verbose, report=report, verb="prepared")
+        raise typer.Exit(display.show(run(source, config, context.obj)))

@@ -1,0 +1,413 @@
+// The page: which picture is shown, how, and what is decided about it.
+
+const FILTERS = {
+  filterAll: () => true,
+  filterOpen: (decision) => !decision.verdict,
+  filterFlag: (decision) => decision.verdict === "flag",
+  filterKeep: (decision) => decision.verdict === "keep",
+  filterGray: (decision) => decision.verdict === "gray",
+  filterReject: (decision) => decision.verdict === "reject",
+  filterPoints: (decision) => Boolean(decision.points?.length),
+};
+const SIGNS = { keep: "✓", gray: "◐", reject: "✕", flag: "⚑" };
+const STATES = { keep: "isKeep", gray: "isGray", reject: "isReject", flag: "isFlag" };
+const LARGEST_ZOOM = 12;
+const FULL_SIZE_FROM = 1.6; // zoom from which a served page shows full size
+
+let current = 0;
+let picture = null;
+let frame = 0;
+let view = { scale: 1, x: 0, y: 0 };
+const film = [];
+
+const entryNow = () => ENTRIES[current];
+const matching = () => ENTRIES.map((_, number) => number).filter((number) => FILTERS[byId("filter").value](decisionOf(ENTRIES[number])));
+
+async function show(number) {
+  current = number;
+  picture = null;
+  draft = chosen = null;
+  setAim(null);
+  fit();
+  showState();
+  try {
+    localStorage.setItem(`${KEY} at`, entryNow().id);
+  } catch { /* told when something is to be kept */ }
+  const entry = entryNow();
+  byId("stage").setAttribute("aria-busy", "true");
+  byId("trouble").hidden = true;
+  let ready;
+  try {
+    ready = await pictureOf(entry);
+  } catch {
+    byId("trouble").textContent = say("broken");
+    byId("trouble").hidden = false;
+    return;
+  }
+  if (entry !== entryNow()) return;
+  picture = ready;
+  byId("sheet").style.setProperty("--ratio", picture.width / picture.height);
+  layOut();
+  paintGray(picture, byId("gray"));
+  paint();
+  showProposals();
+  showPoints();
+  byId("stage").setAttribute("aria-busy", "false");
+  ahead();
+}
+
+// Decode the neighbors while a person looks at this one.
+function ahead() {
+  const order = matching();
+  const place = order.findIndex((number) => number >= current);
+  for (const number of [order[place + 1], order[place - 1]]) {
+    if (number !== undefined && number !== current) setTimeout(() => pictureOf(ENTRIES[number]).catch(() => {}), 60);
+  }
+}
+
+function paint() {
+  cancelAnimationFrame(frame);
+  frame = 0;
+  if (picture) paintColor(picture, decisionOf(entryNow()), byId("color"));
+}
+
+// After any change of a decision: words now, pixels with the next frame.
+function changed() {
+  showState();
+  if (!picture) return;
+  showPoints();
+  if (!frame) frame = requestAnimationFrame(paint);
+}
+
+function showState() {
+  const entry = entryNow();
+  const decision = decisionOf(entry);
+  const state = decision.verdict ? say(STATES[decision.verdict]) : say("open0");
+  byId("name").textContent = byId("name").title = entry.name;
+  byId("state").textContent = decision.reviewer && decision.verdict ? `${state} (${decision.reviewer})` : state;
+  byId("state").dataset.verdict = decision.verdict || "";
+  byId("place").textContent = say("place", { number: current + 1, all: ENTRIES.length });
+  byId("stage").setAttribute("aria-label", say("stage", { name: entry.name, number: current + 1, all: ENTRIES.length, verdict: state }));
+  for (const button of document.querySelectorAll("[data-verdict]")) {
+    if (button.matches("button")) button.setAttribute("aria-pressed", button.dataset.verdict === decision.verdict);
+  }
+  const percent = Math.round(100 * (decision.saturation ?? 1));
+  byId("saturation").value = percent;
+  byId("saturation-value").textContent = say("saturationValue", { percent });
+  byId("sheet").classList.toggle("rejected", decision.verdict === "reject");
+  byId("undo").disabled = !done.length;
+  byId("redo").disabled = !undone.length;
+  byId("reset").disabled = !decisions.has(entry.name);
+  for (const option of byId("proposals").children) option.setAttribute("aria-checked", Number(option.dataset.number) === (decision.proposal || 1));
+  showFrame(current);
+  showProgress();
+  film.forEach(({ button }, number) => button.setAttribute("aria-current", number === current));
+  film[current].button.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function showProgress() {
+  const all = [...decisions.values()];
+  const decided = all.filter((decision) => decision.verdict).length;
+  const flagged = all.filter((decision) => decision.verdict === "flag").length;
+  byId("progress").textContent = say("progress", { decided, all: ENTRIES.length }) + (flagged ? ` · ${say("flagged", { count: flagged })}` : "");
+  byId("track").style.width = `${(100 * decided) / ENTRIES.length}%`;
+  document.title = `${decided}/${ENTRIES.length} · koala review`;
+}
+
+function showFrame(number) {
+  const { verdict, points } = decisionOf(ENTRIES[number]);
+  const { button, sign } = film[number];
+  button.dataset.verdict = verdict || "";
+  sign.textContent = (SIGNS[verdict] || "") + (points?.length ? ` •${points.length}` : "");
+  button.setAttribute("aria-label", `${number + 1}: ${ENTRIES[number].name}. ${verdict ? say(STATES[verdict]) : say("open0")}`);
+}
+
+function showFilm() {
+  const order = new Set(matching());
+  film.forEach(({ button }, number) => { button.hidden = !order.has(number); });
+  if (!order.size) report(say("filterNone"));
+}
+
+function makeFilm() {
+  ENTRIES.forEach((entry, number) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    const image = document.createElement("img");
+    [image.alt, image.decoding, image.src] = ["", "async", entry.thumb];
+    const sign = document.createElement("b");
+    sign.setAttribute("aria-hidden", "true");
+    button.append(image, sign);
+    button.addEventListener("click", () => { show(number); });
+    film.push({ button, sign });
+    showFrame(number);
+  });
+  byId("strip").replaceChildren(...film.map(({ button }) => button));
+}
+
+function step(by) {
+  const order = matching().filter((number) => (by > 0 ? number > current : number < current));
+  if (order.length) show(by > 0 ? order[0] : order[order.length - 1]);
+  else if (!matching().length) report(say("filterNone"));
+}
+
+function stepToOpen() {
+  const open = ENTRIES.map((_, number) => number).filter((number) => !decisionOf(ENTRIES[number]).verdict);
+  if (open.length) show(open.find((number) => number > current) ?? open[0]);
+}
+
+function setVerdict(verdict, firm = false) {
+  const same = decisionOf(entryNow()).verdict === verdict;
+  if (same && firm) return;
+  decide(entryNow(), { verdict: same ? undefined : verdict });
+  changed();
+}
+
+let turning = false;
+function setSaturation(percent) {
+  const saturation = Math.min(200, Math.max(0, percent)) / 100;
+  decide(entryNow(), { saturation: saturation === 1 ? undefined : saturation }, { keepHistory: !turning });
+  changed();
+}
+const turnSaturation = (by) => setSaturation(Number(byId("saturation").value) + by);
+
+function takeProposal(number) {
+  if (number > picture.proposals.length) return;
+  decide(entryNow(), { proposal: number === 1 ? undefined : number });
+  changed();
+}
+
+function showProposals() {
+  const { proposals } = picture;
+  byId("proposals-section").hidden = proposals.length < 2;
+  if (proposals.length < 2) return byId("proposals").replaceChildren();
+  const [height, width] = picture.guideSize;
+  const small = { ...picture, height, width, codes: Uint8Array.from(resizeArea(Float32Array.from(picture.codes), picture.height, picture.width, height, width), Math.round) };
+  const options = proposals.map((_, place) => {
+    const option = document.createElement("button");
+    option.type = "button";
+    option.dataset.number = place + 1;
+    option.setAttribute("role", "radio");
+    option.setAttribute("aria-checked", (decisionOf(entryNow()).proposal || 1) === place + 1);
+    option.setAttribute("aria-label", say("proposal", { number: place + 1 }));
+    const canvas = document.createElement("canvas");
+    paintColor(small, { proposal: place + 1 }, canvas);
+    const label = document.createElement("span");
+    label.textContent = place + 1;
+    option.append(canvas, label);
+    option.addEventListener("click", () => takeProposal(place + 1));
+    return option;
+  });
+  return byId("proposals").replaceChildren(...options);
+}
+
+function goBack(way) {
+  const entry = way();
+  if (!entry) return;
+  draft = chosen = null;
+  const number = ENTRIES.indexOf(entry);
+  report(say("undid", { name: entry.name }));
+  showFrame(number);
+  if (number === current) changed();
+  else show(number);
+}
+
+// --- gray, wipe, zoom
+
+const wipeNow = () => Number(byId("wipe").value);
+function setWipe(share) {
+  byId("wipe").value = share;
+  byId("wipe").setAttribute("aria-valuetext", say("wipeValue", { share: wipeNow() }));
+  byId("sheet").style.setProperty("--at", `${wipeNow()}%`);
+  byId("edge").hidden = wipeNow() === 0;
+}
+function setGray(on) {
+  byId("show-gray").setAttribute("aria-pressed", on);
+  byId("sheet").classList.toggle("only-gray", on);
+}
+
+function layOut() {
+  if (!picture) return;
+  const [stage, sheet] = [byId("stage"), byId("sheet")];
+  const width = Math.min(stage.clientWidth, (stage.clientHeight * picture.width) / picture.height);
+  sheet.style.width = `${width}px`;
+  sheet.style.height = `${(width * picture.height) / picture.width}px`;
+}
+
+function setView(scale, x, y) {
+  const sheet = byId("sheet");
+  const limit = (size, whole) => Math.max(0, (size * scale - whole) / 2);
+  const [across, down] = [limit(sheet.offsetWidth, byId("stage").clientWidth), limit(sheet.offsetHeight, byId("stage").clientHeight)];
+  view = { scale, x: Math.min(across, Math.max(-across, x)), y: Math.min(down, Math.max(-down, y)) };
+  sheet.style.transform = `translate(${view.x}px, ${view.y}px) scale(${scale})`;
+  sheet.style.setProperty("--zoom", scale);
+  byId("stage").classList.toggle("zoomed", scale > 1);
+  if (SERVED && scale >= FULL_SIZE_FROM) sharpen();
+}
+const fit = () => setView(1, 0, 0);
+
+// Zoom around a place of the stage, in pixels from its middle.
+function zoomBy(factor, at = [0, 0]) {
+  const scale = Math.min(LARGEST_ZOOM, Math.max(1, view.scale * factor));
+  const ratio = scale / view.scale;
+  setView(scale, at[0] - (at[0] - view.x) * ratio, at[1] - (at[1] - view.y) * ratio);
+}
+
+let sharpening = false;
+async function sharpen() {
+  if (!picture || picture.full || sharpening) return;
+  sharpening = true;
+  const before = picture;
+  try {
+    const full = await withFullSize(before);
+    if (picture === before) {
+      picture = { ...full, full: true };
+      paintGray(picture, byId("gray"));
+      paint();
+    }
+  } catch {
+    before.full = true; // not to be had: the copy is what there is
+  }
+  sharpening = false;
+}
+
+function prepareStage() {
+  const stage = byId("stage");
+  const pointers = new Map();
+  let moved = 0;
+  let wiping = false;
+  const fromMiddle = (event) => {
+    const box = stage.getBoundingClientRect();
+    return [event.clientX - box.left - box.width / 2, event.clientY - box.top - box.height / 2];
+  };
+  const inSheet = (event) => {
+    const box = byId("sheet").getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  };
+  stage.addEventListener("pointerdown", (event) => {
+    if (event.target.closest(".marker")) return;
+    pointers.set(event.pointerId, event);
+    if (pointers.size === 1) moved = 0;
+    wiping = event.target.id === "edge";
+    stage.setPointerCapture(event.pointerId);
+  });
+  stage.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before) return;
+    const [across, down] = [event.clientX - before.clientX, event.clientY - before.clientY];
+    moved += Math.abs(across) + Math.abs(down);
+    if (pointers.size === 2) {
+      const other = [...pointers.values()].find((each) => each.pointerId !== event.pointerId);
+      const far = (each) => Math.hypot(each.clientX - other.clientX, each.clientY - other.clientY);
+      zoomBy(far(event) / Math.max(1, far(before)), fromMiddle(event));
+    } else if (wiping) {
+      setWipe(Math.round(100 * inSheet(event)[0]));
+    } else if (view.scale > 1 && moved > 5) {
+      setView(view.scale, view.x + across, view.y + down);
+    }
+    pointers.set(event.pointerId, event);
+  });
+  const lift = (event) => {
+    const was = pointers.delete(event.pointerId);
+    if (!was || event.type === "pointercancel" || moved > 5 || wiping || !picture || event.button > 0) return;
+    const [x, y] = inSheet(event);
+    if (x < 0 || y < 0 || x >= 1 || y >= 1) return;
+    if (isDropping()) pickAt(x, y);
+    else startPoint(x, y);
+  };
+  stage.addEventListener("pointerup", lift);
+  stage.addEventListener("pointercancel", lift);
+  stage.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoomBy(1.0015 ** -event.deltaY, fromMiddle(event));
+  }, { passive: false });
+  new ResizeObserver(() => { layOut(); setView(view.scale, view.x, view.y); }).observe(stage);
+}
+
+function prepareButtons() {
+  const press = (id, action) => byId(id).addEventListener("click", (event) => {
+    action();
+    if (event.detail) byId("stage").focus({ preventScroll: true }); // the mouse pressed it: keys go on with the picture
+  });
+  for (const button of document.querySelectorAll("button[data-verdict]:not(.film button)")) {
+    button.addEventListener("click", (event) => {
+      setVerdict(button.dataset.verdict);
+      if (event.detail) byId("stage").focus({ preventScroll: true });
+    });
+  }
+  for (const [id, action] of Object.entries({
+    previous: () => step(-1), next: () => step(1), "zoom-in": () => zoomBy(1.5), "zoom-out": () => zoomBy(1 / 1.5), fit,
+    "show-gray": () => setGray(byId("show-gray").getAttribute("aria-pressed") !== "true"), undo: () => goBack(undo), redo: () => goBack(redo),
+    reset: resetPicture, save, add: startAim,
+  })) press(id, action);
+  byId("wipe").addEventListener("input", () => setWipe(wipeNow()));
+  byId("saturation").addEventListener("input", () => { setSaturation(Number(byId("saturation").value)); turning = true; });
+  byId("saturation").addEventListener("change", () => { turning = false; });
+  byId("filter").addEventListener("change", () => {
+    showFilm();
+    const order = matching();
+    if (order.length && !order.includes(current)) show(order[0]);
+  });
+}
+
+function resetPicture() {
+  draft = chosen = null;
+  done.push({ entry: entryNow(), before: decisions.get(entryNow().name), after: undefined });
+  undone.length = 0;
+  decisions.delete(entryNow().name);
+  keep();
+  changed();
+}
+
+function prepareMenu() {
+  for (const [button, dialog] of [["help", "keys"], ["more", "menu"]]) byId(button).addEventListener("click", () => byId(dialog).showModal());
+  for (const button of document.querySelectorAll("dialog .close")) button.addEventListener("click", () => button.closest("dialog").close());
+  byId("reviewer").value = reviewer;
+  byId("reviewer").addEventListener("input", () => { reviewer = byId("reviewer").value.trim(); keep(); });
+  byId("save-to").hidden = SERVED || !window.showSaveFilePicker;
+  byId("save-to").addEventListener("click", chooseFile);
+  byId("open").addEventListener("click", () => byId("file").click());
+  byId("file").addEventListener("change", async () => {
+    const [file] = byId("file").files;
+    byId("file").value = "";
+    if (file) tell(await opened(file));
+  });
+  window.addEventListener("beforeunload", (event) => { if (unsaved && !keptHere) event.preventDefault(); });
+}
+
+async function opened(file) {
+  if (file.size > LARGEST_FILE) return [say("fileTooLarge")];
+  try {
+    const lines = takeFile(await file.text());
+    ENTRIES.forEach((_, number) => showFrame(number));
+    changed();
+    return lines;
+  } catch (error) {
+    return [error.message];
+  }
+}
+
+function tell(lines) {
+  byId("told").replaceChildren(...lines.map((line) => {
+    const item = document.createElement("li");
+    item.textContent = line;
+    return item;
+  }));
+}
+
+async function start() {
+  await restore();
+  byId("filter").replaceChildren(...Object.keys(FILTERS).map((key) => new Option(say(key), key)));
+  makeFilm();
+  prepareTools();
+  prepareKeys();
+  prepareStage();
+  prepareButtons();
+  prepareMenu();
+  setWipe(0);
+  let at = null;
+  try {
+    at = localStorage.getItem(`${KEY} at`);
+  } catch { /* told when something is to be kept */ }
+  await show(Math.max(0, ENTRIES.findIndex((entry) => entry.id === at)));
+}
+start();

@@ -1,0 +1,260 @@
+// Color: the formulas of koalacli/color, to within rounding. Planes are Float32Array, row by row.
+
+const WHITE = [0.95047, 1.0, 1.08883]; // D65, 2 degree observer
+const XYZ_FROM_RGB = [
+  [0.412453, 0.35758, 0.180423],
+  [0.212671, 0.71516, 0.072169],
+  [0.019334, 0.119193, 0.950227],
+];
+const RGB_FROM_XYZ = inverse3(XYZ_FROM_RGB);
+const RADIUS = 3; // of the guided filter, pixels of the guide
+const FLAT = 60; // variance of L* below which an area counts as flat
+
+function inverse3([[a, b, c], [d, e, f], [g, h, i]]) {
+  const [A, B, C] = [e * i - f * h, f * g - d * i, d * h - e * g];
+  const whole = a * A + b * B + c * C;
+  return [
+    [A / whole, (c * h - b * i) / whole, (b * f - c * e) / whole],
+    [B / whole, (a * i - c * g) / whole, (c * d - a * f) / whole],
+    [C / whole, (b * g - a * h) / whole, (a * e - b * d) / whole],
+  ];
+}
+
+const toLinear = (code) => (code > 0.04045 ? ((code + 0.055) / 1.055) ** 2.4 : code / 12.92);
+const toCode = (linear) => (linear > 0.0031308 ? 1.055 * linear ** (1 / 2.4) - 0.055 : 12.92 * Math.max(linear, 0));
+const forward = (t) => (t > 0.008856 ? Math.cbrt(t) : (903.3 * t + 16) / 116);
+const backward = (f) => (f > 0.2068966 ? f * f * f : (f - 16 / 116) / 7.787);
+
+const LIGHTNESS = Float32Array.from({ length: 256 }, (_, code) => 116 * forward(toLinear(code / 255)) - 16);
+const CODE_STEPS = 4096;
+const CODES = Uint8Array.from({ length: CODE_STEPS }, (_, step) => Math.round(255 * toCode((step / (CODE_STEPS - 1)) ** 2)));
+
+function linearOf(lightness, a, b) {
+  const f = (lightness + 16) / 116;
+  const [x, y, z] = [backward(f + a / 500) * WHITE[0], backward(f), backward(f - b / 200) * WHITE[2]];
+  return RGB_FROM_XYZ.map((row) => row[0] * x + row[1] * y + row[2] * z);
+}
+
+function labOf(red, green, blue) {
+  const linear = [red, green, blue].map((code) => toLinear(code / 255));
+  const [x, y, z] = XYZ_FROM_RGB.map((row, place) => forward(row.reduce((sum, weight, at) => sum + weight * linear[at], 0) / WHITE[place]));
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}
+
+// Largest chroma that sRGB can show, in cells of lightness and hue: the least of a cell's corners; found when asked for.
+const CORNERS = new Float32Array(202 * 360).fill(NaN);
+const LIMITS = new Float32Array(201 * 360).fill(NaN);
+function cornerChroma(row, column) {
+  const place = row * 360 + column;
+  if (Number.isNaN(CORNERS[place])) {
+    const [cos, sin] = [Math.cos((column * Math.PI) / 180), Math.sin((column * Math.PI) / 180)];
+    let [low, high] = [0, 150];
+    for (let step = 0; step < 14; step += 1) {
+      const middle = (low + high) / 2;
+      if (linearOf(row / 2, cos * middle, sin * middle).every((part) => part >= 0 && part <= 1)) low = middle;
+      else high = middle;
+    }
+    CORNERS[place] = low;
+  }
+  return CORNERS[place];
+}
+function largestChroma(lightness, a, b) {
+  const row = Math.min(200, Math.max(0, Math.floor(lightness * 2)));
+  const column = Math.floor(((Math.atan2(b, a) * 180) / Math.PI + 360) % 360) % 360;
+  const place = row * 360 + column;
+  if (Number.isNaN(LIMITS[place])) {
+    const [below, beside] = [Math.min(row + 1, 200), (column + 1) % 360];
+    LIMITS[place] = Math.min(cornerChroma(row, column), cornerChroma(row, beside), cornerChroma(below, column), cornerChroma(below, beside));
+  }
+  return LIMITS[place];
+}
+
+function codesOf(lightness, a, b) {
+  const chroma = Math.hypot(a, b);
+  const linear = linearOf(lightness, a, b);
+  const outside = linear.some((part) => part < 0 || part > 1);
+  const scale = outside ? Math.min(1, largestChroma(lightness, a, b) / Math.max(chroma, 1e-6)) : 1;
+  const inside = outside ? linearOf(lightness, a * scale, b * scale) : linear;
+  return inside.map((part) => Math.round(255 * toCode(Math.min(1, Math.max(0, part)))));
+}
+const cssOf = (lightness, a, b) => `rgb(${codesOf(lightness, a, b).join(" ")})`;
+
+// Means over squares, at the borders over their mirror image without the outermost pixel (as OpenCV's blur).
+function blur(plane, height, width) {
+  const side = 2 * RADIUS + 1;
+  const mirror = (place, size) => {
+    if (size === 1) return 0;
+    const turned = Math.abs(place) % (2 * size - 2);
+    return turned < size ? turned : 2 * size - 2 - turned;
+  };
+  const across = new Float32Array(plane.length);
+  const columns = Int32Array.from({ length: width + 2 * RADIUS }, (_, place) => mirror(place - RADIUS, width));
+  for (let row = 0; row < height; row += 1) {
+    const from = row * width;
+    let sum = 0;
+    for (let place = 0; place < side - 1; place += 1) sum += plane[from + columns[place]];
+    for (let column = 0; column < width; column += 1) {
+      sum += plane[from + columns[column + side - 1]];
+      across[from + column] = sum;
+      sum -= plane[from + columns[column]];
+    }
+  }
+  const done = new Float32Array(plane.length);
+  const sums = new Float64Array(width);
+  const rows = Int32Array.from({ length: height + 2 * RADIUS }, (_, place) => mirror(place - RADIUS, height));
+  for (let place = 0; place < side - 1; place += 1) {
+    for (let column = 0; column < width; column += 1) sums[column] += across[rows[place] * width + column];
+  }
+  const share = 1 / (side * side);
+  for (let row = 0; row < height; row += 1) {
+    const [entering, leaving] = [rows[row + side - 1] * width, rows[row] * width];
+    for (let column = 0; column < width; column += 1) {
+      sums[column] += across[entering + column];
+      done[row * width + column] = sums[column] * share;
+      sums[column] -= across[leaving + column];
+    }
+  }
+  return done;
+}
+
+// Enlarge by cubic convolution with a = -0.75, as OpenCV does.
+function enlargeCubic(plane, height, width, toHeight, toWidth) {
+  const taps = (from, to) => Array.from({ length: to }, (_, place) => {
+    const at = ((place + 0.5) * from) / to - 0.5;
+    const first = Math.floor(at);
+    const t = at - first;
+    const A = -0.75;
+    const outer = (x) => ((A * x - 5 * A) * x + 8 * A) * x - 4 * A;
+    const inner = (x) => ((A + 2) * x - (A + 3)) * x * x + 1;
+    const weights = [outer(t + 1), inner(t), inner(1 - t)];
+    weights.push(1 - weights[0] - weights[1] - weights[2]);
+    return { weights, places: [-1, 0, 1, 2].map((step) => Math.min(from - 1, Math.max(0, first + step))) };
+  });
+  const wide = new Float32Array(height * toWidth);
+  taps(width, toWidth).forEach(({ weights, places }, column) => {
+    for (let row = 0; row < height; row += 1) {
+      const from = row * width;
+      wide[row * toWidth + column] = weights[0] * plane[from + places[0]] + weights[1] * plane[from + places[1]]
+        + weights[2] * plane[from + places[2]] + weights[3] * plane[from + places[3]];
+    }
+  });
+  const done = new Float32Array(toHeight * toWidth);
+  taps(height, toHeight).forEach(({ weights, places }, row) => {
+    for (let column = 0; column < toWidth; column += 1) {
+      done[row * toWidth + column] = weights[0] * wide[places[0] * toWidth + column] + weights[1] * wide[places[1] * toWidth + column]
+        + weights[2] * wide[places[2] * toWidth + column] + weights[3] * wide[places[3] * toWidth + column];
+    }
+  });
+  return done;
+}
+
+// Means over the pixels that a smaller one covers, parts of pixels by their part; enlarges linearly where it must.
+function resizeArea(plane, height, width, toHeight, toWidth) {
+  const shares = (from, to) => Array.from({ length: to }, (_, place) => {
+    if (to >= from) {
+      const at = Math.min(from - 1, Math.max(0, ((place + 0.5) * from) / to - 0.5));
+      const first = Math.min(Math.floor(at), Math.max(0, from - 2));
+      return from === 1 ? [[0, 1]] : [[first, 1 - (at - first)], [first + 1, at - first]];
+    }
+    const [start, end] = [(place * from) / to, ((place + 1) * from) / to];
+    const covered = [];
+    for (let at = Math.floor(start); at < Math.min(from, Math.ceil(end - 1e-9)); at += 1) {
+      covered.push([at, (Math.min(end, at + 1) - Math.max(start, at)) / (end - start)]);
+    }
+    return covered;
+  });
+  const wide = new Float32Array(height * toWidth);
+  shares(width, toWidth).forEach((parts, column) => {
+    for (const [at, share] of parts) {
+      for (let row = 0; row < height; row += 1) wide[row * toWidth + column] += share * plane[row * width + at];
+    }
+  });
+  const done = new Float32Array(toHeight * toWidth);
+  shares(height, toHeight).forEach((parts, row) => {
+    for (const [at, share] of parts) {
+      for (let column = 0; column < toWidth; column += 1) done[row * toWidth + column] += share * wide[at * toWidth + column];
+    }
+  });
+  return done;
+}
+
+// What the guided filter needs of a guide, made once per picture.
+function prepareGuide(guide, height, width) {
+  const mean = blur(guide, height, width);
+  const variance = blur(guide.map((value) => value * value), height, width);
+  for (let place = 0; place < variance.length; place += 1) {
+    variance[place] = 1 / (Math.max(0, variance[place] - mean[place] * mean[place]) + FLAT);
+  }
+  return { guide, height, width, mean, precision: variance };
+}
+
+// Slope and offset at the guide's size, with color = slope * lightness + offset (koalacli/color/upsample.py).
+function guidedCoefficients(plane, rows, columns, prepared) {
+  const { guide, height, width, mean, precision } = prepared;
+  const color = enlargeCubic(plane, rows, columns, height, width);
+  const meanColor = blur(color, height, width);
+  const slope = blur(color.map((value, place) => value * guide[place]), height, width);
+  for (let place = 0; place < slope.length; place += 1) {
+    slope[place] = (slope[place] - meanColor[place] * mean[place]) * precision[place];
+    meanColor[place] -= slope[place] * mean[place];
+  }
+  return { slope: blur(slope, height, width), offset: blur(meanColor, height, width) };
+}
+
+// Join gray codes with color, into RGBA bytes (koalacli/color/join.py and gamut.py).
+function joinColor(codes, height, width, coefficients, prepared, rgba) {
+  const planes = [coefficients[0].slope, coefficients[0].offset, coefficients[1].slope, coefficients[1].offset];
+  const small = prepared.width;
+  const mixed = planes.map(() => new Float32Array(small));
+  const left = new Int32Array(width);
+  const right = new Int32Array(width);
+  const shares = new Float32Array(width);
+  for (let column = 0; column < width; column += 1) {
+    const at = Math.min(small - 1, Math.max(0, ((column + 0.5) * small) / width - 0.5));
+    left[column] = Math.floor(at);
+    right[column] = Math.min(small - 1, left[column] + 1);
+    shares[column] = at - left[column];
+  }
+  const [[rx, ry, rz], [gx, gy, gz], [bx, by, bz]] = RGB_FROM_XYZ;
+  const [slopeA, offsetA, slopeB, offsetB] = mixed;
+  for (let row = 0; row < height; row += 1) {
+    const at = Math.min(prepared.height - 1, Math.max(0, ((row + 0.5) * prepared.height) / height - 0.5));
+    const low = Math.floor(at);
+    const share = at - low;
+    const [above, below] = [low * small, Math.min(prepared.height - 1, low + 1) * small];
+    for (let kind = 0; kind < 4; kind += 1) {
+      const [plane, line] = [planes[kind], mixed[kind]];
+      for (let column = 0; column < small; column += 1) line[column] = plane[above + column] * (1 - share) + plane[below + column] * share;
+    }
+    for (let column = 0; column < width; column += 1) {
+      const place = row * width + column;
+      const lightness = LIGHTNESS[codes[place]];
+      const [l, r, t] = [left[column], right[column], shares[column]];
+      let a = (slopeA[l] + (slopeA[r] - slopeA[l]) * t) * lightness + offsetA[l] + (offsetA[r] - offsetA[l]) * t;
+      let b = (slopeB[l] + (slopeB[r] - slopeB[l]) * t) * lightness + offsetB[l] + (offsetB[r] - offsetB[l]) * t;
+      const f = (lightness + 16) / 116;
+      const y = backward(f);
+      let x = backward(f + a / 500) * WHITE[0];
+      let z = backward(f - b / 200) * WHITE[2];
+      let red = rx * x + ry * y + rz * z;
+      let green = gx * x + gy * y + gz * z;
+      let blue = bx * x + by * y + bz * z;
+      if (red < 0 || green < 0 || blue < 0 || red > 1 || green > 1 || blue > 1) {
+        const scale = Math.min(1, largestChroma(lightness, a, b) / Math.max(Math.sqrt(a * a + b * b), 1e-6));
+        a *= scale;
+        b *= scale;
+        x = backward(f + a / 500) * WHITE[0];
+        z = backward(f - b / 200) * WHITE[2];
+        red = Math.min(1, Math.max(0, rx * x + ry * y + rz * z));
+        green = Math.min(1, Math.max(0, gx * x + gy * y + gz * z));
+        blue = Math.min(1, Math.max(0, bx * x + by * y + bz * z));
+      }
+      const to = 4 * place;
+      rgba[to] = CODES[(Math.sqrt(red) * (CODE_STEPS - 1) + 0.5) | 0];
+      rgba[to + 1] = CODES[(Math.sqrt(green) * (CODE_STEPS - 1) + 0.5) | 0];
+      rgba[to + 2] = CODES[(Math.sqrt(blue) * (CODE_STEPS - 1) + 0.5) | 0];
+      rgba[to + 3] = 255;
+    }
+  }
+  return rgba;
+}
