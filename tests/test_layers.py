@@ -22,8 +22,7 @@ ROWS = {
         ["presets", "protocols", "tables"],
         ["errors", "records", "arrays", "version", "process"],
     ],
-<<<<<<< HEAD
-    "pipelines": [["colorize", "video", "train", "evaluate"]],
+    "pipelines": [["colorize", "video", "train", "evaluate", "review"]],
     "pipelines.train": [
         ["loop"],
         ["follower"],
@@ -42,9 +41,6 @@ ROWS = {
         ["items"],
     ],
     "engines": [["local"], ["worker"]],
-=======
-    "pipelines": [["colorize", "video", "train", "evaluate", "review"]],
->>>>>>> 0830dd4 (koala review: a page without server to look through a batch and put colors right)
     "photograph": [["journey"], ["canvas"]],
     "io": [
         ["side_outputs"],

@@ -2,24 +2,22 @@
 
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 
 import numpy as np
 
 from koalacli.arrays import Rgb8
-from koalacli.io.texts import as_json
 from koalacli.metrics.floors import FLOORS
 from koalacli.metrics.hints import FIGURES, HintCurve
 from koalacli.metrics.results import Evaluation
 from koalacli.metrics.table import METRICS
 from koalacli.report.charts import ab_plane, curves, hint_curves, legend, number, scatter, strip, subject_class
 from koalacli.report.pictures import Panel, data_uri, shrink
+from koalacli.report.templates import fill, read_asset
 
 SIDE, QUALITY = 384, 78  # of the pictures inside the page: enough to judge color by
 HEADLINES = ("delta_e", "psnr", "auc_rebalanced", "colorfulness", "chroma_ratio", "hue_distance")
 CHOICE_METRICS = ("delta_e", "auc_rebalanced", "psnr")  # by which best, median and worst are chosen
 CHOICE_EACH = 2
-HERE = Path(__file__).parent
 
 
 def choose_pictures(evaluation: Evaluation) -> dict[str, list[tuple[str, str]]]:
@@ -70,25 +68,6 @@ def evaluation_page(evaluation: Evaluation, panels: Sequence[Panel]) -> str:
         "script": read_asset("evaluation.js"),
     }
     return fill("evaluation.html", slots)
-
-
-def fill(template: str, slots: dict[str, str]) -> str:
-    """A template with every {{slot}} replaced in one pass: nothing inserted is read again."""
-    first, *rest = (HERE / template).read_text("utf-8").split("{{")
-    pieces = [first]
-    for part in rest:
-        name, text = part.split("}}", 1)
-        pieces += [slots[name], text]
-    return "".join(pieces)
-
-
-def embed_json(value: object) -> str:
-    """JSON that can stand inside a script element."""
-    return as_json(value).replace("<", "\\u003c")
-
-
-def read_asset(name: str) -> str:
-    return (HERE / name).read_text("utf-8")
 
 
 def _lead(evaluation: Evaluation) -> str:

@@ -2,13 +2,15 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from koalacli.io.texts import as_json
-from koalacli.report.evaluation import fill, read_asset
+from koalacli.report.templates import embed_json, fill, read_asset
 
-SCRIPTS = tuple(f"review{part}.js" for part in ("_texts", "_color", "_hints", "_view", "_store", "_tools", "_keys", ""))
+SCRIPTS = tuple(
+    f"review{part}.js" for part in ("_texts", "_color", "_hints", "_view", "_store", "_tools", "_stage", "_keys", "")
+)
 MARK = '<meta name="generator" content="koala review">'  # by which a rerun knows a folder as its own
 
 
@@ -30,17 +32,12 @@ def review_page(entries: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) 
             "img-src data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'",
             "style": style,
             "script": script,
-            "texts": _inside(read_asset("review_texts.json")),
-            "facts": _inside(as_json(dict(facts))),
-            "entries": _inside(as_json(list(entries))),
+            "texts": embed_json(json.loads(read_asset("review_texts.json"))),
+            "facts": embed_json(dict(facts)),
+            "entries": embed_json(list(entries)),
         },
     )
 
 
 def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _inside(json_text: str) -> str:
-    """JSON that can stand inside a script element."""
-    return json_text.replace("<", "\\u003c")

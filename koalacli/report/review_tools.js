@@ -70,7 +70,8 @@ function startPoint(x, y) {
   draft = { x: Number(x.toFixed(4)), y: Number(y.toFixed(4)) };
   chosen = -1;
   showPoints();
-  byId("editor-title").focus({ preventScroll: matchMedia("(min-width: 56rem)").matches });
+  byId("editor-title").focus({ preventScroll: true });
+  byId("editor").scrollIntoView({ block: "nearest" });
 }
 
 function choosePoint(number) {

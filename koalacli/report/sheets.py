@@ -104,11 +104,13 @@ def principal_planes(features: Array, count: int) -> Array:
         float32 (h, w, count), strongest first. They are not centered, so that a cell keeps its length. The largest
         coefficient of a direction is positive, so equal features give equal planes.
     """
-    cells = unit_features(features).reshape(-1, features.shape[-1]).astype(np.float64)
-    _, directions = np.linalg.eigh(cells.T @ cells)
-    strongest = directions[:, ::-1][:, :count]
-    signs = np.sign(strongest[np.abs(strongest).argmax(0), np.arange(strongest.shape[1])])
-    return (cells @ (strongest * signs)).reshape(*features.shape[:2], -1).astype(np.float32)
+    cells = np.ascontiguousarray(unit_features(features).reshape(-1, features.shape[-1]))
+    # OpenCV's own eigenvectors: LAPACK's threads get into the way of the other writers'.
+    _, _, directions = cv2.eigen(cv2.mulTransposed(cells, aTa=True))
+    strongest = directions[:count]
+    largest = np.take_along_axis(strongest, np.abs(strongest).argmax(1)[:, None], axis=1)
+    planes = cv2.gemm(cells, strongest * np.sign(largest), 1, None, 0, flags=cv2.GEMM_2_T)
+    return np.asarray(planes.reshape(*features.shape[:2], -1), np.float32)
 
 
 def unit_features(features: Array) -> Array:

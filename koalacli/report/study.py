@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from html import escape
 
 from koalacli.metrics.opinions import FORMAT
-from koalacli.report.evaluation import embed_json, fill, read_asset
 from koalacli.report.pictures import Panel, data_uri, shrink
+from koalacli.report.templates import embed_json, fill, read_asset
 
 SIDE, QUALITY = 512, 85
 

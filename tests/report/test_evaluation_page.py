@@ -8,7 +8,8 @@ import pytest
 from koalacli.config import EvalConfig
 from koalacli.metrics.results import Evaluation
 from koalacli.pipelines.evaluate.pipeline import evaluate
-from koalacli.report.evaluation import choose_pictures, fill
+from koalacli.report.evaluation import choose_pictures
+from koalacli.report.templates import fill
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,302 @@
+"""The review page in a browser: looked through by mouse and by keyboard, kept, saved; strangers' names and files."""
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from koalacli.color.join import colorize_pixels
+from koalacli.color.lab import rgb_to_lab
+from koalacli.colorizer import Colorizer
+from koalacli.config import ReviewConfig
+from koalacli.metrics.pictures import delta_e_2000
+from koalacli.photograph.canvas import guide_of
+from koalacli.pipelines.review.pipeline import review
+from koalacli.records import Outcome, Record
+
+COUNT = 40
+HOSTILE = (
+    "<img src=x onerror=alert(1)>.png",
+    "\"quotes\" & 'more'.png",
+    "</script><script>alert(1)</script>.png".replace("/", "\u2215"),
+    "🐨 family.png",
+    "משפחה (1932).png",
+    "/".join(["long" * 50] * 5) + ".png",
+    "__proto__.png",
+)
+SHOWN = "#stage[aria-busy=false]"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Gray pictures, and the page made of them."""
+
+    folder: Path
+    page: Path
+    records: list[Any]
+
+
+@pytest.fixture(scope="module")
+def colorizer() -> Colorizer:
+    """The shipped weights, seeing little: forty pictures are soon done."""
+    return Colorizer(device="cpu", size=64)
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory: pytest.TempPathFactory, examples: list[Path], colorizer: Colorizer) -> Batch:
+    """Forty small pictures, cut out of the examples, some with names that no page should trust."""
+    root = tmp_path_factory.mktemp("review")
+    grays = [np.asarray(Image.open(path).convert("L")) for path in examples]
+    for number in range(COUNT):
+        gray = grays[number % len(grays)]
+        row, column = (37 * number) % (gray.shape[0] - 240), (53 * number) % (gray.shape[1] - 320)
+        name = HOSTILE[number - 20] if 0 <= number - 20 < len(HOSTILE) else f"{number:02}.png"
+        path = root / "scans" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(gray[row : row + 240, column : column + 320]).save(path)
+    (root / "scans" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    config = ReviewConfig(output=str(root / "page"))
+    return Batch(root / "scans", root / "page" / "index.html", list(review(str(root / "scans"), config, colorizer)))
+
+
+def open_page(page: Any, batch: Batch) -> None:
+    """Open from disk and wait until the first picture can be worked with."""
+    page.goto(batch.page.as_uri())
+    page.locator(SHOWN).wait_for()
+
+
+def go_to(page: Any, picture: int | str) -> None:
+    """Show a picture by its place in the strip, or by its name."""
+    number = picture
+    if isinstance(picture, str):
+        number = page.evaluate("(name) => ENTRIES.findIndex((entry) => entry.name === name)", picture)
+    page.locator("#strip button").nth(number).click()
+    page.locator(SHOWN).wait_for()
+
+
+def click_picture(page: Any, x: float, y: float) -> None:
+    """Click at shares of the picture's width and height."""
+    box = page.locator("#sheet").bounding_box()
+    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+def press(page: Any, *keys: str) -> None:
+    """Keys, one after the other, where the focus is; a picture that they lead to is waited for."""
+    for key in keys:
+        page.keyboard.press(key)
+        page.locator(SHOWN).wait_for()
+
+
+def pixels_shown(page: Any) -> NDArray[np.uint8]:
+    """The colored picture as the page has it now, rgb (H, W, 3)."""
+    page.evaluate("paint()")
+    data = page.evaluate("document.getElementById('color').toDataURL('image/png')").split(",")[1]
+    return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[float, float]:
+    """ΔE2000 between two pictures: mean and 99th percentile."""
+    found = delta_e_2000(*(rgb_to_lab(each.astype(np.float32) / 255) for each in (first, second)))
+    return float(found.mean()), float(np.percentile(found, 99))
+
+
+def saved(page: Any, target: Path) -> dict[str, Any]:
+    """Press Save and read what comes down."""
+    with page.expect_download() as download:
+        page.keyboard.press("Control+s")
+    download.value.save_as(target)
+    return json.loads(target.read_text("utf-8"))
+
+
+def test_every_picture_gets_a_sheet_and_a_torn_file_is_told(batch: Batch, colorizer: Colorizer) -> None:
+    """One record per input; the page lists what could be read, and a second run makes nothing anew."""
+    outcomes = [record.outcome for record in batch.records if isinstance(record, Record)]
+    assert outcomes.count(Outcome.DONE) == COUNT
+    failed = [record for record in batch.records if isinstance(record, Record) and record.outcome == Outcome.FAILED]
+    assert [Path(record.source).name for record in failed] == ["torn.png"]
+    assert len(list((batch.page.parent / "pictures").glob("*.js"))) == COUNT
+    before = batch.page.read_bytes()
+    again = review(str(batch.folder), ReviewConfig(output=str(batch.page.parent)), colorizer)
+    assert sum(isinstance(record, Record) and record.outcome == Outcome.SKIPPED for record in again) == COUNT
+    assert batch.page.read_bytes() == before
+
+
+def test_the_page_shows_what_koala_colorizes(batch: Batch, page: Any, colorizer: Colorizer) -> None:
+    """Without decisions the joined pixels are those of the command line, up to the packing of gray and planes."""
+    open_page(page, batch)
+    go_to(page, "00.png")
+    with Image.open(batch.folder / "00.png") as image:
+        gray = np.asarray(image)
+    guide = guide_of(gray, colorizer)
+    mean, high = difference(colorize_pixels(gray, guide, colorizer.predict([guide]).ab[0]), pixels_shown(page))
+    assert mean < 2
+    assert high < 4
+
+
+def test_ten_pictures_are_changed_in_all_ways_kept_and_saved(batch: Batch, page: Any, tmp_path: Path) -> None:
+    """By mouse and by keyboard alone; after a reload nothing is lost; the file holds it all."""
+    open_page(page, batch)
+    names = page.evaluate("ENTRIES.map((entry) => entry.name)")
+    change_by_mouse(page)
+    change_by_keyboard(page)
+    told = page.locator("#progress").text_content()
+    assert told == f"6 of {COUNT} decided · 2 flagged"
+    pixels = {number: (go_to(page, number), pixels_shown(page))[1] for number in (0, 4, 8)}
+    page.reload()
+    page.locator(SHOWN).wait_for()
+    assert page.locator("#progress").text_content() == told
+    for number, shown in pixels.items():
+        go_to(page, number)
+        assert np.array_equal(pixels_shown(page), shown), "what was decided is shown again"
+    held = saved(page, tmp_path / "decisions.json")
+    assert held["koala-hints"] == 1
+    assert held["reviewer"] == "Ada <b>"
+    found = {names.index(name): decision for name, decision in held["pictures"].items()}
+    verdicts = {number: decision.get("verdict") for number, decision in found.items()}
+    assert verdicts == {
+        0: None,
+        1: "keep",
+        2: "gray",
+        3: "reject",
+        4: None,
+        5: "flag",
+        6: "flag",
+        7: "keep",
+        8: None,
+        9: None,
+    }
+    assert found[4]["saturation"] == 1.3
+    assert found[8]["saturation"] == 0.9
+    assert [point["scope"] for point in found[0]["points"]] == ["thing", "picture"]
+    assert found[0]["points"][0]["x"] == pytest.approx(0.25, abs=0.01)
+    assert len(found[8]["points"]) == 1
+    assert found[9]["points"][0]["color"] == found[0]["points"][0]["color"], "carried over with the eyedropper's color"
+
+
+def change_by_mouse(page: Any) -> None:
+    """Pictures 0 to 5: two points, the four verdicts, saturation."""
+    page.locator("#more").click()
+    page.get_by_label("Your name").fill("Ada <b>")
+    page.locator("#menu .close").click()
+    go_to(page, 0)
+    click_picture(page, 0.25, 0.5)
+    page.locator("#likely .swatch").nth(2).click()
+    click_picture(page, 0.75, 0.25)
+    page.locator("#wheel").click(position={"x": 100, "y": 60})
+    page.get_by_text("whole picture", exact=True).click()
+    for number, label in ((1, "Good"), (2, "Keep gray"), (3, "Reject"), (5, "Flag")):
+        go_to(page, number)
+        page.get_by_role("button", name=label, exact=False).first.click()
+    go_to(page, 4)
+    page.locator("#saturation").fill("130")
+
+
+def change_by_keyboard(page: Any) -> None:
+    """Pictures 6 to 9, from picture 5 on; a verdict is taken back and a point undone on the way."""
+    go_to(page, 5)
+    page.locator("#stage").focus()
+    press(page, "ArrowRight", "x", "z", "f")  # 6: rejected, undone, flagged
+    press(page, "ArrowRight", "k", "ArrowRight")  # 7
+    press(page, "s", "s", "p", *["ArrowLeft"] * 5, "Enter", "1", "Escape")  # 8: a point, a likely color
+    press(page, "p", "Enter", "2", "z")  # and one that is undone
+    go_to(page, 0)
+    taken = page.evaluate("decisions.get(ENTRIES[0].name).points[0].ab")
+    page.evaluate("(ab) => { taken = ab; }", taken)
+    go_to(page, 9)
+    page.locator("#stage").focus()
+    press(page, "p", "Enter")
+    page.get_by_role("button", name="Use the color taken").press("Enter")
+
+
+def test_names_are_text_never_markup(batch: Batch, page: Any) -> None:
+    """Tags, quotes, emoji, right-to-left and a thousand characters are shown as they are, and nothing runs."""
+    open_page(page, batch)
+    for name in HOSTILE:
+        go_to(page, name)
+        assert page.locator("#name").text_content() == name
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        press(page, "g")
+    assert page.locator("#name *, #strip script, #strip img[onerror]").count() == 0
+    assert set(json.loads(page.evaluate("asFile()"))["pictures"]) == set(HOSTILE)
+
+
+def test_files_of_strangers_are_refused_or_shown_as_text(batch: Batch, page: Any, tmp_path: Path) -> None:
+    """Wrong types, paths, markup, another picture's digest, 100 MB: a line each, and no decision changes."""
+    open_page(page, batch)
+    head = {"koala-hints": 1}
+    pictures = {
+        "../../etc/passwd": {"verdict": "keep"},
+        "<b>bold</b>.png": {"verdict": "keep"},
+        "__proto__": {"verdict": "keep"},
+        "00.png": {"sha256": "0" * 64, "verdict": "reject"},
+        "01.png": {"verdict": "<b>"},
+        "02.png": {"points": [{"x": 7, "y": 0, "color": "1,1"}]},
+        "03.png": {"saturation": "many"},
+        "04.png": {"points": {"length": 3}},
+        "05.png": [],
+        "06.png": {"points": [{"x": 0.5, "y": 0.5, "color": "javascript:alert(1)"}]},
+    }
+    texts = ["{", "[]", json.dumps({"pictures": {}}), json.dumps({**head, "pictures": pictures})]
+    expected = ["no JSON", "no decisions", "no decisions", "Decisions taken over: 0."]
+    page.locator("#more").click()
+    for number, (text, answer) in enumerate(zip(texts, expected, strict=True)):
+        path = tmp_path / f"{number}.json"
+        path.write_text(text, "utf-8")
+        page.locator("#file").set_input_files(path)
+        page.locator("#told", has_text=answer).wait_for()
+    assert page.locator("#told li").count() == 1 + len(pictures)
+    assert page.locator("#told b").count() == 0
+    with (tmp_path / "large.json").open("wb") as file:
+        file.truncate(100_000_000)
+    page.locator("#file").set_input_files(tmp_path / "large.json")
+    page.locator("#told", has_text="too large").wait_for()
+    assert page.evaluate("decisions.size") == 0
+
+
+def test_a_file_goes_on_where_another_left_off(batch: Batch, page: Any, tmp_path: Path) -> None:
+    """Of two decisions about a picture the later one counts, whichever way they meet."""
+    open_page(page, batch)
+    go_to(page, "00.png")
+    press(page, "k")
+    pictures = {
+        "00.png": {"verdict": "reject", "date": "2020-01-01T00:00:00.000Z"},
+        "01.png": {"verdict": "gray", "saturation": 1.2, "date": "2020-01-01T00:00:00.000Z"},
+    }
+    (tmp_path / "old.json").write_text(json.dumps({"koala-hints": 1, "pictures": pictures}), "utf-8")
+    page.locator("#more").click()
+    page.locator("#file").set_input_files(tmp_path / "old.json")
+    page.locator("#told", has_text="Older than what is here, left out: 1.").wait_for()
+    held = json.loads(page.evaluate("asFile()"))["pictures"]
+    assert held["00.png"]["verdict"] == "keep"
+    assert held["01.png"]["verdict"] == "gray"
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark"), (2560, "light")])
+def test_the_page_fits_and_every_control_has_a_name(batch: Batch, browser: Any, width: int, scheme: str) -> None:
+    """Nothing sticks out sideways with all tools open, and a screen reader finds a text for whatever can be used."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    open_page(page, batch)
+    click_picture(page, 0.5, 0.5)
+    press(page, "1")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    unnamed = "[...document.querySelectorAll('button, input, select')].filter((each) => each.checkVisibility() && "
+    unnamed += "!(each.ariaLabel || each.textContent.trim() || each.labels?.length)).map((each) => each.outerHTML)"
+    assert page.evaluate(unnamed) == []
+    assert page.get_by_role("heading", level=1).count() == 1
+    page.close()
+
+
+def test_the_page_holds_everything_and_lets_nothing_in(batch: Batch) -> None:
+    """No address of anything outside, every slot filled, and a policy that runs the page's own script alone."""
+    text = batch.page.read_text("utf-8")
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "default-src 'none'; script-src 'sha256-" in text
+    assert "<img src=x" not in text
