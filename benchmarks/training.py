@@ -18,11 +18,11 @@ import keras
 import numpy as np
 
 from koalacli.color.bins import gamut_bins
-from koalacli.config import TrainConfig
 from koalacli.model.backend.devices import place
 from koalacli.model.recipes import complete
 from koalacli.pipelines.train.pictures import gather
 from koalacli.pipelines.train.session import Session
+from koalacli.train_config import TrainConfig
 
 
 def main() -> None:

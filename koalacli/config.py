@@ -4,15 +4,14 @@ A command's flags are the fields of its dataclass; `--help` and docs/cli.md prin
 texts below. All classes are frozen: a run cannot change what it was asked to do.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from math import isfinite
+from math import inf, isfinite
 from numbers import Integral, Real
 from typing import Any, cast
 
 from koalacli.errors import UsageError
-from koalacli.presets import PRESETS
 from koalacli.protocols import PROTOCOLS
-from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, cut_names
 
 STRIDE = 32  # every network accepts sides that are multiples of this many pixels
 MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode on a common machine
@@ -253,15 +252,26 @@ def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig | ReviewConfig
 
 
 def check_ranges(config: Any) -> None:
-    """Refuse numbers below what their setting allows (`least`); None asks for nothing.
+    """Refuse numbers that are none, or out of the range of their setting: least, above, most, below.
 
     Raises:
         UsageError: names the flag.
     """
     for known in fields(config):
-        least, value = known.metadata.get("least"), getattr(config, known.name)
-        if least is not None and value is not None and not value >= least:  # NaN is not
-            raise UsageError(f"--{known.name.replace('_', '-')} {value}: give {least} or more")
+        value = getattr(config, known.name)
+        if isinstance(value, int | float) and not (isfinite(value) and _is_within(value, known.metadata)):
+            raise UsageError(f"--{known.name.replace('_', '-')} {value}: give {_range_words(known.metadata)}")
+
+
+def _is_within(value: float, limits: Mapping[str, Any]) -> bool:
+    low = value >= limits.get("least", -inf) and value > limits.get("above", -inf)
+    return low and value <= limits.get("most", inf) and value < limits.get("below", inf)
+
+
+def _range_words(limits: Mapping[str, Any]) -> str:
+    low = f"{limits['least']} or more" if "least" in limits else f"above {limits['above']}" if "above" in limits else ""
+    high = f"{limits['most']} at most" if "most" in limits else f"below {limits['below']}" if "below" in limits else ""
+    return " and ".join(filter(None, (low, high))) or "a finite number"
 
 
 def find_wrong_kind(settings: Any) -> str:
@@ -276,76 +286,3 @@ def find_wrong_kind(settings: Any) -> str:
         if not fits or (isinstance(value, float) and not isfinite(value)):
             return f"{known.name} is {value!r}"
     return ""
-
-
-OWN = "by default the preset's own"
-ENDS = ("epochs", "steps", "minutes")  # of a training, whichever comes first
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Settings of `koala train`; None takes the value of the preset's recipe; see `presets`."""
-
-    data: tuple[str, ...] = setting(
-        (), "Folder of pictures, tar shards, or a pattern of them; local or s3://-style. May be repeated.", repeat=True
-    )
-    val_data: tuple[str, ...] = setting((), "Pictures to validate on, as --data; by default a part of it.", repeat=True)
-    val_split: float = setting(0.05, "Share of the pictures kept for validation, drawn by name; without --val-data.")
-    val_limit: int = setting(1000, "Most pictures to validate on; 0 takes all.")
-    limit: int = setting(0, "Most pictures to train on, drawn by name; 0 takes all.")
-    preset: str = setting("koala", "Network to train.", choices=PRESETS)
-    start: str = setting("", "Weights to go on from: a shipped name or a file.", names=("--from",))
-    name: str = setting("", "Name of the run's folder; by default the preset and a number.")
-    runs: str = setting("runs/train", "Folder of all runs.")
-    resume: bool = setting(False, "Go on with the run of --name, or with the newest one, exactly where it was.")
-    extractor: str | None = setting(None, f"Source of the embedding; {OWN}.", choices=EXTRACTORS)
-    cut: str | None = setting(None, f"What is taken from the extractor; {OWN}.", choices=cut_names)
-    extractor_weights: str | None = setting(
-        None,
-        "Values of the extractor or trunk: a file, imagenet (Keras fetches them), shipped (the trunk of the shipped "
-        f"weights), or random; {OWN}.",
-    )
-    cache_embeddings: str = setting("", "File in which embeddings are kept, so that each picture is embedded once.")
-    head: str | None = setting(None, f"Kind of output; {OWN}.", choices=HEADS)
-    loss: str | None = setting(None, f"What is made small; {OWN}.", choices=LOSSES)
-    rebalance_strength: float = setting(0.6, "How much rare colors count more: 0 not at all, 1 as in Zhang et al.")
-    regression_weight: float = setting(0.02, "Weight of the expected color's distance; only for the rebalanced loss.")
-    edge_weight: float = setting(0.0, "Weight of errors in color edges, against bleeding; only for rebalanced.")
-    chroma_weight: float = setting(0.0, "Weight of errors in a picture's mean chroma, against fading; as above.")
-    chroma_gain: float = setting(1.05, "Factor on the target's chroma; only for the rebalanced loss.")
-    augment: str | None = setting(None, f"What is done to training pictures; {OWN}.", choices=AUGMENTATIONS)
-    image_size: int | None = setting(None, f"Side of the square that the network sees, pixels; {OWN}.")
-    batch_size: int | None = setting(None, f"Pictures per step; {OWN}.")
-    optimizer: str | None = setting(None, f"Optimizer; {OWN}.", choices=OPTIMIZERS)
-    lr: float | None = setting(None, f"Learning rate; {OWN}.")
-    weight_decay: float | None = setting(None, f"Decay of kernels per step, times the learning rate; {OWN}.")
-    clip: float | None = setting(None, f"Largest global norm of the gradient, 0 for no limit; {OWN}.")
-    trunk_rate: float | None = setting(None, f"The pretrained trunk's share of the learning rate; {OWN}.")
-    trunk_warmup: int | None = setting(None, f"Steps over which the trunk's rate rises from zero; {OWN}.")
-    schedule: str | None = setting(
-        None, f"Course of the learning rate over the run; {OWN}.", choices=("cosine", "plateau", "constant")
-    )
-    ema: float | None = setting(None, f"Momentum of the moving average of the weights, 0 for none; {OWN}.")
-    early_stopping: int | None = setting(None, f"End after this many checks without a better one, 0 never; {OWN}.")
-    epochs: int | None = setting(None, f"End after this many passes over the pictures; {OWN}.")
-    steps: int | None = setting(None, "End after this many steps instead.")
-    minutes: float | None = setting(None, "End after this many minutes of training instead.")
-    precision: str = setting(
-        "float32", "Arithmetic of the network.", choices=("float32", "mixed_bfloat16", "mixed_float16")
-    )
-    checkpoint_minutes: float = setting(5.0, "Most minutes between checks; a check validates and writes a checkpoint.")
-    tensorboard: bool = setting(
-        False, "Write figures and sample grids as TensorBoard logs, too, into tensorboard/ of the run's folder."
-    )
-    overfit: int = setting(0, "Learn this many pictures by heart, as a check of the whole chain; exit code 1 if not.")
-    seed: int = setting(0, "Fixes split, order and augmentation.")
-    workers: int | None = setting(None, "Threads that prepare pictures; by default one per core.")
-    device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.")
-    devices: int = setting(1, "Devices that share each batch; 0 takes all there are.")
-    data_terms: str = setting("", "Terms of the pictures, for the model card.")
-
-
-def stated(config: TrainConfig) -> dict[str, Any]:
-    """The settings that say something: without those that are open, and without ends that are none."""
-    values = {known.name: getattr(config, known.name) for known in fields(config)}
-    return {key: value for key, value in values.items() if value is not None and (value or key not in ENDS)}

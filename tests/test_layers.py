@@ -18,6 +18,7 @@ ROWS = {
         ["control"],
         ["stream", "model", "io"],
         ["color", "journal", "weights_files"],
+        ["train_config"],
         ["config"],
         ["presets", "protocols", "tables"],
         ["errors", "records", "arrays", "version", "process"],

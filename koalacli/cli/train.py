@@ -7,8 +7,8 @@ import typer
 from koalacli.cli.display import JsonFlag
 from koalacli.cli.options import command
 from koalacli.cli.train_display import QuietFlag, TrainDisplay
-from koalacli.config import TrainConfig
 from koalacli.presets import PRESETS
+from koalacli.train_config import TrainConfig
 
 HELP = """Train a network on photographs: any folder or tar shards, no labels needed.
 

@@ -60,11 +60,13 @@ class TrainDisplay:
         from koalacli.pipelines.train.events import Checked, Progressed, TrainStarted, Warned
 
         if isinstance(event, Progressed):
-            bar.update(task, completed=event.share, step=event.step, loss=f"{event.loss:.3f}", rate=f"{event.rate:.1f}")
+            bar.update(
+                task, completed=event.share, step=event.step, loss=_number(event.loss, 3), rate=f"{event.rate:.1f}"
+            )
             if bar.disable and not self.quiet and time.monotonic() - self.last_line > PLAIN_INTERVAL:
                 self.last_line = time.monotonic()
                 self._line(
-                    f"step {event.step}, {event.share:.0%}, loss {event.loss:.4f}, "
+                    f"step {event.step}, {event.share:.0%}, loss {_number(event.loss, 4)}, "
                     f"{event.rate:.1f} pictures/s, {_minutes(event.eta)} to go"
                 )
         elif isinstance(event, Warned):
@@ -92,7 +94,7 @@ class TrainDisplay:
 
 
 def _check_line(row: dict[str, float]) -> str:
-    return f"step {row['step']:.0f}, epoch {row['epoch']:.2f}: loss {row['loss']:.4f}, {_figures(row)}"
+    return f"step {row['step']:.0f}, epoch {row['epoch']:.2f}: loss {_number(row['loss'], 4)}, {_figures(row)}"
 
 
 def _figures(row: dict[str, float]) -> str:
@@ -103,8 +105,13 @@ def _figures(row: dict[str, float]) -> str:
     )
 
 
+def _number(value: float, digits: int) -> str:
+    """The number, or a dash where there is none: before the first step there is no loss."""
+    return f"{value:.{digits}f}" if math.isfinite(value) else "–"
+
+
 def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f} min" if math.isfinite(seconds) else "? min"
+    return f"{max(seconds, 0) / 60:.1f} min" if math.isfinite(seconds) else "? min"
 
 
 def _finite(value: Any) -> Any:

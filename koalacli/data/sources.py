@@ -123,8 +123,9 @@ def _read(sample: Sample) -> bytes:
         content: bytes = store.cat_file(path) if sample.size < 0 else store.cat_file(path, sample.offset, end)
     else:
         with Path(sample.place).open("rb") as file:
+            held = os.fstat(file.fileno()).st_size
             file.seek(sample.offset)
-            content = file.read(sample.size)
+            content = file.read(sample.size) if end <= held or sample.size < 0 else b""  # no room for what is not there
     if sample.size >= 0 and len(content) < sample.size:
         raise DataError(f"{sample.place}: the shard ended inside {sample.name}; it was changed or truncated")
     return content
@@ -171,6 +172,8 @@ def _shard_samples(place: str, suffixes: tuple[str, ...]) -> Iterator[Sample]:
         with _open(place) as file, tarfile.open(fileobj=file, mode="r:") as shard:
             for member in shard:
                 if member.isfile() and member.name.lower().endswith(suffixes):
+                    if member.issparse():
+                        raise DataError(f"{place}: {member.name} is stored with holes; make the shard without --sparse")
                     yield Sample(member.name, place, member.offset_data, member.size)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise DataError(f"{place}: not a readable, uncompressed tar shard ({error})") from error

@@ -3,11 +3,14 @@
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from koalacli.config import STRIDE, TrainConfig
+from koalacli.config import STRIDE, check_ranges
 from koalacli.errors import UsageError
 from koalacli.model.heads import head_of
 from koalacli.presets import PRESETS, NetworkConfig
 from koalacli.tables import EXTRACTORS, HEADS, LOSSES
+from koalacli.train_config import TrainConfig
+
+OVERFIT_STEPS = 1000  # an epoch of four pictures is a single step
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ def complete(config: TrainConfig) -> TrainSettings:
     Raises:
         UsageError: two settings contradict each other, or a number is out of its range.
     """
+    check_ranges(config)
     given = {known.name: getattr(config, known.name) for known in fields(TrainConfig)}
     chosen = {key: value for key, value in given.items() if value is not None}
-    _check_numbers(chosen)
     settings = TrainSettings(**{**_recipe(config), **chosen})
     _check_parts(settings)
     return settings
@@ -75,16 +78,10 @@ def _recipe(config: TrainConfig) -> dict[str, Any]:
     if config.steps or config.minutes:
         own["epochs"] = 0  # one end is enough
     if config.overfit:  # nothing that is there for the good of other pictures
+        if not config.epochs:
+            own.update(epochs=0, steps=0 if config.minutes else OVERFIT_STEPS)
         own.update(schedule="constant", ema=0.0, weight_decay=0.0, early_stopping=0, augment="none", trunk_warmup=0)
     return own
-
-
-def _check_numbers(chosen: dict[str, Any]) -> None:
-    positive = ("image_size", "batch_size", "lr", "steps", "minutes", "epochs", "checkpoint_minutes", "workers")
-    for key in positive:
-        value = chosen.get(key)
-        if value is not None and value <= 0:
-            raise UsageError(f"--{key.replace('_', '-')} {value} must be above 0")
 
 
 def _check_parts(config: TrainSettings) -> None:

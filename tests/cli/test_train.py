@@ -1,5 +1,6 @@
 """`koala train` at the command line."""
 
+import io
 import json
 import os
 import signal
@@ -12,12 +13,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
+from koalacli.cli.train_display import TrainDisplay
 from koalacli.model import network
-from koalacli.pipelines.train.folder import RunFolder
+from koalacli.model.recipes import complete
+from koalacli.pipelines.train.events import Checked, Progressed
+from koalacli.pipelines.train.folder import RunFolder, RunProgress
+from koalacli.pipelines.train.follower import Member
 from koalacli.presets import PRESETS
+from koalacli.train_config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +64,29 @@ def test_people_see_figures_beside_the_constant_color(arguments: list[str]) -> N
     for words in ("one constant color", "validation loss", "best weights"):
         assert words in done.stderr
     assert done.stdout == ""
+
+
+def test_what_is_no_number_is_not_shown_as_one() -> None:
+    """Before the first step there is no loss; no run is more than done, and none ends before now."""
+    display = TrainDisplay(as_json=False, quiet=False)
+    display.console = Console(file=io.StringIO(), width=200)
+    nothing = dict.fromkeys(
+        ("val_loss", "ab_error", "auc_rebalanced", "colorfulness", "colorfulness_gap", "spread"), 0.0
+    )
+    first = Checked({"step": 0.0, "epoch": 0.0, "loss": float("nan"), **nothing}, best=True)
+    display.show([first, Progressed(5, 1.0, float("nan"), 1.0, -2.0)])
+    told = display.console.file.getvalue()
+    assert "loss –" in told
+    assert "100%" in told
+    assert " 0.0 min to go" in told
+    assert "nan" not in told
+
+
+def test_minutes_that_are_over_are_not_more_than_all() -> None:
+    """The last step of a run by the clock ends a little late."""
+    member = object.__new__(Member)
+    member.config, member.progress = complete(TrainConfig(minutes=1.0)), RunProgress(seconds=61.0)
+    assert member.share() == 1.0
 
 
 def test_failing_to_overfit_is_exit_code_1(arguments: list[str]) -> None:

@@ -69,6 +69,25 @@ def test_a_truncated_shard_is_named(tmp_path: Path) -> None:
         find_samples([str(tmp_path / "b.tar")])
 
 
+def test_a_member_with_holes_is_refused_by_name(tmp_path: Path) -> None:
+    """A few bytes may claim to be gigabytes; nobody makes room for them."""
+    path = tmp_path / "holes.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as shard:
+        info = tarfile.TarInfo("huge.jpg")
+        info.size = 512
+        info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(10 << 30)}
+        shard.addfile(info, io.BytesIO(b"1\n0\n1\n".ljust(512, b"\0")))
+    with pytest.raises(DataError, match=r"holes\.tar: huge\.jpg is stored with holes"):
+        find_samples([str(path)])
+
+
+def test_no_room_is_made_for_what_a_shard_does_not_hold(tmp_path: Path) -> None:
+    """The size that a header claims is compared with the file's before it is read."""
+    (tmp_path / "a.tar").write_bytes(bytes(2000))
+    with pytest.raises(DataError, match=r"a\.tar: the shard ended inside x"):
+        read_sample(Sample("x", str(tmp_path / "a.tar"), 512, 1 << 60))
+
+
 def test_a_dead_source_is_told_from_one_missing_picture(tmp_path: Path) -> None:
     """A picture that vanished is its own problem; a source that vanished ends the run."""
     tree = tmp_path / "tree"

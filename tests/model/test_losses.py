@@ -7,11 +7,11 @@ from keras import layers, ops
 
 from koalacli.color.bins import UNIFORM_SHARE, gamut_bins, rebalance_weights, soft_encode
 from koalacli.color.lab import rgb_to_lab
-from koalacli.config import TrainConfig
 from koalacli.model.heads import head_of
 from koalacli.model.losses import LossSettings, bin_table, encode_on_device
 from koalacli.presets import PRESETS, NetworkConfig
 from koalacli.tables import LOSSES, load_part
+from koalacli.train_config import TrainConfig
 
 BINS = gamut_bins()
 PRIOR = np.random.default_rng(1).dirichlet(np.ones(len(BINS))).astype(np.float32)

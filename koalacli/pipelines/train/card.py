@@ -3,12 +3,12 @@
 from datetime import date
 from typing import Any
 
-from koalacli.config import stated
 from koalacli.data.sources import Sample
 from koalacli.model.recipes import TrainSettings
 from koalacli.pipelines.train.pictures import Pictures
 from koalacli.pipelines.train.session import Session
 from koalacli.presets import NetworkConfig
+from koalacli.train_config import stated
 from koalacli.version import __version__
 
 NOT_RECIPE = {"runs", "resume", "workers", "device", "checkpoint_minutes", "data_terms", "tensorboard"}

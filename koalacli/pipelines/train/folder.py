@@ -18,6 +18,7 @@ import csv
 import io
 import json
 import tomllib
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.config import ENDS, TrainConfig, stated
 from koalacli.errors import DataError, OutputError, UsageError
 from koalacli.io.files import write_file
 from koalacli.io.locks import FolderLock
+from koalacli.train_config import ENDS, TrainConfig, stated
 
 ARGS, HISTORY, CHECKPOINT, SKIPPED = "args.toml", "history.csv", "checkpoint.safetensors", "skipped.csv"
+SAMPLES, LOGS = "samples", "tensorboard"
+# Whatever a run has written before its first checkpoint.
+WRITTEN = (ARGS, HISTORY, "lock", "best.*", "last.*", ".*.part", f"{SAMPLES}/*", f"{LOGS}/*")
 # What may change when a run goes on; anything else would make it another run.
 FREE_TO_CHANGE = {
     *("name", "runs", "resume", "epochs", "steps", "minutes", "workers", "device", "devices", "checkpoint_minutes"),
@@ -94,6 +98,17 @@ class RunFolder:
     def unlock(self) -> None:
         """Let others go on with the run."""
         self._lock.release()
+
+    def give_up(self) -> None:
+        """Leave nothing of a run without a checkpoint, so that its name is free again; what others put there stays."""
+        if self.file(CHECKPOINT).exists():
+            return
+        for pattern in WRITTEN:
+            for path in self.path.glob(pattern):
+                path.unlink()
+        for folder in (self.file(SAMPLES), self.file(LOGS), self.path):
+            with suppress(OSError):  # it is not there, or not empty
+                folder.rmdir()
 
     def file(self, name: str) -> Path:
         """A file of the run."""
@@ -161,6 +176,8 @@ def open_run(config: TrainConfig) -> tuple[RunFolder, TrainConfig, bool]:
         DataError: there is no run to resume.
     """
     runs = Path(config.runs)
+    if config.name and (Path(config.name).name != config.name or config.name == ".." or "\0" in config.name):
+        raise UsageError(f"--name {config.name!r} is no name of a folder; --runs says where the folder is")
     if config.resume:
         folder = RunFolder(runs / config.name if config.name else _newest(runs))
         if not folder.file(ARGS).is_file():

@@ -8,7 +8,6 @@ import numpy as np
 
 from koalacli.arrays import Array
 from koalacli.color.bins import gamut_bins
-from koalacli.config import TrainConfig
 from koalacli.data.loader import Batch
 from koalacli.errors import UsageError
 from koalacli.io.files import write_file
@@ -17,13 +16,14 @@ from koalacli.model.recipes import TrainSettings, complete
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.pipelines.train.card import model_card, training_record
 from koalacli.pipelines.train.events import Checked, Progressed, TrainEvent, Warned
-from koalacli.pipelines.train.folder import RunFolder, open_run
+from koalacli.pipelines.train.folder import LOGS, SAMPLES, RunFolder, open_run
 from koalacli.pipelines.train.follower import PROGRESS_SECONDS, Follower, Member
 from koalacli.pipelines.train.pictures import gather
 from koalacli.pipelines.train.session import Session, learning_rate
 from koalacli.pipelines.train.team import Order, give, open_together, translated
 from koalacli.pipelines.train.tensorboard import TensorBoard
 from koalacli.pipelines.train.validation import COLLAPSED, sample_grid
+from koalacli.train_config import TrainConfig
 
 PLATEAU_PATIENCE, PLATEAU_FACTOR = 5, 0.1  # of the KTH system
 OVERFIT_CHECK_STEPS = 25
@@ -67,7 +67,12 @@ def _train(folder: RunFolder, config: TrainSettings, resumed: bool, placement: P
     elif isinstance(member, Chief):
         folder.lock()
         folder.write_args(config)
-    yield from member.go(placement.name)
+    try:
+        yield from member.go(placement.name)
+    except Exception:
+        if isinstance(member, Chief) and not resumed:
+            folder.give_up()
+        raise
 
 
 class Chief(Member):
@@ -88,7 +93,7 @@ class Chief(Member):
         """Train to the end."""
         self.losses = []
         if self.config.tensorboard:
-            self.logs = TensorBoard(self.folder.file("tensorboard"), self.progress.step + bool(self.progress.checks))
+            self.logs = TensorBoard(self.folder.file(LOGS), self.progress.step + bool(self.progress.checks))
         try:
             yield self.started(device)
             yield from self._go()
@@ -172,7 +177,8 @@ class Chief(Member):
 
     def _alarm(self, spread: float) -> Iterator[Warned]:
         """Say once that predictions collapse, and again only when they had recovered."""
-        collapsed = self.progress.checks > 2 and spread < COLLAPSED
+        # The first checks of a fresh network may be of one color; what the run ends with may not.
+        collapsed = (self.progress.checks > 2 or self.share() >= 1) and not spread >= COLLAPSED
         if collapsed and not self.collapsed:
             yield Warned(
                 f"predictions collapse toward one color: their spread is {spread:.0%} of the references'; "
@@ -205,7 +211,7 @@ class Chief(Member):
         sheet = sample_grid(self.pictures.validation, predicted)
         _, encoded = cv2.imencode(".jpg", sheet[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))
         content = encoded.tobytes()
-        write_file(self.folder.file(f"samples/{self.progress.step:06d}.jpg"), content)
+        write_file(self.folder.file(f"{SAMPLES}/{self.progress.step:06d}.jpg"), content)
         if self.logs:
             self.logs.write(row, sheet, content)
 

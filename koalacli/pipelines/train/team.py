@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from koalacli.config import TrainConfig
 from koalacli.data.loader import Loader
 from koalacli.errors import KoalaError, TrainingError
 from koalacli.model.backend.machines import Machines, is_machine_lost
 from koalacli.pipelines.train.folder import RunFolder
 from koalacli.pipelines.train.session import Session
+from koalacli.train_config import TrainConfig
 
 Opened = tuple[RunFolder, TrainConfig, bool]
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from koalacli.config import TrainConfig
 from koalacli.model import network
+from koalacli.train_config import TrainConfig
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import errno
 import os
-from dataclasses import replace
+import sys
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ import cv2
 import numpy as np
 import pytest
 
-from koalacli.config import TrainConfig
 from koalacli.errors import DataError, DeviceError, StorageFullError, TrainingError, UsageError, WeightsError
+from koalacli.model.recipes import complete
 from koalacli.pipelines.train.events import Checked
 from koalacli.pipelines.train.folder import RunFolder
 from koalacli.pipelines.train.loop import train
+from koalacli.train_config import TrainConfig
 
 
 def test_missing_extractor_weights_end_the_run_before_it_begins(config: TrainConfig) -> None:
@@ -86,7 +88,7 @@ def test_weights_of_another_network_are_refused(config: TrainConfig) -> None:
         ({"preset": "koala", "extractor": "xception"}, "its own extractor"),
         ({"extractor": "trunk"}, "no trunk"),
         ({"image_size": 50}, "multiple of 32"),
-        ({"batch_size": 0}, "above 0"),
+        ({"batch_size": 0}, "give 1 or more"),
         ({"data": ()}, "nothing to train on"),
     ],
 )
@@ -95,6 +97,63 @@ def test_contradictions_are_refused(config: TrainConfig, changes: dict[str, Any]
     with pytest.raises(UsageError, match=message):
         next(train(replace(config, **changes)))
     assert not Path(config.runs, "run").exists()
+
+
+@pytest.mark.parametrize("name", ["../outside", "a/b", "..", "/tmp/run"])
+def test_a_run_lives_in_the_folder_of_runs(config: TrainConfig, name: str) -> None:
+    """A name that leads elsewhere is refused, also when resuming; nothing is written."""
+    for resume in (False, True):
+        with pytest.raises(UsageError, match="no name of a folder"):
+            next(train(replace(config, name=name, resume=resume)))
+    assert not Path(config.runs).exists()
+
+
+NUMBERS = [known.name for known in fields(TrainConfig) if type(getattr(complete(TrainConfig()), known.name)) is float]
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0])
+def test_every_number_is_finite_and_in_its_range(config: TrainConfig, name: str, value: float) -> None:
+    """Whatever is none, or below its least, is refused by the name of its flag."""
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} {value}: give"):
+        complete(replace(config, **{name: value}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ema", 1.0),
+        ("val_split", 0.0),
+        ("val_split", 1.0),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("overfit", -1),
+        ("devices", -1),
+    ],
+)
+def test_numbers_beyond_their_range_are_refused(config: TrainConfig, name: str, value: float) -> None:
+    """Before anything is read or written."""
+    with pytest.raises(UsageError, match=f"--{name.replace('_', '-')} {value}: give"):
+        complete(replace(config, **{name: value}))
+
+
+def test_a_run_that_cannot_start_leaves_its_name_free(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a missing package nor a first check that fails blocks the next try; what others put there stays."""
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
+        with pytest.raises(UsageError, match="tensorboard"):
+            next(train(replace(config, tensorboard=True)))
+    assert not Path(config.runs, "run").exists()
+
+    def fail(*_given: object) -> None:
+        Path(config.runs, "run", "mine").touch()
+        raise StorageFullError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("koalacli.pipelines.train.loop.sample_grid", fail)
+        with pytest.raises(StorageFullError):
+            list(train(config))
+    assert [path.name for path in Path(config.runs, "run").iterdir()] == ["mine"]
 
 
 def test_a_run_is_never_overwritten(config: TrainConfig) -> None:

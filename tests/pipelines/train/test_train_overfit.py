@@ -8,11 +8,11 @@ import keras
 import pytest
 from skimage import data
 
-from koalacli.config import TrainConfig
 from koalacli.pipelines.train.events import TrainEnded, TrainStarted
 from koalacli.pipelines.train.loop import train
 from koalacli.presets import PRESETS
 from koalacli.tables import EXTRACTORS
+from koalacli.train_config import TrainConfig
 
 SMALLEST_INPUT = 75  # pixels; what the networks of keras.applications accept
 
@@ -37,7 +37,7 @@ def small_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_four_photographs_are_learned_by_heart(preset: str, photographs: Path, tmp_path: Path) -> None:
-    """With the preset's own network and recipe, at a small size, with a random extractor, in a few steps."""
+    """With the preset's own network, recipe and end, at a small size, with a random extractor, in a few steps."""
     weights = None if preset == "koala" else "random"
     started, *_, ended = train(
         TrainConfig(
@@ -45,7 +45,6 @@ def test_four_photographs_are_learned_by_heart(preset: str, photographs: Path, t
             preset=preset,
             extractor_weights=weights,
             overfit=4,
-            steps=150,
             image_size=32,
             runs=str(tmp_path),
         )

@@ -10,13 +10,13 @@ import keras
 import numpy as np
 import pytest
 
-from koalacli.config import TrainConfig
 from koalacli.errors import UsageError
 from koalacli.model.weights import load_weights
 from koalacli.pipelines.train.events import Checked, Progressed, TrainEnded, TrainStarted, Warned
 from koalacli.pipelines.train.folder import RunFolder
 from koalacli.pipelines.train.loop import train
 from koalacli.tables import EXTRACTORS, Extractor
+from koalacli.train_config import TrainConfig
 
 
 def rows_of(events: list[Any]) -> list[dict[str, float]]:
@@ -158,6 +158,13 @@ def test_collapse_raises_the_alarm(config: TrainConfig) -> None:
     """Predictions that stay one color are pointed out once, while the run goes on."""
     events = list(train(replace(config, lr=1e-12, steps=10, checkpoint_minutes=1e-6)))
     assert len(rows_of(events)) > 5
+    assert ["collapse" in event.message for event in events if isinstance(event, Warned)] == [True]
+
+
+def test_a_short_run_that_ends_in_one_color_raises_the_alarm(config: TrainConfig) -> None:
+    """Two checks are too few to wait for more: what it ends with is pointed out, also where nothing is left."""
+    events = list(train(replace(config, lr=1e-12, steps=1)))
+    assert len(rows_of(events)) == 2
     assert ["collapse" in event.message for event in events if isinstance(event, Warned)] == [True]
 
 

@@ -55,9 +55,9 @@ def shrink_network() -> None:
 
 def train_all(configs: list[dict[str, Any]]) -> str:
     """Train and print events; returns the file of the last weights."""
-    from koalacli.config import TrainConfig
     from koalacli.pipelines.train.events import as_event
     from koalacli.pipelines.train.loop import train
+    from koalacli.train_config import TrainConfig
 
     event: dict[str, Any] = {}
     for config in configs:
