@@ -19,7 +19,7 @@ from koalacli.color.cbcr_jpeg import cbcr_planes
 from koalacli.color.join import GuidedColor, colorize_pixels, merge_rows
 from koalacli.color.lab import lightness_of
 from koalacli.config import ColorizeConfig
-from koalacli.errors import OutputError
+from koalacli.errors import InputError, OutputError
 from koalacli.io.jpeg.layout import PROGRESSIVE, graft_cbcr
 from koalacli.io.picture.codecs import CODECS, encode
 from koalacli.io.picture.graft import Graftable, encode_cbcr, luma_for_chroma, luma_of_jpeg
@@ -110,7 +110,10 @@ class Still:
 
     def _verify(self, data: bytes, name: str) -> str:
         """Decode what was written and compare lightness with what was read."""
-        written = read_picture(data, f"output of {name}", self.config.max_pixels)
+        try:
+            written = read_picture(data, f"{name}: verification failed: its output", self.config.max_pixels)
+        except InputError as error:
+            raise OutputError(str(error)) from error
         lossless = CODECS[self.format].keeps_pixels_of(self.picture)
         worst = 0.0
         if len(written.frames) != len(self.picture.frames):

@@ -32,7 +32,7 @@ _TELLS_OF_MORE = ("MotionPhoto", "MicroVideo", "MicroVideoOffset", "Directory") 
 _PADDING = b"\0 \r\n"  # between pictures
 _MOST_BEHIND = 8  # pictures there that are told one by one
 _START = 64  # bytes in which a film says that it is one
-_PNG_STRUCTURE = {"XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1", "Raw profile type icc"}
+_PNG_STRUCTURE = {"exif", "XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1", "Raw profile type icc"}
 LONGEST_TEXT = 1 << 20  # bytes of one PNG text, one comment
 
 
@@ -62,6 +62,13 @@ class Metadata:
     def comment(self) -> bytes:
         """A JPEG or GIF comment, UTF-8, or nothing."""
         return dict(self.text).get("Comment", "").encode()
+
+
+def forget_texts(image: Image.Image) -> None:
+    """Take texts of a PNG out of what Pillow says about the picture: it puts a text called dpi where it puts dpi."""
+    for key in getattr(image, "text", {}):
+        if isinstance(image.info.get(key), str):
+            del image.info[key]
 
 
 def orientation_of(exif: Image.Exif) -> int:

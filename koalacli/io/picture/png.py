@@ -53,7 +53,9 @@ def _deep(frame: Frame) -> bytes:
 
 
 def _metadata_chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
-    chunks = [(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc or SRGB))]
+    # Texts come first: some readers keep what they are called beside what the other chunks say, the last one wins.
+    chunks = _texts(metadata)
+    chunks.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc or SRGB)))
     if metadata.dpi:
         across, down = (round(number / INCH) for number in metadata.dpi)
         chunks.append((b"pHYs", struct.pack(">IIB", across, down, 1)))
@@ -65,6 +67,11 @@ def _metadata_chunks(metadata: Metadata) -> list[tuple[bytes, bytes]]:
         # There is no chunk for IPTC; this is how ImageMagick and ExifTool write and read it.
         content = f"\niptc\n{len(metadata.iptc):8d}\n{metadata.iptc.hex()}\n".encode()
         chunks.append((b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(content)))
+    return chunks
+
+
+def _texts(metadata: Metadata) -> list[tuple[bytes, bytes]]:
+    chunks = []
     for key, value in metadata.text:
         name = key.encode("latin-1", "replace")[:79]
         if name and not (metadata.iptc and key == "Raw profile type iptc"):

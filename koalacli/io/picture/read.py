@@ -18,7 +18,7 @@ from koalacli.arrays import Pixels
 from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, KoalaError
 from koalacli.io.picture.codecs import CODECS
-from koalacli.io.picture.metadata import ORIENTATION, orientation_of, read_metadata
+from koalacli.io.picture.metadata import ORIENTATION, forget_texts, orientation_of, read_metadata
 from koalacli.io.picture.packet import LONGEST_PACKET
 from koalacli.io.picture.pages import alpha_channel, read_apart, tiff_tag
 from koalacli.io.picture.picture import Frame, Picture, turn
@@ -45,6 +45,7 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
         if not data:
             raise InputError("the file is empty")
         with _opened(data) as image:
+            forget_texts(image)
             pages = check_support(image, data, max_pixels)
             # Decoders of HEIC and TIFF turn by themselves.
             orientation = 1 if image.format in ("HEIF", "TIFF") else orientation_of(image.getexif())
@@ -131,6 +132,7 @@ def _read_frames(image: Image.Image, data: bytes, pages: Pages, remarks: list[st
             pixels, alpha = _decode_deep(image, turn(deep[number], turned))
         else:
             image.load()
+            forget_texts(image)  # of the ones behind the pixels
             pixels, alpha = _decode(image, remarks)
         duration = float(image.info.get("duration", 0) or 0) if len(pages.pictures) > 1 else 0.0
         frames.append(Frame(pixels, alpha, duration, extra))

@@ -2,11 +2,13 @@
 
 import io
 import struct
+from dataclasses import replace
 
 import formats_inputs as inputs
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from koalacli.errors import InputError, UnsupportedError
 from koalacli.io.jpeg.layout import read_layout
@@ -151,3 +153,19 @@ def test_pictures_behind_a_jpeg_are_named_and_its_luma_is_kept() -> None:
     image = Image.fromarray(inputs.scene()).convert("RGB")
     image.save(buffer, "MPO", save_all=True, append_images=[image.resize((20, 20))])
     assert isinstance(open_graftable(buffer.getvalue(), 10**6), Graftable)
+
+
+@pytest.mark.parametrize("key", ["transparency", "exif", "icc_profile", "dpi", "duration", "loop", "xmp", "Title"])
+@pytest.mark.parametrize("behind", [True, False])
+def test_a_text_is_a_text_whatever_it_is_called(key: str, behind: bool) -> None:
+    """A PNG's text called transparency makes nothing transparent, one called exif is no EXIF."""
+    info = PngInfo()
+    info.add(b"iTXt", key.encode() + b"\0\0\0\0\0some words", after_idat=behind)
+    buffer = io.BytesIO()
+    Image.fromarray(inputs.scene()).save(buffer, "PNG", pnginfo=info, dpi=(300, 300), exif=said())
+    picture = read_picture(buffer.getvalue())
+    assert np.array_equal(picture.pixels, inputs.scene())
+    assert picture.alpha is None
+    again = read_picture(encode(picture, "png", 95)[0])
+    assert again.metadata == replace(picture.metadata, icc=again.metadata.icc)
+    assert dict(again.metadata.text).get(key) == (None if key == "exif" else "some words")
