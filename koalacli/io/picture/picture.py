@@ -55,6 +55,7 @@ class Picture:
         more: the frames after the first.
         milliseconds: how long the first frame is shown.
         loop: how often an animation is repeated; 0 is for ever, None where the file does not say.
+        cover: whether the first frame is no part of the animation: an APNG may hold a picture for who cannot play it.
         lossless: whether the file holds its pixels bit for bit.
         compressed: whether it was worth its maker's while to pack them; only TIFF says no.
         apart: pages that are no pictures.
@@ -72,6 +73,7 @@ class Picture:
     compressed: bool = True
     extra: Pixels | None = None
     apart: tuple[Apart, ...] = ()
+    cover: bool = False
     remark: str = ""
 
     @property

@@ -33,8 +33,9 @@ def _shallow(picture: Picture) -> bytes:
     images = [_image(frame) for frame in picture.frames]
     options: dict[str, Any] = {"compress_level": 4, "pnginfo": PngInfo()}
     if picture.more:
-        durations = [round(frame.milliseconds) for frame in picture.frames]
+        durations = [round(frame.milliseconds) for frame in picture.frames[picture.cover :]]
         options.update(save_all=True, append_images=images[1:], duration=durations, loop=picture.loop or 0)
+        options["default_image"] = picture.cover
     buffer = io.BytesIO()
     images[0].save(buffer, "PNG", **options)
     return buffer.getvalue()

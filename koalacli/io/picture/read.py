@@ -70,6 +70,7 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
                 image.info.get("compression") != "raw",
                 frames[0].extra,
                 apart,
+                _has_cover(image),
                 "; ".join(dict.fromkeys(remarks)),
             )
 
@@ -136,7 +137,14 @@ def _read_frames(image: Image.Image, data: bytes, pages: Pages, remarks: list[st
             pixels, alpha = _decode(image, remarks)
         duration = float(image.info.get("duration", 0) or 0) if len(pages.pictures) > 1 else 0.0
         frames.append(Frame(pixels, alpha, duration, extra))
-    return frames if image.format == "TIFF" else _without_repeats(frames, remarks)
+    if image.format == "TIFF":
+        return frames
+    own = int(_has_cover(image))
+    return frames[:own] + _without_repeats(frames[own:], remarks)
+
+
+def _has_cover(image: Image.Image) -> bool:
+    return bool(getattr(image, "default_image", False)) and getattr(image, "n_frames", 1) > 1
 
 
 def _without_repeats(frames: list[Frame], remarks: list[str]) -> list[Frame]:

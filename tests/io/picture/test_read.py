@@ -80,6 +80,18 @@ def test_animations_keep_frames_times_and_loop() -> None:
         assert np.abs(picture.frames[2].pixels.astype(int) - np.roll(inputs.scene(), 10, 1)).max() <= 1
 
 
+def test_the_cover_of_an_animated_png_stays_one() -> None:
+    """What viewers show that cannot play it is no frame of the animation, before and after."""
+    one, two = inputs.frames()[:2]
+    times = {"save_all": True, "append_images": [one, two], "duration": [80, 120]}
+    picture = read_picture(encoded(one, "PNG", default_image=True, **times))
+    assert picture.cover
+    again = read_picture(encode(picture, "png", 95)[0])
+    assert again.cover
+    assert [frame.milliseconds for frame in again.frames] == [0, 80, 120]
+    assert not read_picture(inputs.animated("PNG")).cover
+
+
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
 def test_frames_that_repeat_the_one_before_are_joined(format: str) -> None:
     """Encoders do that, too; the time for which they are shown stays, and the record tells of it."""
