@@ -156,10 +156,7 @@ def main(folders: list[str]) -> int:
         if not folders:
             from hostile_inputs import write_hostile
 
-            write_hostile(Path(made, "in"))
-            for number, path in enumerate(sorted(Path(made, "in").iterdir())):
-                if number % int(os.environ.get("EVERY", "1")):
-                    path.unlink()
+            write_hostile(Path(made, "in"), int(os.environ.get("EVERY", "1")))
             folders = [str(Path(made, "in"))]
         paths = sorted(path for folder in folders for path in Path(folder).rglob("*") if path.is_file())
         ends = []

@@ -17,15 +17,17 @@ MUTATIONS = 4  # per kind of file
 Maker = Callable[[], bytes]
 
 
-def write_hostile(folder: Path) -> None:
-    """All of them, into a folder."""
+def write_hostile(folder: Path, every: int = 1) -> None:
+    """All of them, or every nth, into a folder."""
     folder.mkdir(parents=True)
+    makers = dict(HOSTILE)
     for name, (_, maker) in inputs.INPUTS.items():
-        data = maker()
         for number in range(MUTATIONS):
-            (folder / f"mutated{number}-{name}").write_bytes(mutated(data, random.Random(f"{name}{number}")))
-    for name, maker in HOSTILE.items():
-        (folder / name).write_bytes(maker())
+            chance = random.Random(f"{name}{number}")
+            makers[f"mutated{number}-{name}"] = lambda maker=maker, chance=chance: mutated(maker(), chance)
+    for number, (name, maker) in enumerate(makers.items()):
+        if number % every == 0:
+            (folder / name).write_bytes(maker())
 
 
 def mutated(data: bytes, chance: random.Random) -> bytes:

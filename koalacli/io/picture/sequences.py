@@ -12,11 +12,13 @@ import numpy as np
 from PIL import Image
 
 from koalacli.arrays import Pixels
+from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, OutputError, UsageError
 from koalacli.io.files import write_file
 from koalacli.io.picture.codecs import codec_of, encode
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.read import decoder_errors, read_picture
+from koalacli.io.picture.sniff import check_size
 
 ANIMATIONS = (".gif", ".webp")
 
@@ -48,6 +50,7 @@ def open_animation(path: Path) -> Animation:
         InputError: not one, or damaged.
     """
     with decoder_errors(str(path)), Image.open(path) as image:
+        check_size(image, path.read_bytes(), MAX_PIXELS)
         durations = []
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)

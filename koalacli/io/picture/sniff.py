@@ -71,6 +71,16 @@ def check_support(image: Image.Image, data: bytes, max_pixels: int) -> Pages:
     return Pages(list(range(count)), [], [])
 
 
+def check_size(image: Image.Image, data: bytes, max_pixels: int) -> None:
+    """Refuse a picture, or one frame of an animation, that takes too much memory.
+
+    Raises:
+        UnsupportedError.
+    """
+    width, height = _decoded_size(image, data)
+    _check_held(width * height, 1, max_pixels, image)
+
+
 def _check_pages(image: Image.Image, data: bytes, max_pixels: int) -> Pages:
     """Pages differ in size and mode."""
     most = max_pixels // FRAME + 2

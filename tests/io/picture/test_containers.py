@@ -3,6 +3,7 @@
 import io
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import formats_inputs as inputs
 import numpy as np
@@ -16,6 +17,7 @@ from koalacli.io.picture.codecs import encode
 from koalacli.io.picture.containers import avif_depth, gif_extent, read_codestream, webp_chunks, xmp_of_gif
 from koalacli.io.picture.graft import Graftable, open_graftable
 from koalacli.io.picture.read import read_picture
+from koalacli.io.picture.sequences import open_animation
 
 WORDS = "scan of VP8 and VP8L, pixi, \xff\x4f\xff\x51 and XMP DataXMP"
 
@@ -84,15 +86,17 @@ def test_a_size_stated_in_two_ways_is_refused() -> None:
         read_picture(bytes(data))
 
 
-def test_the_extents_of_a_gifs_frames_count() -> None:
+def test_the_extents_of_a_gifs_frames_count(tmp_path: Path) -> None:
     """A screen of 2 x 2 with a frame of 65535 x 65535 is refused before the decoder makes room for it."""
     screen = b"GIF89a" + struct.pack("<HHBBB", 2, 2, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     small = b"," + struct.pack("<HHHHB", 0, 0, 2, 2, 0) + b"\x02\x03\x84\x51\x05\x00"
     large = b"," + struct.pack("<HHHHB", 9, 9, 65_526, 65_526, 0) + b"\x02\x03\x84\x51\x05\x00"
     assert gif_extent(screen + small + large + b";") == (65_535, 65_535)
     for data in (screen + large + b";", screen + small + large + b";"):
-        with pytest.raises(UnsupportedError, match="--max-pixels"):
-            read_picture(data)
+        (tmp_path / "a.gif").write_bytes(data)
+        for read in (read_picture, open_animation):
+            with pytest.raises(UnsupportedError, match="--max-pixels"):
+                read(tmp_path / "a.gif")
 
 
 def test_many_small_frames_are_refused_with_a_way_out() -> None:

@@ -15,12 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from koalacli.io.jpeg.layout import read_layout
+from koalacli.io.jpeg.layout import read_layout, segment
 from koalacli.io.picture.codecs import encode
+from koalacli.io.picture.graft import Graftable, open_graftable
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
 from koalacli.io.picture.picture import Frame, Picture
 from koalacli.io.picture.read import read_picture
-from koalacli.io.picture.xmp import DIGITAL_SOURCE, Provenance, upright, with_provenance, xmp_payloads
+from koalacli.io.picture.xmp import (
+    DIGITAL_SOURCE,
+    XMP_HEADER,
+    Provenance,
+    join_extension,
+    upright,
+    with_provenance,
+    xmp_payloads,
+)
 
 PROVENANCE = Provenance('koala 1.0 <"&>', "koala", "sha256:00")
 FOREIGN = (
@@ -75,9 +84,10 @@ def test_no_bytes_break_provenance(noise: bytes) -> None:
     assert DIGITAL_SOURCE.encode() in with_provenance(noise, PROVENANCE)
 
 
-def jpeg_with_exif(exif: Image.Exif, size: tuple[int, int] = (40, 20)) -> bytes:
-    """A color JPEG, which is encoded anew."""
+def jpeg_with_exif(exif: Image.Exif, size: tuple[int, int] = (40, 20), *, gray: bool = False) -> bytes:
+    """A color JPEG, which is encoded anew, or one with color planes that is gray."""
     pixels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    pixels = np.dstack([pixels[..., 0]] * 3) if gray else pixels
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", exif=exif)
     return buffer.getvalue()
@@ -294,3 +304,22 @@ def test_all_else_in_a_packet_stays_byte_for_byte() -> None:
     told = with_provenance(packet + TAIL, PROVENANCE)
     assert told.startswith(packet + b"<rdf:Description")
     assert told.endswith(TAIL)
+
+
+def test_a_turned_gray_jpeg_keeps_two_megabytes_of_xmp() -> None:
+    """Luma, orientation and the packet's extension go together, as they do for a small packet."""
+    words = b"<d:t>" + bytes(np.random.default_rng(5).integers(97, 122, 2_000_000, dtype=np.uint8)) + b"</d:t>"
+    packet = HEAD + b"<rdf:Description>" + words + b"</rdf:Description>" + TAIL
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    gray = jpeg_with_exif(exif, (40, 20), gray=True)
+    metadata = Metadata(exif=exif.tobytes().removeprefix(b"Exif\0\0"), xmp=packet)
+    long = gray[:2] + b"".join(segment(*item) for item in jpeg_segments(metadata)) + gray[2:]
+    found = open_graftable(long, 10**6)
+    assert isinstance(found, Graftable)
+    assert (found.orientation, found.metadata.lost) == (6, "")
+    assert words in found.metadata.xmp
+    again = join_extension(
+        xmp_payloads(found.metadata.xmp)[0].removeprefix(XMP_HEADER), xmp_payloads(found.metadata.xmp)
+    )
+    assert words in again
