@@ -51,7 +51,11 @@ def assemble(
         Damage met while copying, one line each.
     """
     damage: list[str] = []
-    with open_container(source_path) as source, av.open(address_of(part), "w", format=encoder.container) as output:
+    options = {"fflags": "+bitexact"}  # Matroska would write a random number: the same run, another file
+    with (
+        open_container(source_path) as source,
+        av.open(address_of(part), "w", format=encoder.container, options=options) as output,
+    ):
         copies, colored = add_streams(source, output, encoder, streams, cut.start)
         if matrix is not None:
             colored.set_display_matrix(matrix)
