@@ -22,7 +22,8 @@ INTERRUPTED = (130, -signal.SIGINT)  # the shell tells both as 130
 
 def command(film: Path, output: Path, flags: list[str]) -> list[str]:
     """The run of one film."""
-    return [sys.executable, "-X", "faulthandler", "-m", "koalacli", "video", str(film), "-o", str(output), "--json"] + flags
+    run = [sys.executable, "-X", "faulthandler", "-m", "koalacli", "video", str(film), "-o", str(output), "--json"]
+    return run + flags
 
 
 def unbroken(film: Path, output: Path, flags: list[str]) -> float:

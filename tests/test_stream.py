@@ -2,13 +2,14 @@
 
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from koalacli.errors import InputError
-from koalacli.stream import Stage, stream
+from koalacli.stream import Stage, read_ahead, stream
 
 
 def echo_stage(**changes):
@@ -109,3 +110,28 @@ def test_inputs_are_consumed_lazily() -> None:
     results = stream(endless(), echo_stage(), batch_size=2, workers=1, ahead=4)
     assert [next(results)[0] for _ in range(5)]
     results.close()
+
+
+def test_an_interrupt_while_reading_ahead_ends_does_not_leave_its_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C in the very moment in which the consumer waits for the thread: it is waited for all the same."""
+    real, interrupts, ended = threading.Thread.join, [KeyboardInterrupt()], threading.Event()
+
+    def join(thread: threading.Thread, timeout: float | None = None) -> None:
+        if thread.name == "koala-stage" and interrupts:
+            raise interrupts.pop()
+        real(thread, timeout)
+
+    def items() -> Iterator[int]:
+        try:
+            for number in range(100):
+                time.sleep(0.05)
+                yield number
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(threading.Thread, "join", join)
+    numbers = read_ahead(items(), 2)
+    assert next(numbers) == 0
+    with pytest.raises(KeyboardInterrupt):
+        numbers.close()
+    assert ended.is_set()

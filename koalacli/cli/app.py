@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -39,7 +40,8 @@ class KoalaGroup(typer.core.TyperGroup):
             sys.stderr.write(f"koala: {error}\n")
             raise typer.Exit(exit_code(error)) from error
         except KeyboardInterrupt as interrupt:
-            sys.stderr.write("koala: interrupted; finished outputs are whole, a rerun does the rest\n")
+            with suppress(OSError):  # the terminal is gone
+                sys.stderr.write("koala: interrupted; finished outputs are whole, a rerun does the rest\n")
             raise typer.Exit(130) from interrupt
 
 
@@ -84,5 +86,8 @@ app = make_app()
 
 def main(colorizer: Any = None) -> None:
     """Entry point of `koala`; `colorizer` is a network that is loaded already, for commands that would load one."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a polite kill ends like Ctrl-C
+    for name in ("SIGTERM", "SIGHUP"):  # a polite kill and a closed terminal end like Ctrl-C
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and signal.getsignal(number) != signal.SIG_IGN:  # nohup has made koala deaf to it
+            signal.signal(number, signal.default_int_handler)
     app(obj=colorizer)

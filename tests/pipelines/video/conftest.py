@@ -226,12 +226,11 @@ def network() -> Any:
 
 
 @pytest.fixture
-def run(colorizer: Painter, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+def run(colorizer: Painter) -> Callable[..., tuple[int, str]]:
     """`koala video` without a network: exit code and all that was said, of run(path, "--start", "1", ...)."""
-    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
 
     def invoke(*arguments: object) -> tuple[int, str]:
-        done = CliRunner().invoke(app, ["video", *map(str, arguments)])
+        done = CliRunner().invoke(app, ["video", *map(str, arguments)], obj=colorizer)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done.exit_code, done.output
 

@@ -154,20 +154,17 @@ def test_an_encoder_without_the_depth_gets_a_deeper_one(film: Any, contents: Any
     assert np.abs(one * 4 - other).mean() < 8
 
 
-def test_a_folder_is_colored_and_a_rerun_does_nothing(
-    film: Any, colorizer: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_folder_is_colored_and_a_rerun_does_nothing(film: Any, colorizer: Any, tmp_path: Path) -> None:
     """Films beside damaged files: each is done or named; outputs are not taken for inputs."""
-    monkeypatch.setattr("koalacli.pipelines.video.pipeline.Colorizer", lambda *_args, **_kwargs: colorizer)
     (tmp_path / "deep").mkdir()
     shutil.move(film("one.mp4"), tmp_path / "deep" / "one.mp4")
     film("two.mkv")
     (tmp_path / "bad.mov").write_bytes(b"?" * 500)
     config = VideoConfig(**SETTINGS)
-    first = [one for one in colorize_video(str(tmp_path), config) if isinstance(one, Record)]
+    first = [one for one in colorize_video(str(tmp_path), config, colorizer) if isinstance(one, Record)]
     assert sorted(one.outcome for one in first) == [Outcome.DONE, Outcome.DONE, Outcome.FAILED]
     assert (tmp_path / "deep" / "one.color.mp4").is_file()
-    again = [one for one in colorize_video(str(tmp_path), config) if isinstance(one, Record)]
+    again = [one for one in colorize_video(str(tmp_path), config, colorizer) if isinstance(one, Record)]
     assert sorted(one.outcome for one in again) == [Outcome.FAILED, Outcome.SKIPPED, Outcome.SKIPPED]
 
 

@@ -1,0 +1,57 @@
+"""A film that is read in one thread and closed in another."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from koalacli.io.film.source import FilmSource
+
+
+def test_a_film_is_closed_after_the_step_of_decoding_that_is_under_way(shared: Path) -> None:
+    """Ctrl-C closes the film in the main thread; the decoder must not vanish under the thread that decodes."""
+    inside, goes_on = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    class SlowContainer:
+        """A container that says when it decodes and when it is closed."""
+
+        def __init__(self, real: Any):
+            self.real, self.format, self.streams = real, real.format, real.streams
+
+        def demux(self, stream: Any) -> Any:
+            for packet in self.real.demux(stream):
+                inside.set()
+                goes_on.wait(5)
+                order.append("decoded")
+                yield packet
+
+        def close(self) -> None:
+            order.append("closed")
+            self.real.close()
+
+    source = FilmSource(shared / "clips" / "flower.mp4")
+    source.container = SlowContainer(source.container)
+    reader = threading.Thread(target=lambda: list(source.frames()))
+    reader.start()
+    assert inside.wait(5)
+    closer = threading.Thread(target=source.close)
+    closer.start()
+    closer.join(0.2)
+    assert order == []
+    goes_on.set()
+    closer.join(5)
+    reader.join(5)
+    assert order == ["decoded"] * (len(order) - 1) + ["closed"]
+    assert not reader.is_alive()
+
+
+def test_a_film_that_is_closed_has_no_more_frames(shared: Path) -> None:
+    """Reading on is no error: the run is over."""
+    with FilmSource(shared / "clips" / "flower.mp4") as source:
+        frames = source.frames()
+        next(frames)
+    assert list(frames) == []
+    with pytest.raises(StopIteration):
+        next(source.frames())
