@@ -7,11 +7,11 @@ texts below. All classes are frozen: a run cannot change what it was asked to do
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from math import inf, isfinite
-from numbers import Integral, Real
-from typing import Any, cast
+from typing import Any
 
 from koalacli.errors import UsageError
 from koalacli.protocols import PROTOCOLS
+from koalacli.tables import ENGINES
 
 STRIDE = 32  # every network accepts sides that are multiples of this many pixels
 MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode on a common machine
@@ -33,11 +33,6 @@ class ReadOut:
     saturation: float = setting(1.0, "Factor on chroma after the read-out; 0 gives gray, 1 leaves it as predicted.")
     stretch: float = setting(80.0, "Least range of L* that the network sees: faded pictures are stretched to it.")
     method: str = setting("", "Entry of READ_OUTS by which outputs become color; empty: the usual one of the head.")
-
-
-ENGINES = {  # where a work list can run: name -> what runs it, an `engines.Engine`
-    "local": "koalacli.engines.local:LocalEngine",
-}
 
 
 @dataclass(frozen=True)
@@ -272,17 +267,3 @@ def _range_words(limits: Mapping[str, Any]) -> str:
     low = f"{limits['least']} or more" if "least" in limits else f"above {limits['above']}" if "above" in limits else ""
     high = f"{limits['most']} at most" if "most" in limits else f"below {limits['below']}" if "below" in limits else ""
     return " and ".join(filter(None, (low, high))) or "a finite number"
-
-
-def find_wrong_kind(settings: Any) -> str:
-    """The first field of a config whose value is not of its kind, in words; empty if all are.
-
-    float takes every finite number, int whole ones, and everything else just what its annotation says.
-    """
-    for known in fields(settings):
-        value, kind = getattr(settings, known.name), cast(Any, known.type)
-        fits = isinstance(value, {int: Integral, float: Real}.get(kind, kind))
-        fits = fits and (kind is bool or not isinstance(value, bool))
-        if not fits or (isinstance(value, float) and not isfinite(value)):
-            return f"{known.name} is {value!r}"
-    return ""

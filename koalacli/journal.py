@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from koalacli.config import find_wrong_kind
 from koalacli.errors import OutputError, writing_errors
+from koalacli.kinds import find_wrong_kind
 from koalacli.records import Outcome
 
 JOURNAL = ".koala-journal.jsonl"

@@ -1,4 +1,4 @@
-"""EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, AUGMENTATIONS: tables that settings choose from, without importing Keras.
+"""EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, AUGMENTATIONS, ENGINES: tables to choose from, without importing Keras.
 
 A row says in words what it is, and names as "module:name" what does the work, which `load_part`
 imports when it is first used. So the command line derives choices and help from the tables
@@ -195,4 +195,11 @@ AUGMENTATIONS: dict[str, Augmentation] = {
         blur=0.1,
         jpeg=0.15,
     ),
+}
+
+
+# --- where work lists run ---------------------------------------------------------------------
+
+ENGINES: dict[str, Part] = {  # each an `engines.Engine`
+    "local": "koalacli.engines.local:LocalEngine",
 }

@@ -21,7 +21,7 @@ ROWS = {
         ["train_config"],
         ["config"],
         ["presets", "protocols", "tables"],
-        ["errors", "records", "arrays", "version", "process"],
+        ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
     "pipelines": [["colorize", "video", "train", "evaluate", "review"]],
     "pipelines.train": [

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import Protocol
 
-from koalacli.config import ENGINES, ColorizeConfig
+from koalacli.config import ColorizeConfig
 from koalacli.engines.worker import Predictor
 from koalacli.io.paths import Job
 from koalacli.journal import Journal
 from koalacli.records import Notice, Record, Started
+from koalacli.tables import ENGINES, load_part
 
 
 class Engine(Protocol):
@@ -36,5 +36,5 @@ def start_engine(config: ColorizeConfig, folder: Path | None, colorizer: Predict
     Raises:
         WeightsError: there are no such weights.
     """
-    engine: Engine = resolve_name(ENGINES[config.engine])(config, folder, colorizer)
+    engine: Engine = load_part(ENGINES[config.engine])(config, folder, colorizer)
     return engine

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
-from koalacli.config import STRIDE, ReadOut, find_wrong_kind
+from koalacli.config import STRIDE, ReadOut
+from koalacli.kinds import find_wrong_kind
 from koalacli.model.heads import head_of
 from koalacli.model.network import DECODERS, ENCODERS, FUSIONS
 from koalacli.model.read_outs import find_fault

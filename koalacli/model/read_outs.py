@@ -8,7 +8,8 @@ from keras import ops
 
 from koalacli.arrays import Tensor
 from koalacli.color.levels import LARGEST_RANGE
-from koalacli.config import STRIDE, ReadOut, find_wrong_kind
+from koalacli.config import STRIDE, ReadOut
+from koalacli.kinds import find_wrong_kind
 from koalacli.model.coherence import CELLS, agree
 from koalacli.model.heads import head_of
 from koalacli.model.network import Network, with_features

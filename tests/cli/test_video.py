@@ -41,10 +41,10 @@ def film(tmp_path: Path) -> Path:
 
 
 def test_a_film_lands_beside_its_source(film: Path, run: Any) -> None:
-    """NAME.color with the source's container; nothing else is left; a rerun skips."""
+    """NAME.color with the source's container; beside it only the journal is left; a rerun skips."""
     done = run(app, ["video", str(film), *FLAGS])
     assert done.exit_code == 0, done.output
-    assert sorted(path.name for path in film.parent.iterdir()) == ["film.color.mp4", "film.mp4"]
+    assert sorted(path.name for path in film.parent.glob("[!.]*")) == ["film.color.mp4", "film.mp4"]
     assert f"{film} -> {film.with_name('film.color.mp4')}" in done.stderr
     assert "1 done; 25 frames in" in done.stderr
     again = run(app, ["video", str(film), *FLAGS])

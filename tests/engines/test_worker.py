@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from koalacli.config import ENGINES, ColorizeConfig
+from koalacli.config import ColorizeConfig
 from koalacli.engines.worker import Worker
 from koalacli.io.paths import Job, make_plan
 from koalacli.journal import Journal
 from koalacli.model.backend import trace
 from koalacli.pipelines.colorize import colorize
 from koalacli.records import Outcome, Record, Started
+from koalacli.tables import ENGINES
 from koalacli.weights_files import open_weights, shipped_weights
 
 IN_OPEN = 0x20  # inotify(7)
@@ -139,7 +140,7 @@ class Echo:
 
 def test_an_engine_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A made-up one gets the jobs that are left to do; planning and counting stay the pipeline's."""
-    monkeypatch.setitem(ENGINES, "echo", f"{__name__}:Echo")
+    monkeypatch.setitem(ENGINES, "echo", Echo)
     pictures = save_pictures(tmp_path / "in", 3)
     (pictures / "notes.txt").touch()
     (tmp_path / "out").mkdir()
