@@ -1,5 +1,8 @@
 """`koala review`."""
 
+import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +30,15 @@ def register(app: typer.Typer) -> None:
         The folder opens from disk, needs no network, and can be given to others; decisions come back as decisions.json.
         """
         from koalacli.pipelines.review.pipeline import review as run
+        from koalacli.pipelines.review.server import ReviewServer, note_sources
 
+        sources: dict[str, Path] = {}
         display = Display(as_json=json, quiet=quiet, verbose=verbose, report=report, verb="prepared")
-        raise typer.Exit(display.show(run(source, config, context.obj)))
+        code = display.show(note_sources(run(source, config, context.obj), sources))
+        if config.serve:
+            with ReviewServer(Path(config.output), sources, config.port) as server, suppress(KeyboardInterrupt):
+                sys.stderr.write(f"open {server.address}\nCtrl-C stops\n")
+                server.run()
+        elif not (json or quiet):
+            sys.stderr.write(f"open {Path(config.output, 'index.html')}\n")
+        raise typer.Exit(code)

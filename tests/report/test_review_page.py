@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from koalacli.color.join import colorize_pixels
-from koalacli.color.lab import rgb_to_lab
+from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import Colorizer
 from koalacli.config import ReviewConfig
+from koalacli.control.hints import Hint, Hints
+from koalacli.control.kernel import SCOPES
+from koalacli.control.solver import apply_hints, value_at
 from koalacli.metrics.pictures import delta_e_2000
 from koalacli.photograph.canvas import guide_of
 from koalacli.pipelines.review.pipeline import review
+from koalacli.pipelines.review.server import ReviewServer, note_sources
 from koalacli.records import Outcome, Record
 
 COUNT = 40
@@ -31,6 +36,7 @@ HOSTILE = (
     "/".join(["long" * 50] * 5) + ".png",
     "__proto__.png",
 )
+SCOPE_NAMES = list(SCOPES)
 SHOWN = "#stage[aria-busy=false]"
 
 
@@ -101,9 +107,14 @@ def pixels_shown(page: Any) -> NDArray[np.uint8]:
     return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
 
+def lab_of(rgb8: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """CIELAB of a picture."""
+    return rgb_to_lab(rgb8.astype(np.float32) / 255)
+
+
 def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[float, float]:
     """ΔE2000 between two pictures: mean and 99th percentile."""
-    found = delta_e_2000(*(rgb_to_lab(each.astype(np.float32) / 255) for each in (first, second)))
+    found = delta_e_2000(lab_of(first), lab_of(second))
     return float(found.mean()), float(np.percentile(found, 99))
 
 
@@ -138,6 +149,40 @@ def test_the_page_shows_what_koala_colorizes(batch: Batch, page: Any, colorizer:
     mean, high = difference(colorize_pixels(gray, guide, colorizer.predict([guide]).ab[0]), pixels_shown(page))
     assert mean < 2
     assert high < 4
+
+
+@pytest.mark.parametrize("saturation", [1.0, 0.7])
+def test_the_solver_of_the_page_is_that_of_the_command_line(
+    batch: Batch, page: Any, colorizer: Colorizer, saturation: float
+) -> None:
+    """Eight points of all scopes: the same colors, up to the packing of gray, planes and features."""
+    points = [
+        Hint(0.1 + 0.1 * n, (0.37 * n) % 1, f"{20 - 5 * n},{7 * n - 30}", 0.05 * (n % 2), SCOPE_NAMES[n % 3])
+        for n in range(8)
+    ]
+    given = [{"x": hint.x, "y": hint.y, "ab": hint.ab, "radius": hint.radius, "scope": hint.scope} for hint in points]
+    open_page(page, batch)
+    go_to(page, "30.png")
+    page.evaluate("(given) => decisions.set('30.png', given)", {"points": given, "saturation": saturation})
+    with Image.open(batch.folder / "30.png") as image:
+        gray = np.asarray(image)
+    guide = guide_of(gray, colorizer)
+    said = colorizer.predict([guide], features=True)
+    lightness = lightness_of(gray)
+    ab = apply_hints(
+        said.ab[0],
+        said.features[0],
+        guide,
+        Hints(tuple(points), (), saturation),
+        lambda x, y: value_at(lightness, x, y),
+    )
+    expected = lab_of(colorize_pixels(gray, guide, ab))
+    off = np.linalg.norm(expected[..., 1:] - lab_of(pixels_shown(page))[..., 1:], axis=-1)
+    plain = lab_of(colorize_pixels(gray, guide, said.ab[0] * np.float32(saturation)))
+    moved = np.linalg.norm(expected[..., 1:] - plain[..., 1:], axis=-1)
+    assert moved.mean() > 8, "the points change much"
+    assert off.mean() < 1.5
+    assert np.percentile(off, 99) < 6
 
 
 def test_ten_pictures_are_changed_in_all_ways_kept_and_saved(batch: Batch, page: Any, tmp_path: Path) -> None:
@@ -291,6 +336,32 @@ def test_the_page_fits_and_every_control_has_a_name(batch: Batch, browser: Any, 
     assert page.evaluate(unnamed) == []
     assert page.get_by_role("heading", level=1).count() == 1
     page.close()
+
+
+def test_a_served_page_writes_to_the_folder_and_shows_full_size(
+    batch: Batch, browser: Any, colorizer: Colorizer
+) -> None:
+    """Decisions are on the disk at once; zoomed in, the gray is the file's own."""
+    sources: dict[str, Path] = {}
+    list(note_sources(review(str(batch.folder), ReviewConfig(output=str(batch.page.parent)), colorizer), sources))
+    with ReviewServer(batch.page.parent, sources) as server:
+        threading.Thread(target=server.run, daemon=True).start()
+        page = browser.new_page()
+        page.goto(server.address)
+        page.locator(SHOWN).wait_for()
+        go_to(page, "00.png")
+        page.locator("#stage").focus()
+        press(page, "g")
+        page.locator("#status", has_text="Written").wait_for()
+        held = json.loads((batch.page.parent / "decisions.json").read_text("utf-8"))
+        assert held["pictures"]["00.png"]["verdict"] == "gray"
+        press(page, "+", "+")
+        page.wait_for_function("picture.full")
+        codes = np.frombuffer(bytes(page.evaluate("[...picture.codes]")), np.uint8)
+        assert np.array_equal(codes, np.asarray(Image.open(batch.folder / "00.png")).ravel())
+        page.close()
+        server.close()
+    (batch.page.parent / "decisions.json").unlink()
 
 
 def test_the_page_holds_everything_and_lets_nothing_in(batch: Batch) -> None:

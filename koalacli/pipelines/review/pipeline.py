@@ -14,6 +14,9 @@ from koalacli.arrays import Array
 from koalacli.color.lab import lightness_of
 from koalacli.colorizer import Colorizer
 from koalacli.config import ReviewConfig, read_out_of
+from koalacli.control.hints import DEFAULT_SCOPE
+from koalacli.control.kernel import SCOPES, SMALLEST_SPOT
+from koalacli.control.solver import RIDGE
 from koalacli.errors import KoalaError, NothingMatchedError, OutputError, StorageFullError, UsageError
 from koalacli.io.files import remove_leftovers
 from koalacli.io.paths import find_files
@@ -29,30 +32,6 @@ from koalacli.stream import Stage, stream
 from koalacli.version import __version__
 
 PAGE, SHEETS = "index.html", "pictures"
-SOLVER = {  # scales are those of the feature distance, of the distance in short sides, and of the difference of L*/100
-    "scopes": {
-        "picture": {
-            "parts": [
-                {"weight": 0.5, "features": 1.11},
-                {"weight": 0.157, "place": 0.81, "lightness": 0.69},
-                {"weight": 0.153, "features": 0.85, "place": 0.2},
-            ],
-            "gain": 0.7,
-            "chroma": 0.078,
-            "spot": 0.04,
-        },
-        "place": {"parts": [{"weight": 1, "place": 0.3, "lightness": 0.5}], "gain": 1, "chroma": 0, "spot": 0.04},
-        "thing": {
-            "parts": [{"weight": 1, "features": 0.5, "place": 0.8, "lightness": 0.5}],
-            "gain": 1,
-            "chroma": 0,
-            "spot": 0.04,
-        },
-    },
-    "defaultScope": "thing",
-    "ridge": 0.003,
-    "smallestSpot": 0.02,
-}
 
 
 @dataclass(frozen=True)
@@ -230,7 +209,12 @@ def _write_page(folder: Path, entries: list[dict[str, Any]], colorizer: Colorize
         "batch": hashlib.sha256(content.encode()).hexdigest()[:16],
         "weights": colorizer.weights.name,
         "koala": __version__,
-        "solver": SOLVER,
+        "solver": {
+            "scopes": {name: asdict(scope) for name, scope in SCOPES.items()},
+            "defaultScope": DEFAULT_SCOPE,
+            "ridge": RIDGE,
+            "smallestSpot": SMALLEST_SPOT,
+        },
         "bins": [] if bins is None else np.asarray(bins).round(2).tolist(),
     }
     write_text(folder / PAGE, review_page(entries, facts))
