@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from koalacli.arrays import Tensor
 from koalacli.model.backend import trace as backend
 
 BATCH_NORM_EPSILON = 1e-3
@@ -22,7 +23,7 @@ class ScaleLightness(layers.Layer):
         self.center = center
         self.scale = scale
 
-    def call(self, lightness: Any) -> Any:
+    def call(self, lightness: Tensor) -> Tensor:
         return (lightness - self.center) / self.scale
 
     def get_config(self) -> dict[str, Any]:
@@ -33,7 +34,7 @@ class ScaleLightness(layers.Layer):
 class RepeatOverCells(layers.Layer):
     """Repeat an embedding (B, E) at every cell of features (B, h, w, C): (B, h, w, E)."""
 
-    def call(self, embedding: Any, features: Any) -> Any:
+    def call(self, embedding: Tensor, features: Tensor) -> Tensor:
         cells = ops.zeros_like(features[..., :1])
         return embedding[:, None, None, :] + cells
 
@@ -55,7 +56,7 @@ class GrayInput(layers.Layer):
         super().__init__(**kwargs)
         self.size, self.limits = size, limits
 
-    def call(self, lightness: Any) -> Any:
+    def call(self, lightness: Tensor) -> Tensor:
         black, white = self.limits
         f = (lightness + 16.0) / 116.0
         linear = ops.where(f > 0.2068966, f * f * f, (f - 16.0 / 116.0) / 7.787)
@@ -79,7 +80,7 @@ class PointwiseConv2D(layers.Conv2D):
     on a processor. Inference stays a convolution, whose results do not depend on the batch.
     """
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         if not training:
             return super().call(inputs)
         pixels = ops.reshape(inputs, (-1, inputs.shape[-1]))
@@ -96,7 +97,7 @@ class BatchNorm(layers.BatchNormalization):
     def __init__(self, momentum: float = BATCH_NORM_MOMENTUM, epsilon: float = BATCH_NORM_EPSILON, **kwargs: Any):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None) -> Tensor:
         # Statistics that several devices share are Keras' business, in plain operations.
         alone = training and self.trainable and not self.synchronized
         result = (
@@ -111,14 +112,14 @@ class BatchNorm(layers.BatchNormalization):
 
 
 def convolve(
-    x: Any, filters: int, name: str, *, kernel: int = 3, stride: int = 1, activation: str | None = "relu"
-) -> Any:
+    x: Tensor, filters: int, name: str, *, kernel: int = 3, stride: int = 1, activation: str | None = "relu"
+) -> Tensor:
     """Plain convolution with bias, same padding: the building block of the 2017 family."""
     return layers.Conv2D(filters, kernel, strides=stride, padding="same", activation=activation, name=name)(x)
 
 
 def convolve_normalized(
-    x: Any,
+    x: Tensor,
     filters: int | None,
     name: str,
     *,
@@ -126,7 +127,7 @@ def convolve_normalized(
     stride: int = 1,
     activation: str = "relu6",
     folded: bool = False,
-) -> Any:
+) -> Tensor:
     """Convolution (depthwise if filters is None), BatchNorm `NAME_bn`, activation.
 
     Folded, the normalization is part of the kernel and a bias (see `fold.py`): same result,

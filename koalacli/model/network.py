@@ -64,7 +64,7 @@ def build_network(config: NetworkConfig, tables: dict[str, Any] | None = None, *
     """
     lightness = layers.Input((None, None, 1), name="lightness")
     scaled = ScaleLightness(config.lightness_center, config.lightness_scale, name="lightness_scaled")(lightness)
-    features = ENCODERS[config.encoder].build(scaled, folded)
+    features = ENCODERS[config.encoder].build(scaled, folded)  # stride s -> (B, H/s, W/s, C)
     source = EXTRACTORS[config.extractor]
     extractor = load_part(source.build)(source, config.cut) if source.build else None
     embedding = layers.Input((config.embedding_size,), name="embedding") if extractor is not None else None
@@ -106,15 +106,15 @@ MOBILENET_TAPS = {3: 4, 5: 8, 11: 16, 13: 32}  # block -> stride of its output
 def encode_koalarization(x: Tensor, folded: bool) -> Features:
     """Eight plain convolutions down to stride 8 (Baldassarre et al. 2017)."""
     for number, (filters, stride) in enumerate(KOALARIZATION_ENCODER, 1):
-        x = convolve(x, filters, f"encoder_{number}", stride=stride)
-    return {8: x}
+        x = convolve(x, filters, f"encoder_{number}", stride=stride)  # 64 at H/2, 128, 128 at H/4, 256, 256 at H/8 ...
+    return {8: x}  # (B, H/8, W/8, 256)
 
 
 def encode_mobilenet_v1(x: Tensor, folded: bool) -> Features:
     """MobileNet v1, the gray repeated to its three input channels, with taps at strides 4 to 32."""
-    x = layers.Concatenate(name="gray_as_rgb")([x, x, x])
-    x = convolve_normalized(x, 32, "conv1", kernel=3, stride=2, folded=folded)
-    features = {}
+    x = layers.Concatenate(name="gray_as_rgb")([x, x, x])  # (B, H, W, 3)
+    x = convolve_normalized(x, 32, "conv1", kernel=3, stride=2, folded=folded)  # (B, H/2, W/2, 32)
+    features = {}  # channels: 128 at 4, 256 at 8, 512 at 16, 1024 at 32
     for block, (filters, stride) in enumerate(MOBILENET_BLOCKS, 1):
         x = convolve_normalized(x, None, f"conv_dw_{block}", kernel=3, stride=stride, folded=folded)
         x = convolve_normalized(x, filters, f"conv_pw_{block}", folded=folded)
@@ -153,11 +153,11 @@ ENCODERS: dict[str, Encoder] = {
 
 def fuse_concatenate(features: Features, embedding: Tensor | None, config: NetworkConfig, folded: bool) -> Tensor:
     """Repeat the embedding at each cell, concatenate, mix by a 1x1 convolution (2017); without one, only mix."""
-    x = features[max(features)]
-    if embedding is not None:
-        repeated = RepeatOverCells(name="embedding_repeated")(embedding, x)
-        x = layers.Concatenate(name="fusion_concatenate")([x, repeated])
-    return convolve(x, 256, "fusion", kernel=1)
+    x = features[max(features)]  # (B, h, w, C)
+    if embedding is not None:  # (B, E)
+        repeated = RepeatOverCells(name="embedding_repeated")(embedding, x)  # (B, h, w, E)
+        x = layers.Concatenate(name="fusion_concatenate")([x, repeated])  # (B, h, w, C + E)
+    return convolve(x, 256, "fusion", kernel=1)  # (B, h, w, 256)
 
 
 def fuse_add(features: Features, embedding: Tensor | None, config: NetworkConfig, folded: bool) -> Tensor:
@@ -166,11 +166,12 @@ def fuse_add(features: Features, embedding: Tensor | None, config: NetworkConfig
     Concatenation followed by a 1x1 convolution is the same sum, with the part of the
     embedding computed once instead of at every cell.
     """
-    deepest = features[max(features)]
-    x = PointwiseConv2D(config.embedding_size, 1, use_bias=False, name="l32")(deepest)
+    deepest = features[max(features)]  # (B, h, w, C)
+    x = PointwiseConv2D(config.embedding_size, 1, use_bias=False, name="l32")(deepest)  # (B, h, w, E)
     if config.extractor != "none":
-        pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)
-        x = layers.Add(name="fusion_add")([x, convolve(pooled, config.embedding_size, "embed", kernel=1)])
+        pooled = layers.GlobalAveragePooling2D(keepdims=True, name="pooled")(deepest)  # (B, 1, 1, C)
+        embedded = convolve(pooled, config.embedding_size, "embed", kernel=1)  # (B, 1, 1, E)
+        x = layers.Add(name="fusion_add")([x, embedded])  # (B, h, w, E)
     x = BatchNorm(name="fusion_bn")(x)
     return layers.Activation("relu", name="fusion_relu")(x)
 
@@ -197,9 +198,9 @@ def decode_plain(plan: tuple[int | str, ...], x: Tensor) -> Tensor:
     """Convolutions and nearest-neighbor doublings, as listed."""
     for number, step in enumerate(plan, 1):
         if step == "up":
-            x = layers.UpSampling2D(2, interpolation="nearest", name=f"decoder_{number}_up")(x)
+            x = layers.UpSampling2D(2, interpolation="nearest", name=f"decoder_{number}_up")(x)  # (B, 2h, 2w, C)
         else:
-            x = convolve(x, int(step), f"decoder_{number}")
+            x = convolve(x, int(step), f"decoder_{number}")  # (B, h, w, step)
     return x
 
 
@@ -207,9 +208,9 @@ def decode_u_shaped(x: Tensor, features: Features, folded: bool) -> Tensor:
     """Three times: double, join the encoder's tap, mix, two depthwise-separable blocks."""
     for stride, filters in U_SHAPED_STAGES:
         name = f"u{stride}"
-        x = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_up")(x)
-        x = layers.Concatenate(name=f"{name}_concatenate")([x, features[stride]])
-        x = convolve_normalized(x, filters, f"{name}_fuse", activation="relu", folded=folded)
+        x = layers.UpSampling2D(2, interpolation="nearest", name=f"{name}_up")(x)  # (B, H/stride, W/stride, C)
+        x = layers.Concatenate(name=f"{name}_concatenate")([x, features[stride]])  # (..., C + tap)
+        x = convolve_normalized(x, filters, f"{name}_fuse", activation="relu", folded=folded)  # (..., filters)
         for block in "ab":
             x = convolve_normalized(x, None, f"{name}_{block}_dw", kernel=3, folded=folded)
             x = convolve_normalized(x, filters, f"{name}_{block}_pw", folded=folded)

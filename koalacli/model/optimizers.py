@@ -11,6 +11,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from koalacli.arrays import Tensor
+
 MATRIX_AXES = 2  # variables with fewer axes are biases and scales: not decayed
 
 
@@ -46,7 +48,7 @@ class _Recipe:
                 for variable in variables
             ]
 
-    def _clip_gradients(self, gradients: Any) -> Any:
+    def _clip_gradients(self, gradients: list[Tensor]) -> list[Tensor]:
         if keras.backend.backend() == "tensorflow":
             return gradients  # below: Keras would clip each device's share of the gradient by itself
         return super()._clip_gradients(gradients)  # type: ignore[misc]
@@ -57,7 +59,7 @@ class _Recipe:
         gradients = super()._clip_gradients([gradient for gradient, _ in pairs])  # type: ignore[misc]
         return [(gradient, variable) for gradient, (_, variable) in zip(gradients, pairs, strict=True)]
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Tensor) -> None:
         """One variable's step."""
         number = self._get_variable_index(variable)  # type: ignore[attr-defined]
         iterations = ops.cast(self.iterations, "float32")  # type: ignore[attr-defined]
