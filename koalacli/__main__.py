@@ -1,5 +1,16 @@
 """`python -m koalacli` is `koala`."""
 
-from koalacli.cli.app import main
+import sys
 
-main()
+
+def main() -> None:
+    """Entry point of `koala`: an interrupt that comes while the command line is loaded ends it in order, too."""
+    try:
+        from koalacli.cli.app import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()

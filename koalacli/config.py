@@ -4,9 +4,9 @@ A command's flags are the fields of its dataclass; `--help` and docs/cli.md prin
 texts below. All classes are frozen: a run cannot change what it was asked to do.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from math import inf, isfinite
+import re
+from dataclasses import Field, dataclass, field, fields
+from math import inf
 from typing import Any
 
 from koalacli.errors import UsageError
@@ -18,47 +18,172 @@ MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode
 
 
 def setting(default: Any, help: str, **extra: Any) -> Any:
-    """A dataclass field with the help text that the command line shows."""
+    """A dataclass field with the help text that the command line shows.
+
+    Keys of its metadata, all but help optional:
+
+    - least, most: smallest and largest number; above, below: it must be beyond this; step: it must be a multiple.
+    - form: a regular expression, and its meaning in words.
+    - choices: the allowed words: a tuple, a table of rows that may carry a help of their own, or a function for them.
+    - names: the flag's spellings where they are not --field-name; formerly: one that still works and is not shown.
+    - repeat: the flag may be given many times. flag: False for none.
+    - shapes: False where it does not change what an output holds.
+    """
     return field(default=default, metadata={"help": help, **extra})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of a command: every number is finite and in its range, or they cannot be made.
+
+    Raises:
+        UsageError: one is not; the message names the flag.
+    """
+
+    def __post_init__(self) -> None:
+        if fault := find_out_of_range(self):
+            raise UsageError(f"{flag_of(fault)} {getattr(self, fault.name)}: give {range_in_words(fault)}")
+
+
+def flag_of(known: Field[Any]) -> str:
+    """The flag of a setting, in its longest spelling."""
+    names = known.metadata.get("names", ())
+    return str(max(names, key=len)) if names else f"--{known.name.replace('_', '-')}"
+
+
+def find_out_of_range(settings: Any) -> Field[Any] | None:
+    """The first field whose value is out of its range, of another form, or no finite number; None is never."""
+    for known in fields(settings):
+        value, limits = getattr(settings, known.name), known.metadata
+        if isinstance(value, int | float):
+            above = value >= limits.get("least", -inf) and value > limits.get("above", -inf)
+            below = value <= limits.get("most", inf) and value < limits.get("below", inf)
+            if not (above and below) or abs(value) == inf or value % limits.get("step", value or 1):
+                return known
+        elif isinstance(value, str) and "form" in limits and not re.fullmatch(limits["form"][0], value):
+            return known
+    return None
+
+
+def range_in_words(known: Field[Any]) -> str:
+    """What a setting takes: a number, 0 or more and 4 at most; auto or a positive number."""
+    limits = known.metadata
+    if "form" in limits:
+        return str(limits["form"][1])
+    kind = f"a multiple of {limits['step']}" if "step" in limits else "a number"
+    ways = {"least": "{:g} or more", "above": "above {:g}", "most": "{:g} at most", "below": "below {:g}"}
+    return f"{kind}, {' and '.join(words.format(limits[key]) for key, words in ways.items() if key in limits)}"
+
+
+# Of the read-out, whoever sets it: a weights file or a flag.
+SIZE = {"least": STRIDE, "most": 8192, "step": STRIDE}
+VIVIDNESS = {"least": 0.05, "most": 2.0}
+SATURATION = {"least": 0.0, "most": 4.0}
+STRETCH = {"least": 0.0, "most": 90.0}  # color.levels can give no more
+WORKERS = {"least": 1, "most": 1024}
 
 
 @dataclass(frozen=True)
 class ReadOut:
     """What the network sees and how its outputs become color: knobs to turn without retraining."""
 
-    size: int = setting(192, "Short side, in pixels, of the picture that the network sees.")
+    size: int = setting(192, "Short side, in pixels, of the picture that the network sees.", **SIZE)
     vividness: float = setting(
-        0.5, "Annealing temperature of the color read-out: 0.2 is vivid, 1.0 is calm; only for heads with bins."
+        0.5,
+        "Annealing temperature of the color read-out: 0.2 is vivid, 1.0 is calm; only for heads with bins.",
+        **VIVIDNESS,
     )
-    saturation: float = setting(1.0, "Factor on chroma after the read-out; 0 gives gray, 1 leaves it as predicted.")
-    stretch: float = setting(80.0, "Least range of L* that the network sees: faded pictures are stretched to it.")
+    saturation: float = setting(
+        1.0, "Factor on chroma after the read-out; 0 gives gray, 1 leaves it as predicted.", **SATURATION
+    )
+    stretch: float = setting(
+        80.0, "Least range of L* that the network sees: faded pictures are stretched to it.", **STRETCH
+    )
     method: str = setting("", "Entry of READ_OUTS by which outputs become color; empty: the usual one of the head.")
 
 
 @dataclass(frozen=True)
-class ColorizeConfig:
-    """Settings of `koala colorize`. Fields with `shapes=False` do not change what an output holds."""
+class NetworkSettings(Settings):
+    """For commands that color with one network."""
 
     weights: str = setting("koala", "Name of shipped weights, or path of a weights file.", shapes=False)
-    device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.", shapes=False)
-    batch_size: str = setting("auto", "Pictures per network call: auto or a number.", shapes=False)
-    workers: int | None = setting(
-        None, "Threads that read, and as many that write; by default one per core.", shapes=False, least=1
+
+
+@dataclass(frozen=True)
+class BatchSettings(Settings):
+    """For commands that color pictures in batches."""
+
+    batch_size: str = setting(
+        "auto",
+        "Pictures per network call: auto or a number.",
+        shapes=False,
+        form=("auto|[1-9][0-9]{0,5}", "auto or a positive number"),
     )
+    workers: int | None = setting(
+        None, "Threads that read, and as many that write; by default one per core.", shapes=False, **WORKERS
+    )
+
+
+@dataclass(frozen=True)
+class ReadOutSettings(Settings):
+    """For commands that color: where the network runs, what it sees, how it is read; None is the weights' own."""
+
+    device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.", shapes=False)
     size: int | None = setting(
-        None, "Short side, in pixels, of the picture that the network sees; by default the weights' own."
+        None, "Short side, in pixels, of the picture that the network sees; by default the weights' own.", **SIZE
     )
     vividness: float | None = setting(
-        None, "Annealing temperature: 0.2 is vivid, 1.0 is calm; by default the weights' own. Only for heads with bins."
+        None,
+        "Annealing temperature: 0.2 is vivid, 1.0 is calm; by default the weights' own. Only for heads with bins.",
+        **VIVIDNESS,
     )
     saturation: float | None = setting(
-        None, "Factor on chroma: 0 gives gray, 1 is as predicted; by default the weights' own."
+        None, "Factor on chroma: 0 gives gray, 1 is as predicted; by default the weights' own.", **SATURATION
     )
     stretch: float | None = setting(
         None,
         "Least contrast, L* units, at which the network sees a picture, so that faded ones get their colors; "
         "the output keeps its own. 0 turns it off; by default the weights' own.",
+        **STRETCH,
     )
+
+
+@dataclass(frozen=True)
+class InputSettings(Settings):
+    """For commands that read folders of pictures."""
+
+    max_pixels: int = setting(
+        MAX_PIXELS, "Refuse pictures with more pixels than this, all frames counted.", shapes=False, least=1
+    )
+    recursive: bool = setting(True, "Descend into folders; their tree is mirrored.", shapes=False)
+    follow_links: bool = setting(
+        False, "Follow links to folders, and links to files that lead out of the input folder.", shapes=False
+    )
+
+
+@dataclass(frozen=True)
+class ReportSettings(Settings):
+    """For commands that end with a summary; the command line writes it, the pipeline checks its place first."""
+
+    report: str = setting("", "Write all records and the summary to this JSON file.", shapes=False)
+
+
+@dataclass(frozen=True)
+class OutputSettings(ReportSettings):
+    """For commands that make pictures or films."""
+
+    on_exist: str = setting(
+        "skip",
+        "What to do where the output exists; skip still redoes it if the input, the settings or the weights changed.",
+        choices=("skip", "overwrite", "error"),
+        shapes=False,
+    )
+
+
+@dataclass(frozen=True)
+class ColorizeConfig(OutputSettings, InputSettings, ReadOutSettings, BatchSettings, NetworkSettings):
+    """Settings of `koala colorize`. Fields with `shapes=False` do not change what an output holds."""
+
     colored: str = setting(
         "recolor",
         "What to do with color inputs: recolor from their lightness, skip, or copy.",
@@ -66,7 +191,10 @@ class ColorizeConfig:
     )
     format: str = setting("", "Output format; by default each input's own.")
     quality: int = setting(
-        95, "Quality of lossy outputs, 1..100; of the new chroma alone where a gray JPEG keeps its luma."
+        95,
+        "Quality of lossy outputs; of the new chroma alone where a gray JPEG keeps its luma.",
+        least=1,
+        most=100,
     )
     chroma_subsampling: str = setting(
         "auto",
@@ -76,24 +204,11 @@ class ColorizeConfig:
     lossless_luma: bool = setting(True, "Keep the luma of a gray JPEG bit for bit when a JPEG is made of it.")
     strip_metadata: bool = setting(False, "Leave out EXIF, XMP, IPTC and texts; the color profile stays.")
     provenance: bool = setting(True, "Say in XMP that the color is a guess, made by which weights.")
-    preserve_times: bool = setting(False, "Give outputs the modification times of their inputs.")
+    preserve_times: bool = setting(False, "Give outputs the modification times of their inputs.", shapes=False)
     verify: bool = setting(False, "Decode every output and compare its luma with the input's.", shapes=False)
-    max_pixels: int = setting(
-        MAX_PIXELS, "Refuse pictures with more pixels than this, all frames counted.", shapes=False
-    )
     suffix: str = setting("", "Text added to output names, before the extension.", shapes=False)
-    recursive: bool = setting(True, "Descend into folders; their tree is mirrored.", shapes=False)
-    follow_links: bool = setting(
-        False, "Follow links to folders, and links to files that lead out of the input folder.", shapes=False
-    )
     shard: str = setting(
         "", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.", shapes=False
-    )
-    on_exist: str = setting(
-        "skip",
-        "What to do where the output exists; skip still redoes it if the input, the settings or the weights changed.",
-        choices=("skip", "overwrite", "error"),
-        shapes=False,
     )
     retry_failed: bool = setting(False, "Try inputs again that an earlier run could not read.", shapes=False)
     fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
@@ -103,14 +218,8 @@ class ColorizeConfig:
     )
 
 
-def same_setting(config: type[Any], name: str) -> Any:
-    """The field of another command, with its default and help: said once, used by both."""
-    known = config.__dataclass_fields__[name]
-    return field(default=known.default, metadata=known.metadata)
-
-
 @dataclass(frozen=True)
-class EvalConfig:
+class EvalConfig(ReadOutSettings, BatchSettings):
     """Settings of `koala eval`."""
 
     data: str = setting(
@@ -146,21 +255,12 @@ class EvalConfig:
     )
     inception: str = setting("", "Keras InceptionV3 weights without top (.h5): adds FID by that network.")
     lpips: str = setting("", "LPIPS v0.1 AlexNet state as .safetensors: adds LPIPS.")
-    device: str = same_setting(ColorizeConfig, "device")
-    batch_size: str = same_setting(ColorizeConfig, "batch_size")
-    workers: int | None = same_setting(ColorizeConfig, "workers")
-    size: int | None = same_setting(ColorizeConfig, "size")
-    vividness: float | None = same_setting(ColorizeConfig, "vividness")
-    saturation: float | None = same_setting(ColorizeConfig, "saturation")
-    stretch: float | None = same_setting(ColorizeConfig, "stretch")
 
 
 @dataclass(frozen=True)
-class VideoConfig:
+class VideoConfig(OutputSettings, ReadOutSettings, NetworkSettings):
     """Settings of `koala video`."""
 
-    weights: str = same_setting(ColorizeConfig, "weights")
-    device: str = same_setting(ColorizeConfig, "device")
     output: str = setting(
         "",
         "A film, numbered pictures (frames/%06d.png), or a folder for several films; by default NAME.color.",
@@ -173,10 +273,6 @@ class VideoConfig:
         "motion more exactly, which takes longer.",
         choices=("off", "fast", "best"),
     )
-    size: int | None = same_setting(ColorizeConfig, "size")
-    vividness: float | None = same_setting(ColorizeConfig, "vividness")
-    saturation: float | None = same_setting(ColorizeConfig, "saturation")
-    stretch: float | None = same_setting(ColorizeConfig, "stretch")
     colored: str = setting(
         "recolor",
         "Shots that are in color already: recolor them, copy their color, or skip films that begin with one.",
@@ -187,13 +283,20 @@ class VideoConfig:
         "Video encoder, such as libx264, libx265, ffv1, or `source` for the source's own; by default that for masters "
         "(FFV1, HuffYUV, ProRes, DNxHD and the like), else the container's usual one.",
     )
-    crf: int = setting(18, "Quality of the encoder: lower is better and larger; 0 is lossless with 8-bit x264.")
-    preset: str = setting("", "Speed of the encoder, such as veryfast or slow; by default the encoder's middle one.")
+    crf: int = setting(
+        18, "Quality of the encoder: lower is better and larger; 0 is lossless with 8-bit x264.", least=0, most=63
+    )
+    preset: str = setting(
+        "",
+        "Speed of the encoder, such as veryfast or slow; by default the encoder's middle one.",
+        names=("--encoder-preset",),
+        formerly="--preset",
+    )
     encoder_option: tuple[str, ...] = setting(
         (), "KEY=VALUE for the encoder; may be repeated.", names=("-E", "--encoder-option"), repeat=True
     )
     pix_fmt: str = setting("", "Pixel format of the output, such as yuv444p; by default the source's.")
-    track: int = setting(0, "Which video stream to colorize, counted from 1; 0 takes the one that players show.")
+    track: int = setting(0, "Which video stream to colorize, from 1; 0 takes the one that players show.", least=0)
     no_audio: bool = setting(False, "Leave out sound.", names=("--no-audio",))
     no_subtitles: bool = setting(False, "Leave out subtitles.", names=("--no-subtitles",))
     subtitles: str = setting(
@@ -205,18 +308,17 @@ class VideoConfig:
     deinterlace: bool = setting(False, "Make whole pictures of interlaced ones.", names=("--deinterlace",))
     start: str = setting("", "Begin here: seconds or h:mm:ss.")
     end: str = setting("", "Stop before here: seconds or h:mm:ss.")
-    preview: float = setting(0.0, "Color only so many seconds, next to the source, into NAME.preview.")
+    preview: float = setting(0.0, "Color only so many seconds, next to the source, into NAME.preview.", least=0)
     preview_layout: str = setting(
         "side", "Preview: whole pictures side by side, or one picture split in the middle.", choices=("side", "split")
     )
     fps: str = setting(
         "", "Frames per second of an image sequence (frames/%06d.png), such as 24 or 24000/1001; by default 25."
     )
-    on_exist: str = same_setting(ColorizeConfig, "on_exist")
 
 
 @dataclass(frozen=True)
-class ReviewConfig:
+class ReviewConfig(ReportSettings, InputSettings, ReadOutSettings, BatchSettings, NetworkSettings):
     """Settings of `koala review`."""
 
     output: str = setting("review", "Folder of the page; made if need be.", names=("-o", "--output"))
@@ -226,44 +328,10 @@ class ReviewConfig:
         "folder.",
         names=("--serve",),
     )
-    port: int = setting(0, "Port for --serve; 0 takes a free one.")
-    weights: str = same_setting(ColorizeConfig, "weights")
-    device: str = same_setting(ColorizeConfig, "device")
-    batch_size: str = same_setting(ColorizeConfig, "batch_size")
-    workers: int | None = same_setting(ColorizeConfig, "workers")
-    size: int | None = same_setting(ColorizeConfig, "size")
-    vividness: float | None = same_setting(ColorizeConfig, "vividness")
-    saturation: float | None = same_setting(ColorizeConfig, "saturation")
-    stretch: float | None = same_setting(ColorizeConfig, "stretch")
-    max_pixels: int = same_setting(ColorizeConfig, "max_pixels")
-    recursive: bool = same_setting(ColorizeConfig, "recursive")
-    follow_links: bool = same_setting(ColorizeConfig, "follow_links")
+    port: int = setting(0, "Port for --serve; 0 takes a free one.", least=0, most=65535)
 
 
 def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig | ReviewConfig) -> dict[str, Any]:
     """The read-out settings that a command was given; the others are the weights' own."""
     asked = {known.name: getattr(config, known.name, None) for known in fields(ReadOut)}
     return {name: value for name, value in asked.items() if value is not None}
-
-
-def check_ranges(config: Any) -> None:
-    """Refuse numbers that are none, or out of the range of their setting: least, above, most, below.
-
-    Raises:
-        UsageError: names the flag.
-    """
-    for known in fields(config):
-        value = getattr(config, known.name)
-        if isinstance(value, int | float) and not (isfinite(value) and _is_within(value, known.metadata)):
-            raise UsageError(f"--{known.name.replace('_', '-')} {value}: give {_range_words(known.metadata)}")
-
-
-def _is_within(value: float, limits: Mapping[str, Any]) -> bool:
-    low = value >= limits.get("least", -inf) and value > limits.get("above", -inf)
-    return low and value <= limits.get("most", inf) and value < limits.get("below", inf)
-
-
-def _range_words(limits: Mapping[str, Any]) -> str:
-    low = f"{limits['least']} or more" if "least" in limits else f"above {limits['above']}" if "above" in limits else ""
-    high = f"{limits['most']} at most" if "most" in limits else f"below {limits['below']}" if "below" in limits else ""
-    return " and ".join(filter(None, (low, high))) or "a finite number"

@@ -1,13 +1,87 @@
-"""What koala changes in the process that it runs in, and why: native notes, threads, the runtime's environment."""
+"""What koala changes in the process that it runs in, and why: descriptors, signals, native notes, threads."""
 
 import io
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, a polite kill, a terminal that was closed
+_interrupted = threading.Event()
+_holding = 0  # streams at work, which stop by themselves
+
+
+def take_standard_descriptors() -> None:
+    """Open the standard descriptors that were closed, so that no file of koala's gets their numbers.
+
+    With one of them closed, the next file that is opened, maybe an output, would be what libraries take for standard
+    error. Reading from such an input finds nothing; writing to such an output is an error.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:  # the lowest free number is this one
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+    sys.stdin = sys.stdin or os.fdopen(0, "r")
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", buffering=1)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only still gets every line
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with this exit code; 1 instead of 0 where standard output did not take all.
+
+    After an interrupt nobody waits for threads that still read: a read may hang as long as its disk does.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        nowhere = os.open(os.devnull, os.O_WRONLY)  # Python would try again, and complain
+        os.dup2(nowhere, 1)
+        code = code or 1
+        sys.stderr.write(f"koala: standard output: cannot be written ({error.strerror})\n")
+    sys.stderr.flush()
+    if _interrupted.is_set() and any(thread.name.startswith("koala-read") for thread in threading.enumerate()):
+        os._exit(code)
+    sys.exit(code)
+
+
+def catch_interrupts() -> None:
+    """Let every signal that asks koala to end do so like Ctrl-C; what the caller ignores (nohup, &) stays ignored."""
+    for name in STOPPING:
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    again = _interrupted.is_set()
+    _interrupted.set()
+    if again or not _holding:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def interrupts_held() -> Iterator[Callable[[], bool]]:
+    """Within it the first interrupt raises nothing: who works here asks for it, tells what is done, and then ends.
+
+    A second one raises. It asks about one that came before, too: native code may have swallowed its exception.
+    """
+    global _holding
+    _holding += 1
+    try:
+        yield _interrupted.is_set
+    finally:
+        _holding -= 1
 
 
 @contextmanager

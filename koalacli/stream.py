@@ -8,13 +8,16 @@ writing, so memory does not grow with the number of inputs.
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from koalacli.errors import KoalaError
+from koalacli.process import interrupts_held
+
+PATIENCE = 0.1  # seconds after which a wait looks whether an interrupt came
 
 Item = TypeVar("Item")
 Work = TypeVar("Work")
@@ -51,24 +54,31 @@ def stream(
         ahead: items in progress at once; raised to one full batch if it is less.
 
     Raises:
+        KeyboardInterrupt: one came; what was being written is finished and was yielded before.
         Exception: whatever is not a KoalaError, from any thread: that is a bug.
     """
-    run = _Run(stage, batch_size, max(ahead, batch_size + workers))
-    with ThreadPoolExecutor(workers, "koala-read") as readers, ThreadPoolExecutor(workers, "koala-write") as writers:
+    readers, writers = ThreadPoolExecutor(workers, "koala-read"), ThreadPoolExecutor(workers, "koala-write")
+    with interrupts_held() as interrupted:
+        run = _Run(stage, batch_size, max(ahead, batch_size + workers), interrupted)
         try:
             yield from run.drive(iter(items), readers, writers)
+            if interrupted():
+                writers.shutdown(wait=True, cancel_futures=True)
+                yield from run.written()
+                raise KeyboardInterrupt
         finally:  # the consumer stopped early, or an error: drop what has not begun, finish what has
-            readers.shutdown(wait=True, cancel_futures=True)
+            readers.shutdown(wait=not interrupted(), cancel_futures=True)  # a read may hang as long as its disk does
             writers.shutdown(wait=True, cancel_futures=True)
 
 
 class _Run(Generic[Item, Work, Done]):
     """State of one stream."""
 
-    def __init__(self, stage: Stage[Item, Work, Done], batch_size: int, ahead: int):
+    def __init__(self, stage: Stage[Item, Work, Done], batch_size: int, ahead: int, interrupted: Callable[[], bool]):
         self.stage = stage
         self.batch_size = batch_size
         self.ahead = ahead
+        self.interrupted = interrupted
         self.reading: deque[tuple[Item, Future[Work]]] = deque()
         self.waiting: dict[Hashable, list[tuple[Item, Work]]] = {}
         self.writing: dict[Future[Done], Item] = {}
@@ -76,13 +86,16 @@ class _Run(Generic[Item, Work, Done]):
     def drive(
         self, items: Iterator[Item], readers: ThreadPoolExecutor, writers: ThreadPoolExecutor
     ) -> Iterator[tuple[Item, Done | KoalaError]]:
-        while True:
+        """Until all is done, or an interrupt came."""
+        while not self.interrupted():
             for item in islice(items, self.ahead - self._in_progress()):
                 self.reading.append((item, readers.submit(self.stage.read, item)))
             yield from self._finished(block=False)
             if self.reading:
                 # Reads are taken in the order of the input: batches are the same in every run.
                 item, future = self.reading.popleft()
+                if not self._is_ready([future]):
+                    return
                 try:
                     self._sort_in(item, future.result(), writers)
                 except KoalaError as error:
@@ -121,13 +134,25 @@ class _Run(Generic[Item, Work, Done]):
         yield from self._finished(block=True)
 
     def _finished(self, *, block: bool) -> Iterator[tuple[Item, Done | KoalaError]]:
-        if not self.writing:
-            return
-        timeout = None if block else 0
-        for future in wait(self.writing, timeout=timeout, return_when=FIRST_COMPLETED).done:
+        """What has been written; if asked to, wait until something is."""
+        if self.writing and (not block or self._is_ready(self.writing)):
+            yield from self.written()
+
+    def _is_ready(self, futures: Collection[Future[Any]]) -> bool:
+        """Wait until one of the futures is done; False if an interrupt came first."""
+        while not self.interrupted():
+            if wait(futures, timeout=PATIENCE, return_when=FIRST_COMPLETED).done:
+                return True
+        return False
+
+    def written(self) -> Iterator[tuple[Item, Done | KoalaError]]:
+        """Results, or errors, of all writing that is over."""
+        for future in [future for future in self.writing if future.done()]:
             item = self.writing.pop(future)
             try:
                 yield item, future.result()
+            except CancelledError:
+                continue
             except KoalaError as error:
                 yield item, error
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from koalacli.config import STRIDE, setting
+from koalacli.config import SIZE, WORKERS, Settings, setting
 from koalacli.presets import PRESETS
 from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, cut_names
 
@@ -12,7 +12,7 @@ ENDS = ("epochs", "steps", "minutes")  # of a training, whichever comes first
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Settings):
     """Settings of `koala train`; None takes the value of the preset's recipe; see `presets`."""
 
     data: tuple[str, ...] = setting(
@@ -53,7 +53,7 @@ class TrainConfig:
     )
     chroma_gain: float = setting(1.05, "Factor on the target's chroma; only for the rebalanced loss.", above=0, most=10)
     augment: str | None = setting(None, f"What is done to training pictures; {OWN}.", choices=AUGMENTATIONS)
-    image_size: int | None = setting(None, f"Side of the square that the network sees, pixels; {OWN}.", least=STRIDE)
+    image_size: int | None = setting(None, f"Side of the square that the network sees, pixels; {OWN}.", **SIZE)
     batch_size: int | None = setting(None, f"Pictures per step; {OWN}.", least=1)
     optimizer: str | None = setting(None, f"Optimizer; {OWN}.", choices=OPTIMIZERS)
     lr: float | None = setting(None, f"Learning rate; {OWN}.", above=0)
@@ -86,7 +86,7 @@ class TrainConfig:
         0, "Learn this many pictures by heart, as a check of the whole chain; exit code 1 if not.", least=0
     )
     seed: int = setting(0, "Fixes split, order and augmentation.", least=0, below=2**32)
-    workers: int | None = setting(None, "Threads that prepare pictures; by default one per core.", least=1)
+    workers: int | None = setting(None, "Threads that prepare pictures; by default one per core.", **WORKERS)
     device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.")
     devices: int = setting(1, "Devices that share each batch; 0 takes all there are.", least=0)
     data_terms: str = setting("", "Terms of the pictures, for the model card.")

@@ -1,8 +1,7 @@
 """The typer app: commands are registered here, and errors become one line and an exit code."""
 
-import signal
 import sys
-from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +13,8 @@ from koalacli.cli import evaluate as evaluate_command
 from koalacli.cli import review as review_command
 from koalacli.cli import train as train_command
 from koalacli.cli import video as video_command
+from koalacli.cli.terminal import say
+from koalacli.process import catch_interrupts, leave, take_standard_descriptors
 from koalacli.version import __version__
 
 # 0 all good; 130 interrupted. First match wins: more special errors stand first.
@@ -35,14 +36,22 @@ class KoalaGroup(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            _check_place()
             return super().invoke(ctx)
         except errors.KoalaError as error:
-            sys.stderr.write(f"koala: {error}\n")
+            say(f"koala: {error}")
             raise typer.Exit(exit_code(error)) from error
         except KeyboardInterrupt as interrupt:
-            with suppress(OSError):  # the terminal is gone
-                sys.stderr.write("koala: interrupted; finished outputs are whole, a rerun does the rest\n")
+            say("koala: interrupted; finished outputs are whole, a rerun does the rest")
             raise typer.Exit(130) from interrupt
+
+
+def _check_place() -> None:
+    """Every relative path needs the folder that koala was started in."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise errors.UsageError(f"the current folder is gone ({error.strerror}); change to another one") from error
 
 
 def exit_code(error: errors.KoalaError) -> int:
@@ -86,8 +95,9 @@ app = make_app()
 
 def main(colorizer: Any = None) -> None:
     """Entry point of `koala`; `colorizer` is a network that is loaded already, for commands that would load one."""
-    for name in ("SIGTERM", "SIGHUP"):  # a polite kill and a closed terminal end like Ctrl-C
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number and signal.getsignal(number) != signal.SIG_IGN:  # nohup has made koala deaf to it
-            signal.signal(number, signal.default_int_handler)
-    app(obj=colorizer)
+    take_standard_descriptors()
+    catch_interrupts()
+    try:
+        app(obj=colorizer)
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else int(end.code is not None))

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from koalacli.cli.display import Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
+from koalacli.cli.display import JsonFlag, QuietFlag, RecordDisplay, VerboseFlag
 from koalacli.cli.options import command
 from koalacli.config import ColorizeConfig
 from koalacli.errors import UsageError
@@ -24,7 +24,6 @@ def register(app: typer.Typer) -> None:
         json: JsonFlag = False,
         quiet: QuietFlag = False,
         verbose: VerboseFlag = False,
-        report: ReportFlag = "",
     ) -> None:
         """Colorize black-and-white pictures: JPEG, PNG, TIFF, WebP, GIF, AVIF, JPEG 2000, BMP; HEIC with an extra.
 
@@ -35,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
         if json and output == "-":
             raise UsageError("--json and the picture cannot both go to standard output")
-        display = Display(as_json=json, quiet=quiet, verbose=verbose, report=report)
+        display = RecordDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report)
         with nullcontext() if verbose else native_notes_dropped():
             code = display.show(run(source, output, config, context.obj))
         raise typer.Exit(code)

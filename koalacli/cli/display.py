@@ -1,7 +1,5 @@
 """What the user sees of a stream of records: a bar, plain lines, or JSON events; then a summary."""
 
-import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -13,24 +11,56 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from koalacli.cli.terminal import print_event
+from koalacli.errors import OutputError
+from koalacli.io.texts import as_json, one_line, write_text
 from koalacli.records import Notice, Outcome, Phase, Record, Started
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON event per line on standard output; no bar.")]
 QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Show failures only.")]
 VerboseFlag = Annotated[bool, typer.Option("-v", "--verbose", help="Show every input, skipped ones too.")]
-ReportFlag = Annotated[str, typer.Option("--report", help="Write all records and the summary to this JSON file.")]
 
-# How bytes of a file name that are no UTF-8, which Python holds as lone surrogates, are written: the escape
-# that this handler makes of them is JSON's own.
-NOT_UNICODE = "backslashreplace"
 PLAIN_INTERVAL = 10.0  # seconds between progress lines where there is no terminal
 
 
 class Display:
+    """What all displays share: lines on standard error, or events on standard output.
+
+    Args:
+        as_json: events, and nothing else.
+        quiet: only what went wrong.
+    """
+
+    interval = PLAIN_INTERVAL
+
+    def __init__(self, *, as_json: bool, quiet: bool):
+        self.as_json, self.quiet = as_json, quiet
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.last_line = time.perf_counter()
+
+    @property
+    def has_bar(self) -> bool:
+        """Whether there is a terminal to draw a bar on, and somebody who wants it."""
+        return self.console.is_terminal and not (self.quiet or self.as_json)
+
+    def line(self, text: str, style: str = "") -> None:
+        """One line, whatever names are in it."""
+        self.console.print(one_line(text), style=style or None, markup=False)
+
+    def line_is_due(self) -> bool:
+        """Whether it is time for a line of progress where there is no bar; if so, the next one is due later."""
+        if self.has_bar or self.quiet or self.as_json or time.perf_counter() - self.last_line < self.interval:
+            return False
+        self.last_line = time.perf_counter()
+        return True
+
+
+class RecordDisplay(Display):
     """Shows records as they come and sums them up.
 
     Args:
-        as_json, quiet, verbose, report: the flags above.
+        as_json, quiet, verbose: the flags above.
+        report: file for all records and the summary; empty for none.
         verb: past participle for the summary: colorized.
         unit: what is counted: images.
     """
@@ -38,12 +68,11 @@ class Display:
     def __init__(
         self, *, as_json: bool, quiet: bool, verbose: bool, report: str, verb: str = "colorized", unit: str = "images"
     ):
-        self.as_json, self.quiet, self.verbose, self.report = as_json, quiet, verbose, report
-        self.verb, self.unit = verb, unit
-        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        super().__init__(as_json=as_json, quiet=quiet)
+        self.verbose, self.report, self.verb, self.unit = verbose, report, verb, unit
         self.events: list[dict[str, Any]] = []
         self.outcomes: Counter[Outcome] = Counter()
-        self.started = self.last_line = time.perf_counter()
+        self.started = time.perf_counter()
         self.total = 0
         self.device = ""
 
@@ -53,13 +82,16 @@ class Display:
             with self._progress() as (progress, task):
                 for record in records:
                     self._take(record, progress, task)
+        except OutputError:  # standard output takes no more: the report, at least, tells what was done
+            self.as_json = False
+            raise
         finally:  # an interrupted or failing run still tells what it did
             self._finish()
         return 1 if self.outcomes[Outcome.FAILED] else 0
 
     def _take(self, record: Started | Notice | Phase | Record, progress: Progress | None, task: TaskID | None) -> None:
         if self.as_json:
-            self._print_event(record.as_event())
+            print_event(record.as_event())
         if self.report:
             self.events.append(record.as_event())
         if isinstance(record, Started):
@@ -72,46 +104,37 @@ class Display:
             if progress and task is not None:
                 progress.update(task, description=f"{record.text} …", total=None)  # a bar that goes to and fro
             elif not (self.quiet or self.as_json):
-                self._line(f"{record.text} …")
+                self.line(f"{record.text} …")
             return
         if isinstance(record, Notice):
             if not (self.quiet or self.as_json):
-                self._line(record.text)
+                self.line(record.text)
             return
         self.outcomes[record.outcome] += 1
         self._say(record)
         done = sum(self.outcomes.values())
         if progress and task is not None:
             progress.update(task, completed=done, rate=f"{self._rate():.1f}", failed=self.outcomes[Outcome.FAILED])
-        elif not (self.quiet or self.as_json) and time.perf_counter() - self.last_line > PLAIN_INTERVAL:
-            self.last_line = time.perf_counter()
-            self._line(f"{done}/{self.total} {self.unit}, {self._rate():.1f}/s, {self.outcomes[Outcome.FAILED]} failed")
+        elif self.line_is_due():
+            self.line(f"{done}/{self.total} {self.unit}, {self._rate():.1f}/s, {self.outcomes[Outcome.FAILED]} failed")
 
     def _say(self, record: Record) -> None:
         if self.as_json:
             return
         if record.outcome == Outcome.FAILED:
-            self._line(f"failed: {record.reason}", style="red")
+            self.line(f"failed: {record.reason}", style="red")
         elif record.outcome == Outcome.PLANNED:
-            self._line(f"{record.source} -> {record.target}")
+            self.line(f"{record.source} -> {record.target}")
         elif self.verbose or (record.outcome == Outcome.DONE and record.reason and not self.quiet):
             remark = f" ({record.reason})" if record.reason else ""
-            self._line(f"{record.outcome}: {record.source}{remark}")
-
-    def _line(self, text: str, style: str = "") -> None:
-        self.console.print(one_line(text), style=style or None, markup=False)
-
-    def _print_event(self, event: dict[str, Any]) -> None:
-        text = json.dumps(event, ensure_ascii=False) + "\n"
-        sys.stdout.write(text.encode("utf-8", NOT_UNICODE).decode("utf-8"))
-        sys.stdout.flush()
+            self.line(f"{record.outcome}: {record.source}{remark}")
 
     def _rate(self) -> float:
         return self.outcomes[Outcome.DONE] / max(time.perf_counter() - self.started, 1e-9)
 
     @contextmanager
     def _progress(self) -> Iterator[tuple[Progress | None, TaskID | None]]:
-        if self.quiet or self.as_json or not self.console.is_terminal:
+        if not self.has_bar:
             yield None, None
             return
         columns = (
@@ -135,13 +158,12 @@ class Display:
             "images_per_second": round(self._rate(), 3),
             "device": self.device,
         }
-        if self.as_json:
-            self._print_event(summary)
-        elif not self.quiet and self.outcomes:
-            self._line(self._summary_line(seconds), style="red" if self.outcomes[Outcome.FAILED] else "green")
         if self.report:
-            text = json.dumps([*self.events, summary], indent=1, ensure_ascii=False)
-            Path(self.report).write_text(text, "utf-8", errors=NOT_UNICODE)
+            write_text(Path(self.report), as_json([*self.events, summary], indent=1))
+        if self.as_json:
+            print_event(summary)
+        elif not self.quiet and self.outcomes:
+            self.line(self._summary_line(seconds), style="red" if self.outcomes[Outcome.FAILED] else "green")
 
     def _summary_line(self, seconds: float) -> str:
         if self.outcomes[Outcome.PLANNED]:
@@ -151,8 +173,3 @@ class Display:
             f"{self.outcomes[Outcome.FAILED]} failed; {seconds:.1f} s, {self._rate():.1f} {self.unit}/s"
             f"{' on ' * bool(self.device)}{self.device}"
         )
-
-
-def one_line(text: str) -> str:
-    """Text with its control characters escaped: names of files may hold some, and must not steer a terminal."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

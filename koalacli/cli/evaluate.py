@@ -1,19 +1,19 @@
 """`koala eval`."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from koalacli.cli.display import Display, JsonFlag, QuietFlag, VerboseFlag
+from koalacli.cli.display import JsonFlag, QuietFlag, RecordDisplay, VerboseFlag
 from koalacli.cli.options import command
+from koalacli.cli.terminal import print_event, print_table, say
 from koalacli.config import EvalConfig
+from koalacli.io.texts import one_line
 
 if TYPE_CHECKING:
     from koalacli.metrics.hints import HintCurve
@@ -37,7 +37,6 @@ def register(app: typer.Typer) -> None:
         """
         if config.study_results:
             raise typer.Exit(show_opinions(config.study_results, as_events=json))
-        from koalacli.io.texts import as_json
         from koalacli.metrics.results import Evaluation
         from koalacli.pipelines.evaluate.pipeline import evaluate as run
 
@@ -50,20 +49,20 @@ def register(app: typer.Typer) -> None:
                 else:
                     yield record
 
-        display = Display(as_json=json, quiet=quiet, verbose=verbose, report="", verb="judged")
+        display = RecordDisplay(as_json=json, quiet=quiet, verbose=verbose, report="", verb="judged")
         try:
             code = display.show(records())
         finally:  # also where a file could not be written in the end
             for evaluation in found:
                 if json:
-                    sys.stdout.write(as_json(evaluation.as_event()) + "\n")
+                    print_event(evaluation.as_event())
                 else:
-                    Console().print(figure_table(evaluation))
+                    print_table(figure_table(evaluation))
                 if evaluation.hints and not json:
-                    Console().print(hint_table(evaluation.hints))
+                    print_table(hint_table(evaluation.hints))
         for path in (config.csv, config.report, config.study):
             if path and not (json or quiet):
-                sys.stderr.write(f"written: {path}\n")
+                say(f"written: {path}")
         raise typer.Exit(code)
 
 
@@ -74,7 +73,8 @@ def figure_table(evaluation: "Evaluation") -> Table:
     table = Table(title=title, title_justify="left", caption=caption, box=SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
     for subject in evaluation.figures:
-        table.add_column(subject.replace(": ", ":\n").replace(" color", ""), justify="right")
+        heading = one_line(subject).replace(": ", ":\n").replace(" color", "")
+        table.add_column(Text(heading), justify="right")
     for name, metric in evaluation.shown.items():
         cells = []
         for subject, figures in evaluation.figures.items():
@@ -96,7 +96,7 @@ def hint_table(curve: "HintCurve") -> Table:
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     table.add_column("points", justify="right")
     for subject in curve.values:
-        table.add_column(subject.replace(": ", ":\n"), justify="right")
+        table.add_column(Text(one_line(subject).replace(": ", ":\n")), justify="right")
     for place, count in enumerate(curve.counts):
         cells = [[figures[name][place] for name in FIGURES] for figures in curve.values.values()]
         known = ["  ".join(f"{value:.2f}" for value in row) if row[0] == row[0] else "" for row in cells]
@@ -106,14 +106,13 @@ def hint_table(curve: "HintCurve") -> Table:
 
 def show_opinions(paths: tuple[str, ...], *, as_events: bool) -> int:
     """Pool result files of the study and show the rates; returns the exit code."""
-    from koalacli.io.texts import as_json
     from koalacli.metrics.opinions import PUBLISHED, pool_opinions
 
     opinions = pool_opinions([Path(path) for path in paths])
     for path in opinions.repeated:
-        sys.stderr.write(f"left out: {path}: answers of a session that is there already\n")
+        say(f"left out: {path}: answers of a session that is there already")
     if as_events:
-        sys.stdout.write(as_json(opinions.as_event()) + "\n")
+        print_event(opinions.as_event())
         return 0
     title = f"{opinions.sessions} sessions, {opinions.seconds:.1f} s per answer (median)"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
@@ -123,8 +122,8 @@ def show_opinions(paths: tuple[str, ...], *, as_events: bool) -> int:
     rows = {"recolored pictures": opinions.recolored, "originals": opinions.original, **opinions.per_picture}
     for name, rate in rows.items():
         interval = f"{100 * rate.low:.1f} to {100 * rate.high:.1f}"
-        table.add_row(Text(name), f"{100 * rate.value:.2f}%", interval, str(rate.answers))
+        table.add_row(Text(one_line(name)), f"{100 * rate.value:.2f}%", interval, str(rate.answers))
     for name, (value, asked) in PUBLISHED.items():
         table.add_row(Text(f"{name}: {asked}"), f"{100 * value:.2f}%", "", "")
-    Console().print(table)
+    print_table(table)
     return 0

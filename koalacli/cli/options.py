@@ -14,52 +14,88 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from koalacli.config import range_in_words
+from koalacli.errors import UsageError
+
 
 def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Callable[[Callable[..., Any]], Any]:
-    """Register a function as a command whose flags are the fields of `config`."""
+    """Register a function as a command whose flags are the fields of `config`, its own before inherited ones."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function)
-        own = [parameter for key, parameter in signature.parameters.items() if key != "config"]
-        flags = [_flag(field) for field in fields(config) if field.metadata.get("flag", True)]
+        own = [parameter for key, parameter in signature.parameters.items() if key not in ("config", "context")]
+        shown = [known for known in fields(config) if known.metadata.get("flag", True)]
+        shown.sort(key=lambda known: known.name not in config.__annotations__)
+        flags = [_flag(known) for known in shown]
+        former = [_former_flag(known) for known in shown if "formerly" in known.metadata]
 
-        def run(**given: Any) -> Any:
+        def run(context: typer.Context, **given: Any) -> Any:
+            refuse_empty(context)
+            for flag in former:
+                if (value := given.pop(flag.name)) is not None:
+                    given[flag.name.removesuffix(FORMER)] = value
             settings = {flag.name: given.pop(flag.name) for flag in flags}
+            given |= {"context": context} if "context" in signature.parameters else {}
             return function(config=config(**settings), **given)
 
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *flags, *former)]
         run.__name__, run.__doc__ = function.__name__, function.__doc__
-        ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *flags)]
-        run.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in ordered}
+        run.__signature__ = inspect.Signature([context, *ordered])  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in (context, *ordered)}
         app.command(name, help=inspect.getdoc(function))(run)
         return run
 
     return decorate
 
 
-def _flag(field: Field[Any]) -> inspect.Parameter:
-    """One flag: type and choices, names, help and default all come from the field.
+def refuse_empty(context: typer.Context) -> None:
+    """An empty text on the command line is a variable that was not set, not the current folder.
 
-    Metadata keys: help; choices, the allowed words: a tuple, a table of rows that may carry a
-    help of their own, or a function that returns them; names, the flag's spellings where
-    they are not --field-name; repeat, for tuple fields whose flag may be given many times.
+    Raises:
+        UsageError: one was given.
     """
-    choices = field.metadata.get("choices", ())
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if value != "" and not (isinstance(value, list | tuple) and "" in value):
+            continue
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(f"{getattr(parameter, 'metavar', None) or parameter.opts[-1]} is empty: give a value")
+
+
+def _flag(known: Field[Any]) -> inspect.Parameter:
+    """One flag: type and choices, names, help, range and default all come from the field; see `config.setting`."""
+    choices, repeated = known.metadata.get("choices", ()), known.metadata.get("repeat", False)
     words = tuple(choices() if callable(choices) else choices)
-    kind: Any = Literal[words] if words else field.type
-    default = field.default
-    if field.metadata.get("repeat"):
-        kind, default = list[str], list(field.default)  # type: ignore[arg-type]
-    names = field.metadata.get("names", ())
-    option = typer.Option(*names, help=_help(field), show_default=field.default not in ("", (), None))
-    return inspect.Parameter(
-        field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
-    )
+    kind: Any = list[str] if repeated else Literal[words] if words else known.type
+    default: Any = list(known.default) if repeated else known.default  # type: ignore[arg-type]
+    shown = known.default not in ("", (), None)
+    option = typer.Option(*known.metadata.get("names", ()), help=_help(known), show_default=shown)
+    return _parameter(known.name, kind, default, option)
 
 
-def _help(field: Field[Any]) -> str:
-    """The help of a field; behind it what each entry of the table is that it chooses from."""
-    choices = field.metadata.get("choices", ())
+def _help(known: Field[Any]) -> str:
+    """The help of a field; behind it its range, or what each entry of the table is that it chooses from."""
+    choices = known.metadata.get("choices", ())
     rows = choices.items() if isinstance(choices, dict) else ()
-    entries = "; ".join(f"{name}: {row.help}" for name, row in rows)
-    return f"{field.metadata['help']} {entries}." if entries else field.metadata["help"]
+    text = str(known.metadata["help"])
+    if rows:
+        text += " " + "; ".join(f"{name}: {row.help}" for name, row in rows) + "."
+    if known.metadata.keys() & {"least", "most", "above", "below", "step"}:
+        text += f" [{range_in_words(known).removeprefix('a number, ')}]"
+    return text
+
+
+FORMER = "_formerly"
+
+
+def _former_flag(known: Field[Any]) -> inspect.Parameter:
+    """A spelling that scripts may still use; help does not show it."""
+    option = typer.Option(known.metadata["formerly"], hidden=True)
+    kind: Any = known.type
+    return _parameter(known.name + FORMER, kind | None, None, option)
+
+
+def _parameter(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])

@@ -1,14 +1,14 @@
 """`koala review`."""
 
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from koalacli.cli.display import Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
+from koalacli.cli.display import JsonFlag, QuietFlag, RecordDisplay, VerboseFlag
 from koalacli.cli.options import command
+from koalacli.cli.terminal import say
 from koalacli.config import ReviewConfig
 
 
@@ -23,7 +23,6 @@ def register(app: typer.Typer) -> None:
         json: JsonFlag = False,
         quiet: QuietFlag = False,
         verbose: VerboseFlag = False,
-        report: ReportFlag = "",
     ) -> None:
         """Make a page to look through a batch and put right what is wrong, before anything is colorized.
 
@@ -33,12 +32,12 @@ def register(app: typer.Typer) -> None:
         from koalacli.pipelines.review.server import ReviewServer, note_sources
 
         sources: dict[str, Path] = {}
-        display = Display(as_json=json, quiet=quiet, verbose=verbose, report=report, verb="prepared")
+        display = RecordDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report, verb="prepared")
         code = display.show(note_sources(run(source, config, context.obj), sources))
         if config.serve:
             with ReviewServer(Path(config.output), sources, config.port) as server, suppress(KeyboardInterrupt):
-                sys.stderr.write(f"open {server.address}\nCtrl-C stops\n")
+                say(f"open {server.address}; Ctrl-C stops")
                 server.run()
         elif not (json or quiet):
-            sys.stderr.write(f"open {Path(config.output, 'index.html')}\n")
+            say(f"open {Path(config.output, 'index.html')}")
         raise typer.Exit(code)

@@ -1,6 +1,5 @@
 """`koala video`."""
 
-import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any
@@ -9,8 +8,9 @@ import typer
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
-from koalacli.cli.display import PLAIN_INTERVAL, Display, JsonFlag, QuietFlag, ReportFlag, VerboseFlag
+from koalacli.cli.display import JsonFlag, QuietFlag, RecordDisplay, VerboseFlag
 from koalacli.cli.options import command
+from koalacli.cli.terminal import print_event
 from koalacli.config import VideoConfig
 from koalacli.records import Notice, Outcome, Phase, Progress, Record, Started
 
@@ -31,7 +31,6 @@ def register(app: typer.Typer) -> None:
         json: JsonFlag = False,
         quiet: QuietFlag = False,
         verbose: VerboseFlag = False,
-        report: ReportFlag = "",
     ) -> None:
         """Colorize films, steadily: same frames, same timing, every other stream copied.
 
@@ -40,11 +39,11 @@ def register(app: typer.Typer) -> None:
         """
         from koalacli.pipelines.video.pipeline import colorize_video
 
-        display = FilmDisplay(as_json=json, quiet=quiet, verbose=verbose, report=report)
+        display = FilmDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report)
         raise typer.Exit(display.show_films(colorize_video(source, config, context.obj)))
 
 
-class FilmDisplay(Display):
+class FilmDisplay(RecordDisplay):
     """Counts films, and shows the frames of the film in work with the time that is left."""
 
     def __init__(self, **flags: Any):
@@ -63,12 +62,11 @@ class FilmDisplay(Display):
             return
         self.frames[record.source] = record
         if self.as_json:
-            self._print_event(record.as_event())
+            print_event(record.as_event())
         elif progress and task is not None:
             progress.update(task, description=frames_line(record))
-        elif not self.quiet and time.perf_counter() - self.last_line > PLAIN_INTERVAL:
-            self.last_line = time.perf_counter()
-            self._line(f"{record.source}: {frames_line(record)}")
+        elif self.line_is_due():
+            self.line(f"{record.source}: {frames_line(record)}")
 
     def _say(self, record: Record) -> None:
         """Films are few and long: each gets a line, with the place of its output or the reason why there is none."""
@@ -76,9 +74,9 @@ class FilmDisplay(Display):
             super()._say(record)
         elif record.outcome == Outcome.DONE:
             remarks = f" ({record.reason})" if record.reason else ""
-            self._line(f"{record.source} -> {record.target}{remarks}")
+            self.line(f"{record.source} -> {record.target}{remarks}")
         else:
-            self._line(f"{record.outcome}: {record.source} ({': '.join(filter(None, (record.reason, record.target)))})")
+            self.line(f"{record.outcome}: {record.source} ({': '.join(filter(None, (record.reason, record.target)))})")
 
     def _summary_line(self, seconds: float) -> str:
         fresh = sum(progress.fresh for progress in self.frames.values())

@@ -7,16 +7,12 @@ from typing import Any
 from keras import ops
 
 from koalacli.arrays import Tensor
-from koalacli.color.levels import LARGEST_RANGE
-from koalacli.config import STRIDE, ReadOut
+from koalacli.config import ReadOut, find_out_of_range, range_in_words
 from koalacli.kinds import find_wrong_kind
 from koalacli.model.coherence import CELLS, agree
 from koalacli.model.heads import head_of
 from koalacli.model.network import Network, with_features
 from koalacli.presets import NetworkConfig
-
-LARGEST_SIZE = 8192  # pixels; a setting must not make koala allocate absurdities
-RANGES = {"vividness": (0.01, 100.0), "saturation": (0.0, 100.0), "stretch": (0.0, LARGEST_RANGE)}
 
 
 @dataclass(frozen=True)
@@ -87,11 +83,8 @@ def find_fault(read_out: ReadOut, head: str) -> str:
     """What is wrong with the settings for a network with this head, in words; empty if nothing is."""
     if wrong := find_wrong_kind(read_out):
         return wrong
-    if not 0 < read_out.size <= LARGEST_SIZE or read_out.size % STRIDE:
-        return f"size {read_out.size} is not a positive multiple of {STRIDE}, {LARGEST_SIZE} at most"
-    for name, (low, high) in RANGES.items():
-        if not low <= getattr(read_out, name) <= high:
-            return f"{name} {getattr(read_out, name)} is not between {low:g} and {high:g}"
+    if fault := find_out_of_range(read_out):
+        return f"{fault.name} {getattr(read_out, fault.name)} is not {range_in_words(fault)}"
     if read_out.method:
         fitting = [name for name, reading in READ_OUTS.items() if reading.head == head]
         if read_out.method not in fitting:

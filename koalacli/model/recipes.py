@@ -3,7 +3,6 @@
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from koalacli.config import STRIDE, check_ranges
 from koalacli.errors import UsageError
 from koalacli.model.heads import head_of
 from koalacli.presets import PRESETS, NetworkConfig
@@ -48,7 +47,6 @@ def complete(config: TrainConfig) -> TrainSettings:
     Raises:
         UsageError: two settings contradict each other, or a number is out of its range.
     """
-    check_ranges(config)
     given = {known.name: getattr(config, known.name) for known in fields(TrainConfig)}
     chosen = {key: value for key, value in given.items() if value is not None}
     settings = TrainSettings(**{**_recipe(config), **chosen})
@@ -96,5 +94,3 @@ def _check_parts(config: TrainSettings) -> None:
         raise UsageError(f"extractor {extractor} has no cut {config.cut}; there is {', '.join(sizes)}")
     if LOSSES[loss].head != config.head:
         raise UsageError(f"loss {loss} reads the head {LOSSES[loss].head}, not {config.head}")
-    if config.image_size % STRIDE:
-        raise UsageError(f"--image-size {config.image_size} is not a multiple of {STRIDE}")

@@ -13,7 +13,7 @@ import numpy as np
 
 from koalacli.arrays import Array
 from koalacli.config import ColorizeConfig
-from koalacli.errors import InputError, OutputError
+from koalacli.errors import InputError, OutputError, writing_errors
 from koalacli.io.files import copy_file, new_file
 from koalacli.io.paths import STREAM, Job
 from koalacli.io.picture.codecs import CODECS, codec_of
@@ -174,8 +174,9 @@ def _write(job: Job, canvas: Canvas, colors: list[Array], config: ColorizeConfig
     if job.target == STREAM:
         buffer = io.BytesIO()
         remarks = canvas.write(buffer, colors, name)
-        sys.stdout.buffer.write(buffer.getvalue())
-        sys.stdout.buffer.flush()
+        with writing_errors("standard output"):
+            sys.stdout.buffer.write(buffer.getvalue())
+            sys.stdout.buffer.flush()
         return remarks
     times = None
     if config.preserve_times and job.source != STREAM:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from koalacli.config import ColorizeConfig
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
-from koalacli.errors import OutputError, UsageError
+from koalacli.errors import OutputError
 from koalacli.io.files import remove_leftovers
 from koalacli.io.paths import Job, make_plan
-from koalacli.journal import Journal
+from koalacli.io.side_outputs import check_side_outputs
+from koalacli.journal import JOURNAL, Journal
 from koalacli.photograph.journey import decide_existing
 from koalacli.records import Notice, Outcome, Record, Started
 
@@ -32,11 +34,9 @@ def colorize(
         KoalaError: the request itself cannot be met; nothing has been written then.
         StorageFullError: in the middle; what is written is whole.
     """
-    if not 1 <= config.quality <= 100:
-        raise UsageError(f"--quality {config.quality}: give a number from 1 to 100")
-    if config.max_pixels < 1:
-        raise UsageError(f"--max-pixels {config.max_pixels}: give a positive number")
     plan = make_plan(source, output, config)
+    paths = [path for job in plan.jobs for path in (job.source, job.target)]
+    check_side_outputs({"--report": config.report}, [config.weights, source, output, Path(output) / JOURNAL, *paths])
     engine = start_engine(config, plan.output_folder, colorizer)
     decided, waiting = _decide(plan.jobs, config, engine.journal)
     decided = [*(stray.record() for stray in plan.strays), *decided]

@@ -15,7 +15,7 @@ from koalacli.cli.app import app
 from koalacli.cli.video import frames_line
 from koalacli.records import Progress
 
-FLAGS = ["--size", "64", "--preset", "ultrafast"]
+FLAGS = ["--size", "64", "--encoder-preset", "ultrafast"]
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_an_altered_header_is_refused(tmp_path: Path, change: dict[str, object])
     ("part", "change", "told"),
     [
         ("read_out", {"saturation": float("nan")}, "saturation is nan"),
-        ("read_out", {"vividness": 0}, "vividness 0 is not between"),
+        ("read_out", {"vividness": 0}, "vividness 0 is not a number, 0.05 or more"),
         ("read_out", {"stretch": "80"}, "stretch is '80'"),
         ("read_out", {"size": 192.5}, r"size is 192\.5"),
         ("read_out", {"size": 2**40}, "8192 at most"),

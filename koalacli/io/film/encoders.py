@@ -20,7 +20,7 @@ CONTAINERS: dict[str, tuple[str, str]] = {
 }
 OTHERWISE = ".mkv"  # for sources in containers that koala does not write
 LARGEST_CRF = {"libx264": 51, "libx265": 51}  # 63 in all others
-# How each codec calls quality and speed; {} takes the value of --crf or --preset.
+# How each codec calls quality and speed; {} takes the value of --crf or --encoder-preset.
 QUALITY_OPTIONS: dict[str, dict[str, str]] = {
     "libx264": {"crf": "{crf}", "preset": "{preset}"},
     "libx265": {"crf": "{crf}", "preset": "{preset}", "x265-params": "log-level=none"},

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Rgb8
-from koalacli.config import EvalConfig, check_ranges
+from koalacli.config import EvalConfig
 from koalacli.errors import DataError, KoalaError
 from koalacli.metrics.floors import MeanColor, fit_lookup, load_lookup
 from koalacli.metrics.pooling import BINS
@@ -48,7 +48,6 @@ def evaluate(config: EvalConfig) -> Iterator[Started | Phase | Record | Evaluati
     Raises:
         KoalaError: the request cannot be met, or no picture could be judged.
     """
-    check_ranges(config)
     check_hints(config)
     items, excluded = find_items(config)
     check_outputs(items, config)

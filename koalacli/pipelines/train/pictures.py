@@ -1,6 +1,5 @@
 """The pictures of a run: found, split, measured, and held ready."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from koalacli.errors import DataError
 from koalacli.model.recipes import TrainSettings
 from koalacli.pipelines.train.validation import Validation, hold, measure_bin_prior
 from koalacli.presets import PRESETS
+from koalacli.process import worker_count
 from koalacli.tables import AUGMENTATIONS
 
 MEASURED_PICTURES = 2000  # on which the frequency of colors is measured; enough for 305 bins
@@ -43,7 +43,7 @@ def gather(config: TrainSettings, bins: Array) -> Pictures:
     train, val = _split(config)
     plain = CropView(config.image_size, PRESETS[config.preset].network.output_stride)
     view = CropView(plain.size, plain.stride, AUGMENTATIONS[config.augment])
-    workers = config.workers or os.cpu_count() or 1
+    workers = worker_count(config.workers)
     if config.overfit:
         train, val = _first_usable(train, plain, config, workers)
         view = plain

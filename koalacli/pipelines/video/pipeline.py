@@ -11,6 +11,7 @@ from koalacli.config import VideoConfig, read_out_of
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.film.encoders import CONTAINERS, OTHERWISE
 from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film
+from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
 from koalacli.pipelines.video.film import colorize_film
@@ -42,6 +43,8 @@ def colorize_video(
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
     jobs, strays = ([], []) if pictures else plan_jobs(source, config)
+    paths = [path for job in jobs for path in (job.source, job.target)]
+    check_side_outputs({"--report": config.report}, [config.weights, source, config.output or source, *paths])
     colorizer = colorizer or Colorizer(config.weights, config.device, **read_out_of(config))
     cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
     yield Started((len(jobs) + len(strays)) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)

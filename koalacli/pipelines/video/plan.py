@@ -160,7 +160,7 @@ def _encoder_remarks(take: Take, plan: EncoderPlan) -> list[str]:
         remarks.append("RGB keeps full-size chroma; --pix-fmt yuv420p plays on more screens")
     masters = master_encoders(info.codec, info.lossless)
     if plan.codec not in QUALITY_OPTIONS and plan.codec not in masters:
-        remarks.append(f"{plan.codec} has no --crf and no --preset; -E sets its quality, such as -E b=20M")
+        remarks.append(f"{plan.codec} takes neither --crf nor --encoder-preset; -E sets its quality: -E b=20M")
     kept = plan.codec in masters or loses_nothing(plan.codec, dict(plan.options), plan.pixel_format.depth)
     if masters and not kept:
         remarks.append(f"the source is a master ({info.codec}), {plan.codec} is lossy; --codec source in .mkv keeps it")
@@ -168,8 +168,6 @@ def _encoder_remarks(take: Take, plan: EncoderPlan) -> list[str]:
 
 
 def _cut(config: VideoConfig) -> Cut:
-    if config.preview < 0:
-        raise UsageError(f"--preview {config.preview}: give a number of seconds")
     start, end = (parse_time(text) if text else None for text in (config.start, config.end))
     if config.preview:
         end = min(filter(None, (end, (start or Fraction(0)) + Fraction(str(config.preview)))))

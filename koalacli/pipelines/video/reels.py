@@ -36,7 +36,12 @@ from koalacli.stream import read_ahead
 from koalacli.temporal import METHODS, colorize_each, colorize_spans, link_spans
 
 QUALITY = 95  # of JPEG sequences
-ENCODING = ("codec", "preset", "encoder_option", "pix_fmt")  # settings that mean nothing without a film to write
+ENCODING = (
+    "codec",
+    "preset",
+    "encoder_option",
+    "pix_fmt",
+)  # settings that mean nothing without a film to write
 READING = ("start", "end", "preview", "track", "deinterlace", "colored")  # ... or without one to read
 
 

@@ -42,7 +42,7 @@ def run_alone(source: Path, output: Path) -> subprocess.Popen[str]:
         "film.SEGMENT_SECONDS, film.PROGRESS_SECONDS = 0.4, 0\n"
         "from koalacli.cli.app import main; main(Painter())"
     )
-    flags = ["--size", "64", "--crf", "12", "--preset", "ultrafast", "--json", "-o", str(output)]
+    flags = ["--size", "64", "--crf", "12", "--encoder-preset", "ultrafast", "--json", "-o", str(output)]
     return subprocess.Popen(
         [sys.executable, "-c", code, "video", str(source), *flags],
         cwd=ROOT,
@@ -100,7 +100,7 @@ def test_a_full_disk_keeps_what_is_finished(
     """No room: one line that says so, exit 1, no part of a file; with room again the run goes on where it was."""
     monkeypatch.setattr(video_film, "SEGMENT_SECONDS", 0.4)
     source, output = long_film("film.mkv"), tmp_path / "out.mp4"
-    flags = ["video", str(source), "-o", str(output), "--size", "64", "--crf", "0", "--preset", "ultrafast"]
+    flags = ["video", str(source), "-o", str(output), "--size", "64", "--crf", "0", "--encoder-preset", "ultrafast"]
     with largest_file(room):
         done = CliRunner().invoke(app, flags, obj=colorizer)
     assert done.exit_code == 1

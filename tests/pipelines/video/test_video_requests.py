@@ -103,7 +103,7 @@ def test_subtitles_that_do_not_fit_are_found_before_the_first_frame(film: Any, f
         ({"start": "soon"}, "is no time"),
         ({"start": "2", "end": "1"}, "is not after"),
         ({"crf": 52}, "takes 0 .best. to 51"),
-        ({"preview": -1.0}, "number of seconds"),
+        ({"preview": -1.0}, "give a number, 0 or more"),
         ({"fps": "24"}, "keeps its own times"),
     ],
 )
@@ -149,7 +149,7 @@ def test_an_encoder_without_the_depth_gets_a_deeper_one(film: Any, contents: Any
     job = FilmJob(str(source), str(source.with_name("out.mov")))
     *_, record = colorize_film(job, VideoConfig(codec="prores_ks"), colorizer)
     assert "as yuv422p10le only" in record.reason
-    assert "no --crf" in record.reason
+    assert "neither --crf" in record.reason
     one, other = contents(source).luma[5].astype(int), contents(source.with_name("out.mov")).luma[5].astype(int)
     assert np.abs(one * 4 - other).mean() < 8
 
@@ -171,7 +171,7 @@ def test_a_folder_is_colored_and_a_rerun_does_nothing(film: Any, colorizer: Any,
 def test_a_part_without_frames_leaves_nothing(film: Any, tmp_path: Path, finish: Any) -> None:
     """Beyond the end, and for a stream that is not there: an error, and no work folder."""
     source = film("film.mp4")
-    for settings in ({"start": "100"}, {"track": 2}, {"track": -1}):
+    for settings in ({"start": "100"}, {"track": 2}):
         with pytest.raises(InputError, match=r"film\.mp4: there is no"):
             finish(source, **settings)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
