@@ -184,6 +184,12 @@ class OutputSettings(ReportSettings):
 class ColorizeConfig(OutputSettings, InputSettings, ReadOutSettings, BatchSettings, NetworkSettings):
     """Settings of `koala colorize`. Fields with `shapes=False` do not change what an output holds."""
 
+    hints: str = setting(
+        "",
+        "What is known of colors: a JSON file of hints, or a folder of painted copies; see docs/control.md.",
+        shapes=False,
+    )
+    reviewer: str = setting("", "Who gave the hints; stands in the XMP of pictures that have some.", shapes=False)
     colored: str = setting(
         "recolor",
         "What to do with color inputs: recolor from their lightness, skip, or copy.",

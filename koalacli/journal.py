@@ -29,7 +29,7 @@ class Entry:
     Attributes:
         path: of the output, relative to the journal's folder, with slashes.
         size, mtime: of the input when it was read: bytes, nanoseconds.
-        settings: digest of the options that shape an output.
+        settings: digest of the options that shape an output; behind a plus, of what shapes this one alone.
         weights: digest of the weights.
         outcome: done or failed.
         seconds: from the start of reading to the end of writing.
@@ -71,18 +71,19 @@ class Journal:
         """The last entry about an output, or None."""
         return self._entries.get(self._key(target)) if self.folder else None
 
-    def is_current(self, entry: Entry, stamp: Stamp) -> bool:
-        """Whether input, options and weights are still those of an entry."""
-        same = (entry.settings, entry.weights) == (self.settings, self.weights)
+    def is_current(self, entry: Entry, stamp: Stamp, own: str = "") -> bool:
+        """Whether input, options, weights and what is `own` to the picture are still those of an entry."""
+        same = (entry.settings, entry.weights) == (self._settings(own), self.weights)
         return same and (entry.size, entry.mtime) == stamp
 
-    def keeps(self, target: str, stamp: Stamp, on_exist: str) -> bool:
+    def keeps(self, target: str, stamp: Stamp, on_exist: str, own: str = "") -> bool:
         """Whether an output is there and stays: it was made of this input in this way, or not by koala.
 
         Args:
             target: the output.
             stamp: of the input now.
             on_exist: skip, overwrite or error, see `ColorizeConfig`.
+            own: digest of what shapes this output alone, such as hints of its colors.
 
         Raises:
             OutputError: it is there and must not be, or it can never be there.
@@ -97,9 +98,11 @@ class Journal:
         if on_exist == "error":
             raise OutputError(f"{target}: exists already (--on-exist error)")
         entry = self.find(target)
-        return entry is None or (self.is_current(entry, stamp) and entry.outcome == Outcome.DONE)
+        return entry is None or (self.is_current(entry, stamp, own) and entry.outcome == Outcome.DONE)
 
-    def note(self, target: str, stamp: Stamp, outcome: Outcome, seconds: float, reason: str = "") -> None:
+    def note(
+        self, target: str, stamp: Stamp, outcome: Outcome, seconds: float, reason: str = "", own: str = ""
+    ) -> None:
         """Append an entry; safe from any thread.
 
         Raises:
@@ -107,10 +110,14 @@ class Journal:
         """
         if self.folder is None:
             return
-        entry = Entry(self._key(target), *stamp, self.settings, self.weights, str(outcome), round(seconds, 4), reason)
+        settings = self._settings(own)
+        entry = Entry(self._key(target), *stamp, settings, self.weights, str(outcome), round(seconds, 4), reason)
         line = json.dumps(asdict(entry)) + "\n"
         with self._lock, writing_errors(self.folder / JOURNAL):
             self._append(line)
+
+    def _settings(self, own: str) -> str:
+        return f"{self.settings}+{own}" if own else self.settings
 
     def _append(self, line: str) -> None:
         assert self.folder is not None

@@ -76,8 +76,13 @@ def paint_area(ab: Array, area: Area) -> Array:
 
 def value_at(plane: Array, x: float, y: float) -> float:
     """The pixel of (H, W, 1) that holds a point."""
-    height, width = plane.shape[:2]
-    return float(plane[min(int(y * height), height - 1), min(int(x * width), width - 1), 0])
+    return float(plane[(*pixel_at(plane.shape, x, y), 0)])
+
+
+def pixel_at(shape: tuple[int, ...], x: float, y: float) -> tuple[int, int]:
+    """Row and column of the pixel of an (H, W, ...) picture that holds a point."""
+    height, width = shape[:2]
+    return min(int(y * height), height - 1), min(int(x * width), width - 1)
 
 
 def _probe(hint: Hint, guide: Array, ab: Array, lightness_at: Callable[[float, float], float] | None) -> Probe:

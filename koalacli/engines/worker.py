@@ -7,6 +7,7 @@ from typing import Protocol
 from koalacli.arrays import Array
 from koalacli.colorizer import Colorizer, Prediction
 from koalacli.config import ColorizeConfig, read_out_of
+from koalacli.control.solver import apply_hints
 from koalacli.errors import KoalaError, StorageFullError
 from koalacli.io.paths import Job
 from koalacli.io.picture.xmp import Provenance
@@ -47,8 +48,8 @@ class Predictor(Sight, Protocol):
     def weights(self) -> Identity:
         """Whose color it is."""
 
-    def predict(self, lightness: Sequence[Array]) -> Prediction:
-        """Small ab for lightness pictures (h, w, 1) of one size."""
+    def predict(self, lightness: Sequence[Array], *, features: bool = False) -> Prediction:
+        """Small ab for lightness pictures (h, w, 1) of one size, and the decoder's features where asked for."""
 
 
 class Worker:
@@ -116,12 +117,33 @@ class Worker:
 
 def predict(network: Predictor, batch: list[OpenedPhotograph]) -> list[list[Array]]:
     """Small ab for every guide of every photograph; guides of equal size go through the network together."""
-    guides = [(place, guide) for place, opened in enumerate(batch) if opened.canvas for guide in opened.canvas.guides]
+    guides = [
+        (place, guide, opened.hints is not None)
+        for place, opened in enumerate(batch)
+        if opened.canvas
+        for guide in opened.canvas.guides
+    ]
     colors: dict[int, Array] = {}  # by number of the guide
-    for shape in dict.fromkeys(guide.shape for _, guide in guides):
-        alike = [number for number, (_, guide) in enumerate(guides) if guide.shape == shape]
-        colors |= zip(alike, network.predict([guides[number][1] for number in alike]).ab, strict=True)
+    for shape, hinted in dict.fromkeys((guide.shape, hinted) for _, guide, hinted in guides):
+        alike = [number for number, (_, guide, told) in enumerate(guides) if (guide.shape, told) == (shape, hinted)]
+        seen = [guides[number][1] for number in alike]
+        if hinted:
+            made = _predict_hinted(network, seen, [batch[guides[number][0]] for number in alike])
+        else:
+            made = list(network.predict(seen).ab)
+        colors |= zip(alike, made, strict=True)
     results: list[list[Array]] = [[] for _ in batch]
-    for number, (place, _) in enumerate(guides):
+    for number, (place, _, _) in enumerate(guides):
         results[place].append(colors[number])
     return results
+
+
+def _predict_hinted(network: Predictor, guides: list[Array], photographs: list[OpenedPhotograph]) -> list[Array]:
+    """Small ab as what a person knows corrects them."""
+    said = network.predict(guides, features=True)
+    assert said.features is not None
+    return [
+        apply_hints(ab, features, guide, opened.hints, opened.canvas.lightness_at)
+        for ab, features, guide, opened in zip(said.ab, said.features, guides, photographs, strict=True)
+        if opened.hints is not None and opened.canvas is not None
+    ]

@@ -19,6 +19,7 @@ from koalacli.color.cbcr_jpeg import cbcr_planes
 from koalacli.color.join import GuidedColor, colorize_pixels, merge_rows
 from koalacli.color.lab import lightness_of
 from koalacli.config import ColorizeConfig
+from koalacli.control.solver import pixel_at, value_at
 from koalacli.errors import InputError, OutputError
 from koalacli.io.jpeg.layout import PROGRESSIVE, graft_cbcr
 from koalacli.io.picture.codecs import CODECS, encode
@@ -59,6 +60,9 @@ class Canvas(Protocol):
     def size(self) -> tuple[int, int]:
         """Height and width of the output."""
 
+    def lightness_at(self, x: float, y: float) -> float:
+        """L* of the first frame, upright, at a point: shares of width and height."""
+
     def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
         """Put color (small ab, one per guide) on and write the file; returns remarks on what was lost.
 
@@ -90,6 +94,9 @@ class Still:
     def size(self) -> tuple[int, int]:
         height, width = self.picture.pixels.shape[:2]
         return height, width
+
+    def lightness_at(self, x: float, y: float) -> float:
+        return _lightness_at(self.picture.pixels, x, y)
 
     def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
         deep = CODECS[self.format].deep
@@ -154,6 +161,10 @@ class Graft:
     def size(self) -> tuple[int, int]:
         return self.graftable.layout.height, self.graftable.layout.width
 
+    def lightness_at(self, x: float, y: float) -> float:
+        seen = self.luma if self.graftable.meaning is None else self.graftable.meaning[self.luma]
+        return _lightness_at(turn(seen, self.graftable.orientation), x, y)
+
     def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
         layout, turned = self.graftable.layout, self.graftable.orientation
         guide, ab = turn_back(self.guides[0], turned), turn_back(colors[0], turned)
@@ -194,6 +205,9 @@ class Scroll:
     def size(self) -> tuple[int, int]:
         return self.scan.height, self.scan.width
 
+    def lightness_at(self, x: float, y: float) -> float:
+        return value_at(self.guides[0], x, y)  # single pixels of a scan this large are grain
+
     def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
         worst: list[float] = []
         write_scan(file, self._painted(colors[0], worst, name), self.scan, self.metadata)
@@ -219,6 +233,11 @@ class Scroll:
         with decoder_errors(name):
             yield from self.scan.strips(rows_per_strip((*self.size, 3), self.scan.dtype))
             self.scan.check_unchanged()
+
+
+def _lightness_at(pixels: Pixels, x: float, y: float) -> float:
+    row, column = pixel_at(pixels.shape, x, y)
+    return float(lightness_of(pixels[row : row + 1, column : column + 1])[0, 0, 0])
 
 
 def guide_of(pixels: Pixels, sight: Sight) -> Array:

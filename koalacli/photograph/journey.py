@@ -13,6 +13,8 @@ import numpy as np
 
 from koalacli.arrays import Array
 from koalacli.config import ColorizeConfig
+from koalacli.control.bind import digest_of, hints_of
+from koalacli.control.hints import Hints
 from koalacli.errors import InputError, OutputError, writing_errors
 from koalacli.io.files import copy_file, new_file
 from koalacli.io.paths import STREAM, Job
@@ -57,6 +59,7 @@ class OpenedPhotograph:
         started: clock at the start of reading, seconds.
         stamp: the input's state when it was read.
         remarks: what the record shall say.
+        hints: what is known of its colors.
     """
 
     canvas: Canvas | None
@@ -64,6 +67,7 @@ class OpenedPhotograph:
     started: float
     stamp: Stamp = (0, 0)
     remarks: list[str] = field(default_factory=list)
+    hints: Hints | None = None
 
 
 def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
@@ -77,10 +81,23 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
     if decided := decide_existing(job, setup.config, setup.journal):
         return OpenedPhotograph(None, decided, started, stamp)
     try:
-        return _open(job, setup, started, stamp)
+        hints = hints_of(job)
+        if hints:
+            told = replace(setup.provenance, hints=str(hints), reviewer=setup.config.reviewer)
+            setup = replace(setup, provenance=told)
+        opened = _open(job, setup, started, stamp)
+        return _with_hints(opened, hints, job) if hints and opened.canvas else opened
     except InputError as error:
-        setup.journal.note(job.target, stamp, Outcome.FAILED, time.perf_counter() - started, str(error))
+        seconds = time.perf_counter() - started
+        setup.journal.note(job.target, stamp, Outcome.FAILED, seconds, str(error), digest_of(job))
         raise
+
+
+def _with_hints(opened: OpenedPhotograph, hints: Hints, job: Job) -> OpenedPhotograph:
+    frames = len(opened.canvas.guides) if opened.canvas else 0
+    if frames != 1:
+        raise InputError(f"{source_name(job)}: hints are for pictures of one frame, and this has {frames}")
+    return replace(opened, hints=hints, remarks=[*opened.remarks, f"hinted: {hints}"])
 
 
 def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotograph:
@@ -141,10 +158,10 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     if job.target == STREAM or config.on_exist == "overwrite":
         return None
     entry, stamp = journal.find(job.target), stamp_of(job.source)
-    fresh = entry is not None and journal.is_current(entry, stamp)
+    fresh = entry is not None and journal.is_current(entry, stamp, digest_of(job))
     if entry and fresh and entry.outcome == Outcome.FAILED and not config.retry_failed:
         return Record(job.source, job.target, Outcome.FAILED, f"{entry.reason} (as before; see --retry-failed)")
-    if not journal.keeps(job.target, stamp, config.on_exist):
+    if not journal.keeps(job.target, stamp, config.on_exist, digest_of(job)):
         return None
     return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
 
@@ -165,7 +182,7 @@ def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array], se
         seconds = time.perf_counter() - opened.started
         record = Record(job.source, job.target, Outcome.DONE, "; ".join(remarks), seconds, width, height)
     if record.outcome == Outcome.DONE:
-        setup.journal.note(job.target, opened.stamp, Outcome.DONE, record.seconds, record.reason)
+        setup.journal.note(job.target, opened.stamp, Outcome.DONE, record.seconds, record.reason, digest_of(job))
     return record
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
+from koalacli.control.bind import bind_hints
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError
@@ -33,12 +34,19 @@ def colorize(
     Raises:
         KoalaError: the request itself cannot be met; nothing has been written then.
         StorageFullError: in the middle; what is written is whole.
+
+    Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done.
     """
     plan = make_plan(source, output, config)
-    paths = [path for job in plan.jobs for path in (job.source, job.target)]
+    paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
     check_side_outputs({"--report": config.report}, [config.weights, source, output, Path(output) / JOURNAL, *paths])
+    jobs, faults = bind_hints(config.hints, source, plan.jobs) if config.hints else (plan.jobs, [])
+    if faults:
+        yield Started(len(faults), "none", config.weights, 0)
+        yield from (Record(name, "", Outcome.FAILED, f"{config.hints}: {name}: {reason}") for name, reason in faults)
+        return
     engine = start_engine(config, plan.output_folder, colorizer)
-    decided, waiting = _decide(plan.jobs, config, engine.journal)
+    decided, waiting = _decide(jobs, config, engine.journal)
     decided = [*(stray.record() for stray in plan.strays), *decided]
     started = Started(len(decided) + len(waiting), "none" if config.dry_run else "", config.weights, 0)
     if config.dry_run:

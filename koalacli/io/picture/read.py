@@ -75,6 +75,18 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
             )
 
 
+def displayed_size(path: Path) -> tuple[int, int]:
+    """Height and width of a picture as it is shown, from its header alone.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with decoder_errors(str(path)), Image.open(path) as image:
+        width, height = image.size
+        turned = image.format not in ("HEIF", "TIFF") and orientation_of(image.getexif()) >= 5
+        return (width, height) if turned else (height, width)
+
+
 def _opened(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data))

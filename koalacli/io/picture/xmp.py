@@ -16,11 +16,20 @@ from koalacli.io.picture.packet import LONGEST_PACKET, RDF, Packet, Span, cut, r
 
 @dataclass(frozen=True)
 class Provenance:
-    """Who made the color: tool with version, name and digest of the weights."""
+    """Who made the color.
+
+    Attributes:
+        tool: with its version.
+        weights, digest: name and digest of the weights.
+        hints: what a person told of the colors, in words; empty without any.
+        reviewer: that person, where known.
+    """
 
     tool: str
     weights: str
     digest: str
+    hints: str = ""
+    reviewer: str = ""
 
 
 DIGITAL_SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
@@ -33,7 +42,7 @@ _DESCRIPTION = (
     f'<rdf:Description rdf:about="" xmlns:rdf="{RDF}"'
     f' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:koala="{OURS}"'
     " Iptc4xmpExt:DigitalSourceType={source} koala:Tool={tool} koala:Weights={weights}"
-    " koala:WeightsDigest={digest}/>\n"
+    " koala:WeightsDigest={digest}{more}/>\n"
 )
 _SOURCE_TYPE = "DigitalSourceType"
 _SIZES = ("ImageWidth", "ImageLength", "PixelXDimension", "PixelYDimension")
@@ -49,6 +58,11 @@ def with_provenance(xmp: bytes, provenance: Provenance) -> bytes:
         tool=quoteattr(provenance.tool),
         weights=quoteattr(provenance.weights),
         digest=quoteattr(provenance.digest),
+        more="".join(
+            f" koala:{name}={quoteattr(value)}"
+            for name, value in (("Hints", provenance.hints), ("Reviewer", provenance.reviewer))
+            if provenance.hints and value
+        ),
     ).encode()
     try:
         packet = read_packet(xmp, (_SOURCE_TYPE,))

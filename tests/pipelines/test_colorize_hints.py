@@ -1,0 +1,112 @@
+"""`koala colorize --hints`: applied to every kind of picture, remembered picture by picture, told in the outputs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from koalacli import Colorizer
+from koalacli.color.lab import rgb_to_lab
+from koalacli.config import ColorizeConfig
+from koalacli.io.picture import scans
+from koalacli.io.picture.read import read_picture
+from koalacli.metrics.pictures import delta_e_2000
+from koalacli.pipelines.colorize import colorize
+from koalacli.records import Outcome, Record
+
+POINT = {"x": 0.3, "y": 0.6, "color": "10,-12", "scope": "picture"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, gray: np.ndarray) -> Path:
+    """The same photograph as a gray JPEG, a turned one, a PNG, a 16-bit TIFF, and an animation."""
+    source = tmp_path / "in"
+    source.mkdir()
+    image = Image.fromarray(gray)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(source / "graft.jpg", quality=95)
+    image.rotate(90, expand=True).save(source / "turned.jpg", quality=95, exif=exif)
+    image.save(source / "still.png")
+    Image.fromarray(cv2.resize(gray, None, fx=3, fy=3).astype(np.uint16) * 257).save(source / "scroll.tif")
+    image.save(source / "moving.gif", save_all=True, append_images=[Image.fromarray(gray[::-1])])
+    return source
+
+
+def run(source: Path, colorizer: Colorizer, hints: Any, **settings: Any) -> dict[str, Record]:
+    """Records by name; `hints` are entries by picture."""
+    book = source.parent / "hints.json"
+    book.write_text(json.dumps({"koala-hints": 1, "pictures": hints}), "utf-8")
+    config = ColorizeConfig(hints=str(book), **settings)
+    records = colorize(str(source), str(source.parent / "out"), config, colorizer)
+    return {Path(record.source).name: record for record in records if isinstance(record, Record)}
+
+
+def outcomes(records: dict[str, Record]) -> dict[str, Outcome]:
+    """Outcomes by name."""
+    return {name: record.outcome for name, record in records.items()}
+
+
+def test_every_kind_of_picture_meets_its_hints(
+    folder: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Graft, turned graft, still and scroll have the color at the point, as displayed; several frames fail."""
+    monkeypatch.setattr(scans, "LARGE", 100_000)
+    names = ["graft.jpg", "turned.jpg", "still.png", "scroll.tif", "moving.gif"]
+    records = run(folder, colorizer, {name: {"points": [POINT]} for name in names}, reviewer="Someone <s>")
+    assert records["moving.gif"].outcome == Outcome.FAILED
+    assert "one frame" in records["moving.gif"].reason
+    for name in names[:-1]:
+        assert records[name].outcome == Outcome.DONE, records[name]
+        assert "hinted: 1 point" in records[name].reason
+        picture = read_picture(folder.parent / "out" / name)
+        height, width = picture.pixels.shape[:2]
+        full = np.float32(np.iinfo(picture.pixels.dtype).max)
+        area = picture.pixels[int(0.6 * height) - 1 :, int(0.3 * width) - 1 :][:3, :3].astype(np.float32) / full
+        found = rgb_to_lab(area).mean((0, 1))
+        assert delta_e_2000(np.array([found[0], 10, -12], np.float32), found) < 2, name
+        assert b'koala:Hints="1 point"' in picture.metadata.xmp
+        assert b"Someone &lt;s&gt;" in picture.metadata.xmp
+
+
+def test_a_rerun_after_editing_one_entry_redoes_that_picture_alone(folder: Path, colorizer: Colorizer) -> None:
+    """Also where an entry is taken away; pictures without hints have the bytes that they have without the file."""
+    (folder / "moving.gif").unlink()
+    plain = {**ColorizeConfig().__dict__, "hints": ""}
+    list(colorize(str(folder), str(folder.parent / "plain"), ColorizeConfig(**plain), colorizer))
+    entries = {"still.png": {"points": [POINT]}, "graft.jpg": {"points": [POINT]}}
+    first = run(folder, colorizer, entries)
+    assert set(outcomes(first).values()) == {Outcome.DONE}
+    for name in ("turned.jpg", "scroll.tif"):
+        assert (folder.parent / "out" / name).read_bytes() == (folder.parent / "plain" / name).read_bytes()
+    assert set(outcomes(run(folder, colorizer, entries)).values()) == {Outcome.SKIPPED}
+    edited = run(folder, colorizer, {**entries, "still.png": {"points": [{**POINT, "x": 0.35}]}})
+    assert [name for name, record in edited.items() if record.outcome == Outcome.DONE] == ["still.png"]
+    without = run(folder, colorizer, {"still.png": {"points": [{**POINT, "x": 0.35}]}})
+    assert [name for name, record in without.items() if record.outcome == Outcome.DONE] == ["graft.jpg"]
+    assert (folder.parent / "out" / "graft.jpg").read_bytes() == (folder.parent / "plain" / "graft.jpg").read_bytes()
+
+
+def test_wrong_entries_are_told_and_nothing_is_done(folder: Path, colorizer: Colorizer) -> None:
+    """A failed record for each of them, and no output."""
+    records = run(folder, colorizer, {"still.png": {"points": [POINT]}, "absent.png": {}, "graft.jpg": {"colour": 1}})
+    assert outcomes(records) == {"absent.png": Outcome.FAILED, "graft.jpg": Outcome.FAILED}
+    assert not (folder.parent / "out").exists()
+
+
+def test_a_painted_copy_colors_its_picture(folder: Path, colorizer: Colorizer, gray: np.ndarray) -> None:
+    """A stroke drawn on a copy shows in the output."""
+    copy = np.repeat(gray[..., None], 3, -1)
+    copy[70:76, 40:60] = (190, 60, 60)
+    (folder.parent / "painted").mkdir()
+    Image.fromarray(copy).save(folder.parent / "painted" / "still.png")
+    config = ColorizeConfig(hints=str(folder.parent / "painted"))
+    records = list(colorize(str(folder / "still.png"), str(folder.parent / "out"), config, colorizer))
+    assert isinstance(records[-1], Record)
+    assert records[-1].outcome == Outcome.DONE
+    ab = rgb_to_lab(read_picture(folder.parent / "out" / "still.png").pixels.astype(np.float32) / 255)[73, 50, 1:]
+    assert ab[0] > 20
