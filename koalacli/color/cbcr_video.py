@@ -90,7 +90,7 @@ def make_cbcr(gray: NDArray[np.uint8], ab: Array, color: VideoColor) -> tuple[ND
     """U and V planes for a luma plane and ab of the same size.
 
     Args:
-        gray: uint8 (H, W), full range: the luma at the size of the chroma planes.
+        gray: uint8 (H, W), full range: the luma at the size of U and V.
         ab: float32 (H, W, 2), CIELAB units.
         color: what the codes mean.
 

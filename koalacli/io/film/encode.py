@@ -22,8 +22,8 @@ from koalacli.io.film.encoders import (
     find_encoder,
 )
 from koalacli.io.film.fields import PROGRESSIVE, FieldMark
+from koalacli.io.film.info import FilmInfo
 from koalacli.io.film.planes import ColorTags, PixelFormat, choose_format
-from koalacli.io.film.source import FilmInfo
 
 LIBRARY = f"PyAV {av.__version__}"  # encoders of two versions make segments that need not join
 

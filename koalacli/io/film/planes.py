@@ -27,7 +27,7 @@ class PixelFormat:
     Attributes:
         name: FFmpeg's: yuv420p, yuv422p10le, ...
         depth: bits per sample.
-        across, down: luma samples per chroma sample.
+        across, down: luma samples per sample of U or V.
     """
 
     name: str
@@ -139,13 +139,26 @@ def has_alpha(name: str) -> bool:
     return any(component.is_alpha for component in av.VideoFormat(name).components)
 
 
+def has_swapped_samples(frame: Any) -> bool:
+    """Whether a gray frame of 16-bit words gets much smoother when every three samples of a line change places.
+
+    Three 10-bit samples fill a word of DPX (SMPTE ST 268); some scanners begin at its other end, and no header says so.
+    """
+    luma = plane_view(frame.planes[0], PIXEL_FORMATS["yuv420p10le"], frame.width // 3 * 3, frame.height).astype(
+        np.int32
+    )
+    swapped = luma.reshape(len(luma), -1, 3)[..., ::-1].reshape(luma.shape)
+    given, other = (int(np.abs(np.diff(samples)).sum()) for samples in (luma, swapped))
+    return given > 1.5 * other
+
+
 def choose_format(wanted: PixelFormat, offered: set[str], width: int, height: int, codec: str) -> PixelFormat:
-    """The format to encode: the wanted one, or one with all its luma and finer, coarser or deeper chroma.
+    """The format to encode: the wanted one, or one with all its luma and finer, coarser or deeper U and V.
 
     Args:
         wanted: of the source, or the user's.
         offered: pixel formats that the encoder takes.
-        width, height: odd sizes need full-size chroma where the encoder's chroma is in whole pairs.
+        width, height: odd sizes need full-size U and V where the encoder takes them in whole pairs.
         codec: encoder's name; of the common ones, only VP9 and FFV1 take odd sizes in any format.
 
     Raises:
@@ -180,17 +193,17 @@ def source_planes(frame: Any, pixel_format: PixelFormat) -> tuple[Plane, ...]:
     return tuple(plane_view(plane, pixel_format, *size) for plane, size in pairs)
 
 
-def cbcr_strength(chroma: tuple[Plane, ...], pixel_format: PixelFormat) -> float:
-    """Mean distance of U and V from neutral, in 8-bit codes; 0 without chroma."""
-    if not chroma:
+def cbcr_strength(cbcr: tuple[Plane, ...], pixel_format: PixelFormat) -> float:
+    """Mean distance of U and V from neutral, in 8-bit codes; 0 where there are none."""
+    if not cbcr:
         return 0.0
     neutral, scale = 1 << (pixel_format.depth - 1), 1 << (pixel_format.depth - 8)
-    sparse = np.stack([plane[::4, ::4].astype(np.int32) for plane in chroma])
+    sparse = np.stack([plane[::4, ::4].astype(np.int32) for plane in cbcr])
     return float(np.abs(sparse - neutral).mean() / scale)
 
 
 def resize_plane(plane: Plane, size: tuple[int, int]) -> Plane:
-    """A chroma plane at (width, height) of another subsampling."""
+    """U or V at (width, height) of another subsampling."""
     return plane if (plane.shape[1], plane.shape[0]) == size else np.asarray(cv2.resize(plane, size))
 
 
@@ -250,5 +263,5 @@ def compose_frame(
 
 
 def video_color(tags: ColorTags, depth: int) -> VideoColor:
-    """The tags in the words of `color.chroma`."""
+    """The tags in the words of `color.cbcr_video`."""
     return VideoColor(tags.matrix, tags.primaries, tags.range == 2, depth)

@@ -1,6 +1,5 @@
 """Read films: what is in the file, and its frames with exact times."""
 
-import re
 import struct
 import threading
 from collections import deque
@@ -18,55 +17,14 @@ from av.sidedata.sidedata import Type as SideDataType
 
 from koalacli.errors import InputError, UnsupportedError
 from koalacli.io.film.fields import PROGRESSIVE, TOP_FIELD_FIRST, Deinterlacer, looks_combed
+from koalacli.io.film.info import describe_film, own_duration
 from koalacli.io.film.open import USUAL_RATE, breaks_off, clock, film_streams, open_container, reading_errors
-from koalacli.io.film.planes import (
-    ColorTags,
-    PixelFormat,
-    complete_tags,
-    has_alpha,
-    is_full_range,
-    to_working,
-    working_format,
-)
+from koalacli.io.film.planes import has_swapped_samples, to_working
 
 TAIL_TOLERANCE = Fraction(1)  # seconds by which a container may overstate its length
 MOST_DAMAGE = 10_000  # a file that fails so often is not read further
 FRAMES_TRIED = 30  # in the middle of a film, for the look at interlacing
 DISPLAY_MATRIX = SideDataType.DISPLAYMATRIX
-
-
-@dataclass(frozen=True)
-class FilmInfo:
-    """What is known of a film's picture before its first frame.
-
-    Attributes:
-        width, height: as stored, before rotation.
-        source_format: FFmpeg's name of the pixel format as stored.
-        pixel_format: in which it is colorized.
-        tags: complete; see `complete_tags`.
-        sample_aspect: width to height of one sample.
-        time_base, rate: fractions; the rate is an average.
-        frames: expected number, 0 where unknown.
-        duration: seconds, 0 where unknown.
-        remarks: things worth saying: transparency that is lost, several video streams.
-        codec, profile: FFmpeg's names of what decodes it.
-        lossless: whether that codec loses nothing.
-    """
-
-    width: int
-    height: int
-    source_format: str
-    pixel_format: PixelFormat
-    tags: ColorTags
-    sample_aspect: Fraction
-    time_base: Fraction
-    rate: Fraction
-    frames: int
-    duration: Fraction
-    remarks: tuple[str, ...] = ()
-    codec: str = ""
-    profile: str = ""
-    lossless: bool = False
 
 
 @dataclass
@@ -102,7 +60,7 @@ class FilmSource:
         self.container = open_container(self.path, self.rate)
         try:
             self.stream = self._choose()
-            self.info = self._describe()
+            self.info = describe_film(self.path, self.container, self.stream)
         except BaseException:
             self.container.close()
             raise
@@ -133,65 +91,22 @@ class FilmSource:
         best = self.container.streams.best("video")
         return best if best in pictures else pictures[0]
 
-    def _describe(self) -> FilmInfo:
-        context = self.stream.codec_context
-        if context is None or context.format is None or not context.width:
-            raise InputError(f"{self.path}: its video cannot be decoded (unknown codec, or a damaged header)")
-        name = context.format.name
-        try:
-            pixel_format = working_format(name)
-            tags = complete_tags(context, context.height, is_full_range(name, context.color_range))
-        except UnsupportedError as error:
-            raise UnsupportedError(f"{self.path}: {error}") from error
-        remarks = []
-        if has_alpha(name):
-            remarks.append("transparency is dropped")
-        if (count := len(film_streams(self.container))) > 1:
-            number = film_streams(self.container).index(self.stream) + 1
-            remarks.append(f"video stream {number} of {count} is colorized, the others are copied (--track chooses)")
-        duration = self._duration()
-        rate = self.stream.average_rate or self.stream.guessed_rate or USUAL_RATE
-        return FilmInfo(
-            width=context.width,
-            height=context.height,
-            source_format=name,
-            pixel_format=pixel_format,
-            tags=tags,
-            sample_aspect=self.stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1),
-            time_base=self.stream.time_base,
-            rate=rate,
-            frames=self.stream.frames or round(duration * rate),
-            duration=duration,
-            remarks=tuple(remarks),
-            codec=context.codec.canonical_name,
-            profile=context.profile or "",
-            lossless=context.codec.lossless and not context.codec.lossy,
-        )
-
-    def _duration(self) -> Fraction:
-        return self._own_duration() or Fraction(self.container.duration or 0, av.time_base)
-
-    def _own_duration(self) -> Fraction | None:
-        """Length of this very stream, seconds: in its header, or in Matroska's statistics."""
-        if self.stream.duration:
-            return Fraction(self.stream.duration * self.stream.time_base)
-        stated = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", self.stream.metadata.get("DURATION", ""))
-        if stated:
-            hours, minutes, seconds = stated.groups()
-            return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
-        alone = len(self.container.streams) == 1 and self.container.duration
-        return Fraction(self.container.duration, av.time_base) if alone else None
-
     def probe(self) -> None:
         """Decode the first frame, which tells rotation and interlacing, and look for combed frames in the middle.
 
         Raises:
             InputError: nothing can be decoded.
+            UnsupportedError: what is decoded is not what was scanned.
         """
         first = next(self._decoded(), None)
         if first is None:
             reason = f" ({self.damage[0]})" if self.damage else ""
             raise InputError(f"{self.path}: no frame can be decoded{reason}")
+        if self.info.codec == "dpx" and self.info.source_format.startswith("gray10") and has_swapped_samples(first):
+            raise UnsupportedError(
+                f"{self.path}: its 10-bit samples are packed from the other end of each word than is usual for gray, "
+                "so that every three would change places; convert the scan to 16 bits first"
+            )
         self.rotation = round(first.rotation) % 360
         if first.interlaced_frame:
             self.field_order = max(self.stream.codec_context.field_order, TOP_FIELD_FIRST)
@@ -302,7 +217,7 @@ class FilmSource:
         """Note a film that ends before the length that its header states, or in the middle of a box."""
         if last is None:
             return
-        stated, end = self._own_duration(), last * self.stream.time_base
+        stated, end = own_duration(self.container, self.stream), last * self.stream.time_base
         missing = self.start() + stated - end - 2 / self.info.rate if stated else Fraction(0)
         if missing > TAIL_TOLERANCE:
             self.damage.append(f"the film ends at {clock(end)}, {float(missing):.1f} s short of its stated length")

@@ -8,10 +8,11 @@ from koalacli.config import VideoConfig
 from koalacli.errors import UnsupportedError, UsageError
 from koalacli.io.film.encode import EncoderPlan, Wanted, plan_encoder
 from koalacli.io.film.encoders import QUALITY_OPTIONS, SOURCE, is_for_masters, loses_nothing, master_encoders
+from koalacli.io.film.info import FilmInfo
 from koalacli.io.film.mux import Cut
 from koalacli.io.film.open import USUAL_RATE, clock, is_sequence
 from koalacli.io.film.planes import PIXEL_FORMATS, PixelFormat, is_rgb
-from koalacli.io.film.source import FilmInfo, FilmSource
+from koalacli.io.film.source import FilmSource
 from koalacli.io.film.streams import StreamPlan, plan_streams
 
 

@@ -11,6 +11,7 @@ from koalacli.arrays import Array
 from koalacli.color.cbcr_video import gray8_to_lightness, luma_to_gray8, make_cbcr
 from koalacli.color.upsample import enlarge_ab
 from koalacli.colorizer import Colorizer
+from koalacli.io.film.info import FilmInfo
 from koalacli.io.film.planes import (
     PixelFormat,
     Plane,
@@ -23,7 +24,6 @@ from koalacli.io.film.planes import (
     video_color,
 )
 from koalacli.io.film.segments import State, luma_check
-from koalacli.io.film.source import FilmInfo
 from koalacli.temporal import Carried, Colored
 
 COLORED_STRENGTH = 4.0  # mean distance of U and V from neutral, in 8-bit codes, above which a shot counts as colored
@@ -35,7 +35,7 @@ class Shot:
 
     Attributes:
         planes: as decoded: Y, or Y, U, V.
-        gray: uint8 (H, W), full range, the luma at chroma size.
+        gray: uint8 (H, W), full range, the luma at the size of U and V.
         small: uint8 (h, w), full range, upright, at the size that the network sees.
     """
 
@@ -99,9 +99,9 @@ class Studio:
         shot = colored.shot
         if colored.scene_start:
             self._keeps = self.copies and self.is_colored(shot)
-        chroma = self._own_cbcr(shot) if self._keeps else self._made_cbcr(shot, colored.ab)
+        cbcr = self._own_cbcr(shot) if self._keeps else self._made_cbcr(shot, colored.ab)
         luma = change_depth(shot.planes[0], self.info.pixel_format, self.target)
-        planes = self._lay_out((luma, *chroma))
+        planes = self._lay_out((luma, *cbcr))
         frame = compose_frame(planes, self.target, self.info.tags, shot.pts, self.info.time_base)
         if colored.carried is None:
             return Painted(shot.pts, frame)

@@ -8,8 +8,8 @@ import av
 import pytest
 
 from koalacli.io.film.encode import SegmentWriter, Wanted, plan_encoder
+from koalacli.io.film.info import FilmInfo
 from koalacli.io.film.planes import PIXEL_FORMATS, ColorTags
-from koalacli.io.film.source import FilmInfo
 
 WIDTH, HEIGHT = 1280, 720
 

@@ -144,7 +144,7 @@ class Contents:
 
     times: list[Fraction]
     luma: list[np.ndarray]
-    chroma: list[np.ndarray]
+    cbcr: list[np.ndarray]
     packets: dict[int, list[tuple[Fraction | None, bytes]]]
     streams: list[tuple[str, str, str, int]]
     chapters: list[tuple[float, float, str]]
@@ -173,7 +173,7 @@ def read_film(path: Path, index: int | None = None) -> Contents:
         return Contents(
             times=[frame.pts * frame.time_base for frame in frames],
             luma=[plane_of(frame, 0) for frame in frames],
-            chroma=[
+            cbcr=[
                 np.stack([plane_of(frame, number) for number in (1, 2)]) for frame in frames if len(frame.planes) > 2
             ],
             packets=packets,

@@ -45,4 +45,4 @@ def test_real_clips_keep_everything_but_color(
     }
     assert after.streams == before.streams
     assert (after.size, after.sample_aspect, after.rotation) == (before.size, before.sample_aspect, before.rotation)
-    assert np.abs(after.chroma[len(after.chroma) // 2].astype(int) - 128).mean() > 1
+    assert np.abs(after.cbcr[len(after.cbcr) // 2].astype(int) - 128).mean() > 1

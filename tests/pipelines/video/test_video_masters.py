@@ -69,7 +69,7 @@ def test_masters_keep_their_kind_or_it_is_said(name: str, tmp_path: Path, conten
     before, after = contents(source), contents(tmp_path / target)
     if codec != "prores_ks" and "mp4" not in target:
         assert all(np.array_equal(*pair) for pair in zip(before.luma, after.luma, strict=True))
-    assert max(np.ptp(plane) for plane in after.chroma) > 8
+    assert max(np.ptp(plane) for plane in after.cbcr) > 8
 
 
 def test_a_codec_that_is_asked_for_is_taken(tmp_path: Path, colorizer: Any) -> None:

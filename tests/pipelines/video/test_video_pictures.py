@@ -88,7 +88,7 @@ def test_a_sequence_becomes_a_film(tmp_path: Path, contents: Any, colorizer: Any
     film = contents(output)
     assert film.times == [Fraction(1001 * number, 24000) for number in range(5)]
     assert all(np.array_equal(*pair) for pair in zip(film.luma, drawn(), strict=True))
-    assert np.abs(film.chroma[0].astype(int) - 128).max() > 4
+    assert np.abs(film.cbcr[0].astype(int) - 128).max() > 4
     (tmp_path / "009.png").unlink()
     with pytest.raises(InputError, match=r"009\.png: is missing"):
         list(colorize_film(FilmJob(str(source), str(tmp_path / "other.mp4")), config, colorizer))

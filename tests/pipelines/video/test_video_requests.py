@@ -41,7 +41,7 @@ def test_a_preview_shows_before_and_after(layout: str, width: int, contents: Any
     result = contents(source.with_name("out.mp4"))
     assert result.size == (width, 96)
     assert len(result.times) == 10
-    left, right = np.split(np.abs(result.chroma[3].astype(int) - 128), 2, axis=2)
+    left, right = np.split(np.abs(result.cbcr[3].astype(int) - 128), 2, axis=2)
     assert left[..., :-4].max() <= 2
     assert right.max() > 4
 
@@ -52,7 +52,7 @@ def test_color_that_is_there(colored: str, kept: bool, film: Any, contents: Any,
     source = film("film.mp4", color=True)
     finish(source, colored=colored, crf=0)
     before, after = contents(source), contents(source.with_name("out.mp4"))
-    same = all(np.array_equal(one, other) for one, other in zip(before.chroma, after.chroma, strict=True))
+    same = all(np.array_equal(one, other) for one, other in zip(before.cbcr, after.cbcr, strict=True))
     assert same == kept
 
 
