@@ -29,6 +29,7 @@ class FilmInfo:
         remarks: things worth saying: transparency that is lost, several video streams.
         codec, profile: FFmpeg's names of what decodes it.
         lossless: whether that codec loses nothing.
+        picture_per_packet: whether every packet is a picture of its own.
     """
 
     width: int
@@ -45,6 +46,7 @@ class FilmInfo:
     codec: str = ""
     profile: str = ""
     lossless: bool = False
+    picture_per_packet: bool = False
 
 
 def describe_film(path: Path, container: Any, stream: Any) -> FilmInfo:
@@ -69,6 +71,7 @@ def describe_film(path: Path, container: Any, stream: Any) -> FilmInfo:
         number = film_streams(container).index(stream) + 1
         remarks.append(f"video stream {number} of {count} is colorized, the others are copied (--track chooses)")
     duration = own_duration(container, stream) or Fraction(container.duration or 0, av.time_base)
+    lossless = context.codec.lossless and not context.codec.lossy
     rate = stream.average_rate or stream.guessed_rate or USUAL_RATE
     return FilmInfo(
         width=context.width,
@@ -84,7 +87,8 @@ def describe_film(path: Path, container: Any, stream: Any) -> FilmInfo:
         remarks=tuple(remarks),
         codec=context.codec.canonical_name,
         profile=context.profile or "",
-        lossless=context.codec.lossless and not context.codec.lossy,
+        lossless=lossless,
+        picture_per_packet=lossless or context.codec.intra_only,
     )
 
 

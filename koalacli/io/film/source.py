@@ -180,38 +180,47 @@ class FilmSource:
         return int(pts)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        seconds = self.start()
         stored: deque[int] = deque()  # decoding times of packets whose frames are still to come
+        for frame in self._steps(stored):
+            if self._orderless and stored:
+                frame.pts = stored.popleft()
+            place = clock(Fraction(frame.time or 0))
+            if frame.is_corrupt:
+                self.damage.append(f"damaged picture at {place}")
+            if (frame.width, frame.height) != (self.info.width, self.info.height):
+                raise UnsupportedError(f"{self.path}: the picture changes its size at {place}; split the film there")
+            yield frame
+
+    def _steps(self, stored: deque[int]) -> Iterator[av.VideoFrame]:
+        """Decode packet by packet; `stored` takes their decoding times."""
+        seconds = self.start()
+        owed = 0  # packets that have given neither a frame nor an error yet
         packets = self.container.demux(self.stream)
         while True:
             try:
                 with self._in_use:
                     packet = None if self._closed else next(packets, None)
                     if packet is None:
-                        return
+                        break
                     if packet.pts is not None:
                         seconds = Fraction(packet.pts * self.stream.time_base)
                     if packet.is_corrupt:
                         self.damage.append(f"damaged data at {clock(seconds)}")
                     if self._orderless and packet.size:
                         stored.append(packet.dts)
+                    owed += bool(packet.size and not packet.is_discard)
                     frames = packet.decode()
             except (av.error.FFmpegError, OSError) as error:
                 self.damage.append(f"{error.strerror or error} at {clock(seconds)}")
+                owed -= 1
                 if len(self.damage) > MOST_DAMAGE:
                     return
                 continue
-            for frame in frames:
-                if self._orderless and stored:
-                    frame.pts = stored.popleft()
-                if frame.is_corrupt:
-                    self.damage.append(f"damaged picture at {clock(Fraction(frame.time or 0))}")
-                if (frame.width, frame.height) != (self.info.width, self.info.height):
-                    place = clock(Fraction(frame.time or 0))
-                    raise UnsupportedError(
-                        f"{self.path}: the picture changes its size at {place}; split the film there"
-                    )
-                yield frame
+            owed -= len(frames)
+            yield from frames
+        # FFmpeg drops errors of frames that its threads hold while the film ends.
+        if owed > 0 and self.info.picture_per_packet and not self._closed:
+            self.damage.append(f"{owed} pictures could not be decoded")
 
     def _check_end(self, last: int | None) -> None:
         """Note a film that ends before the length that its header states, or in the middle of a box."""

@@ -1,5 +1,8 @@
 """Films as scanners, editors and tapes give them: lossless codecs, 16 bits, timecode, bare streams, fields."""
 
+import itertools
+import re
+import struct
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -7,9 +10,13 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from koalacli.config import VideoConfig
-from koalacli.errors import UsageError
+from koalacli.errors import InputError, UnsupportedError, UsageError
+from koalacli.io.film.encode import Wanted, plan_encoder
+from koalacli.io.film.info import FilmInfo
+from koalacli.io.film.planes import PIXEL_FORMATS, ColorTags
 from koalacli.io.film.timecode import shift_timecode
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
@@ -165,3 +172,77 @@ def test_combed_frames_that_are_not_marked_are_said(tmp_path: Path, contents: An
         return float(np.abs(2 * luma[1:-1] - luma[:-2] - luma[2:]).mean())
 
     assert combing("clean.mp4") < combing("kept.mp4") / 4
+
+
+def test_soft_telecine_keeps_its_uneven_times(tmp_path: Path, contents: Any, colorizer: Any) -> None:
+    """Film frames that players show for three and two fields in turn stay one frame each, as long as before."""
+    data = bytearray(write_master(tmp_path / "film.m2v", "mpeg2video", "yuv420p").read_bytes())
+    fields = itertools.cycle(((1, 1), (0, 0), (0, 1), (1, 0)))  # top field first, first field repeated
+    for match in re.finditer(rb"\x00\x00\x01\xb5", bytes(data)):
+        place = match.start()
+        if data[place + 4] >> 4 == 1:  # sequence extension: not all frames are progressive
+            data[place + 5] &= ~0x08
+        if data[place + 4] >> 4 == 8:  # picture coding extension
+            top, repeated = next(fields)
+            data[place + 7] = data[place + 7] & 0x7D | top << 7 | repeated << 1
+    (tmp_path / "film.m2v").write_bytes(data)
+    color(tmp_path / "film.m2v", colorizer, "out.mkv", preset="ultrafast")
+    times = contents(tmp_path / "out.mkv").times
+    steps = [round((later - time) * 1000) for time, later in itertools.pairwise(times)]
+    assert steps[:6] == [60, 40, 60, 40, 60, 40]  # the parser guesses the last
+
+
+def write_dpx(path: Path, samples: np.ndarray, *, first_is_low: bool) -> None:
+    """A gray 10-bit DPX (SMPTE ST 268), three samples to a word; which end of it comes first differs by scanner."""
+    head = bytearray(2048)
+    struct.pack_into(">4sI4sxxxxI", head, 0, b"SDPX", 2048, b"V1.0", 2048 + samples.size // 3 * 4)
+    struct.pack_into(">HHII", head, 768, 0, 1, samples.shape[1], samples.shape[0])
+    struct.pack_into(">BBBBHHI", head, 800, 6, 2, 6, 10, 1, 0, 2048)
+    low, middle, high = samples.reshape(-1, 3)[:, :: 1 if first_is_low else -1].T
+    path.write_bytes(head + (high << 22 | middle << 12 | low << 2).astype(">u4").tobytes())
+
+
+@pytest.mark.parametrize("first_is_low", [True, False])
+def test_gray_dpx_is_read_right_or_not_at_all(
+    first_is_low: bool, tmp_path: Path, contents: Any, colorizer: Any
+) -> None:
+    """What would come out with every three samples in reverse is refused, with the way out."""
+    across, down = np.meshgrid(np.arange(96), np.arange(64))
+    scans = [(8 * across + 3 * down + 20 * number) % 1024 for number in range(2)]
+    for number, scan in enumerate(scans):
+        write_dpx(tmp_path / f"{number:03}.dpx", scan, first_is_low=first_is_low)
+    if not first_is_low:
+        with pytest.raises(UnsupportedError, match=r"packed from the other end.*convert"):
+            color(tmp_path / "%03d.dpx", colorizer, "film.mkv")
+        return
+    assert "ffv1" in color(tmp_path / "%03d.dpx", colorizer, "film.mkv").reason
+    assert all(np.array_equal(*pair) for pair in zip(contents(tmp_path / "film.mkv").luma, scans, strict=True))
+
+
+def test_a_sequence_that_is_still_being_written_is_not_taken_for_a_film(tmp_path: Path, colorizer: Any) -> None:
+    """A hole is named and refused; a last picture that is half there is damage."""
+    for number in (1, 2, 4):
+        Image.fromarray(np.random.default_rng(number).integers(0, 255, (48, 64), np.uint8)).save(
+            tmp_path / f"{number}.png"
+        )
+    with pytest.raises(InputError, match=r"3\.png: is missing"):
+        color(tmp_path / "%d.png", colorizer, "film.mkv")
+    data = (tmp_path / "4.png").read_bytes()
+    (tmp_path / "4.png").unlink()
+    (tmp_path / "3.png").write_bytes(data[: len(data) // 2])
+    record = color(tmp_path / "%d.png", colorizer, "film.mkv")
+    assert (record.outcome, "damaged" in record.reason) == (Outcome.FAILED, True)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "ffv1", "prores_ks"])
+def test_the_largest_film_of_cinemas_finds_an_encoder(codec: str) -> None:
+    """8192x4320, and twice as wide for a preview side by side."""
+    for width in (8192, 16384):
+        info = FilmInfo(
+            *(width, 4320, "yuv420p", PIXEL_FORMATS["yuv420p"], ColorTags(1, 1, 1, 1), Fraction(1), Fraction(1, 24)),
+            *(Fraction(24), 0, Fraction(0)),
+        )
+        plan = plan_encoder(
+            info, ".mov" if codec == "prores_ks" else ".mkv", codec, Wanted(info.pixel_format, preset="ultrafast")
+        )
+        assert (plan.width, plan.codec) == (width, codec)
