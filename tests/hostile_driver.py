@@ -27,7 +27,6 @@ import cv2
 from faults_driver import Network
 
 from koalacli.config import ColorizeConfig
-from koalacli.engines import local
 from koalacli.errors import KoalaError
 from koalacli.pipelines.colorize import colorize
 from koalacli.records import Outcome, Record
@@ -94,7 +93,7 @@ def _work(path: Path, output: Path, pipe: int) -> None:
     code, said = 0, {"outcome": "", "reason": ""}
     try:
         config = ColorizeConfig(verify=True, workers=1)
-        for record in colorize(str(path), str(output), config):
+        for record in colorize(str(path), str(output), config, Wide()):
             if isinstance(record, Record):
                 said = {"outcome": record.outcome.value, "reason": record.reason}
     except KoalaError as error:  # of the request: one line on the terminal
@@ -133,8 +132,6 @@ def _wrong(path: Path, output: Path, said: dict[str, str]) -> str:
 
 def colorize_all(paths: list[Path], folder: Path) -> Iterator[End]:
     """Every file alone; outputs are removed at once."""
-    local.load_colorizer = lambda config: Wide()  # type: ignore[assignment,return-value]
-    local.stated_digest = lambda weights: "0" * 64
     for path in paths:
         yield colorize_alone(path, folder / f"output{path.suffix}")
         for left in folder.iterdir():

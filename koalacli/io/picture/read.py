@@ -24,7 +24,7 @@ from koalacli.io.picture.pages import alpha_channel, read_apart, tiff_tag
 from koalacli.io.picture.picture import Frame, Picture, turn
 from koalacli.io.picture.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
 from koalacli.io.picture.read16 import deep_pages, extra_planes
-from koalacli.io.picture.sniff import NO_PICTURE, Pages, check_support, format_of, name_unknown
+from koalacli.io.picture.sniff import NO_PICTURE, Pages, check_extent, check_support, format_of, name_unknown
 
 
 def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIXELS) -> Picture:
@@ -44,6 +44,7 @@ def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIX
         data = read_bytes(source) if isinstance(source, Path) else source
         if not data:
             raise InputError("the file is empty")
+        check_extent(data, max_pixels)
         with _opened(data) as image:
             forget_texts(image)
             pages = check_support(image, data, max_pixels)

@@ -18,7 +18,7 @@ from koalacli.io.files import write_file
 from koalacli.io.picture.codecs import codec_of, encode
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.read import decoder_errors, read_picture
-from koalacli.io.picture.sniff import check_size
+from koalacli.io.picture.sniff import check_extent
 
 ANIMATIONS = (".gif", ".webp")
 
@@ -49,8 +49,9 @@ def open_animation(path: Path) -> Animation:
     Raises:
         InputError: not one, or damaged.
     """
+    with decoder_errors(str(path)):
+        check_extent(path.read_bytes(), MAX_PIXELS)
     with decoder_errors(str(path)), Image.open(path) as image:
-        check_size(image, path.read_bytes(), MAX_PIXELS)
         durations = []
         for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)

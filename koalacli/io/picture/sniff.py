@@ -71,14 +71,16 @@ def check_support(image: Image.Image, data: bytes, max_pixels: int) -> Pages:
     return Pages(list(range(count)), [], [])
 
 
-def check_size(image: Image.Image, data: bytes, max_pixels: int) -> None:
-    """Refuse a picture, or one frame of an animation, that takes too much memory.
+def check_extent(data: bytes, max_pixels: int) -> None:
+    """Refuse a GIF of large frames before it is opened: Pillow makes room for the first one already then.
 
     Raises:
         UnsupportedError.
     """
-    width, height = _decoded_size(image, data)
-    _check_held(width * height, 1, max_pixels, image)
+    if data[:4] == b"GIF8":
+        width, height = gif_extent(data)
+        if width * height > max_pixels:
+            raise UnsupportedError(f"has {width * height} pixels, more than --max-pixels {max_pixels}")
 
 
 def _check_pages(image: Image.Image, data: bytes, max_pixels: int) -> Pages:
