@@ -219,6 +219,7 @@ class ColorizeConfig(OutputSettings, InputSettings, ReadOutSettings, BatchSettin
     retry_failed: bool = setting(False, "Try inputs again that an earlier run could not read.", shapes=False)
     fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
     dry_run: bool = setting(False, "Say what would be done, and do nothing.", shapes=False)
+    alone: bool = setting(False, "One input was given by its own name; koala finds out.", shapes=False, flag=False)
     engine: str = setting(  # a flag as soon as there is a choice
         "local", "Where the work runs.", choices=tuple(ENGINES), shapes=False, flag=len(ENGINES) > 1
     )

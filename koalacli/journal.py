@@ -9,16 +9,18 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import threading
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from koalacli.errors import OutputError, writing_errors
+from koalacli.errors import OutputError, StorageFullError, writing_errors
 from koalacli.kinds import find_wrong_kind
 from koalacli.records import Outcome
 
 JOURNAL = ".koala-journal.jsonl"
+NO_LINKS = getattr(os, "O_NOFOLLOW", 0)  # a link would carry lines out of the folder
 Stamp = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
 
@@ -34,6 +36,7 @@ class Entry:
         outcome: done or failed.
         seconds: from the start of reading to the end of writing.
         reason: why it failed, or a remark.
+        alone: it was asked for by its own name, maybe with settings of its own: batches leave it as it is.
     """
 
     path: str
@@ -44,19 +47,25 @@ class Entry:
     outcome: str
     seconds: float
     reason: str = ""
+    alone: bool = False
 
 
 class Journal:
     """A folder's journal, open for one run.
 
     Args:
-        folder: the output folder; None keeps no journal, as for a single file.
+        folder: the output folder; None keeps no journal, as for the standard streams.
         settings: digest of this run's options, from `digest_settings`.
         weights: digest of this run's weights.
+        alone: this run is about one input, given by its own name.
+
+    Raises:
+        OutputError: there is something of its name that cannot be read or is no file.
     """
 
-    def __init__(self, folder: Path | None = None, settings: str = "", weights: str = ""):
-        self.folder, self.settings, self.weights = folder, settings, weights
+    def __init__(self, folder: Path | None = None, settings: str = "", weights: str = "", *, alone: bool = False):
+        self.folder, self.settings, self.weights, self.alone = folder, settings, weights, alone
+        self._told = False
         self._lock = threading.Lock()
         self._torn = False
         self._entries: dict[str, Entry] = {}
@@ -65,7 +74,7 @@ class Journal:
 
     def reread(self) -> "Journal":
         """The same journal with what other runs have noted since."""
-        return Journal(self.folder, self.settings, self.weights)
+        return Journal(self.folder, self.settings, self.weights, alone=self.alone)
 
     def find(self, target: str) -> Entry | None:
         """The last entry about an output, or None."""
@@ -98,23 +107,38 @@ class Journal:
         if on_exist == "error":
             raise OutputError(f"{target}: exists already (--on-exist error)")
         entry = self.find(target)
-        return entry is None or (self.is_current(entry, stamp, own) and entry.outcome == Outcome.DONE)
+        if entry is None:
+            return True
+        if entry.alone and not (self.alone or own) and (entry.size, entry.mtime) == stamp:
+            return entry.outcome == Outcome.DONE
+        return self.is_current(entry, stamp, own) and entry.outcome == Outcome.DONE
 
-    def note(
-        self, target: str, stamp: Stamp, outcome: Outcome, seconds: float, reason: str = "", own: str = ""
-    ) -> None:
+    def note(self, target: str, stamp: Stamp, outcome: Outcome, seconds: float, reason: str = "", own: str = "") -> str:
         """Append an entry; safe from any thread.
 
+        Returns:
+            What to tell where the journal cannot be written, once per run: the output is there all the same, and only
+            a rerun will not know how it was made.
+
         Raises:
-            StorageFullError, OutputError.
+            StorageFullError: nothing more can be written.
         """
         if self.folder is None:
-            return
-        settings = self._settings(own)
-        entry = Entry(self._key(target), *stamp, settings, self.weights, str(outcome), round(seconds, 4), reason)
-        line = json.dumps(asdict(entry)) + "\n"
-        with self._lock, writing_errors(self.folder / JOURNAL):
-            self._append(line)
+            return ""
+        entry = Entry(
+            *(self._key(target), *stamp, self._settings(own), self.weights),
+            *(str(outcome), round(seconds, 4), reason, self.alone),
+        )
+        with self._lock:
+            try:
+                with writing_errors(self.folder / JOURNAL):
+                    self._append(json.dumps(asdict(entry)) + "\n")
+            except StorageFullError:
+                raise
+            except OutputError as error:
+                first, self._told = not self._told, True
+                return str(error) if first else ""
+        return ""
 
     def _settings(self, own: str) -> str:
         return f"{self.settings}+{own}" if own else self.settings
@@ -122,7 +146,7 @@ class Journal:
     def _append(self, line: str) -> None:
         assert self.folder is not None
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINKS, 0o666)
         try:
             data = (("\n" if self._torn else "") + line).encode()
             self._torn = os.write(file, data) != len(data)
@@ -137,6 +161,8 @@ class Journal:
 
     def _load(self, path: Path) -> None:
         try:
+            if not stat.S_ISREG(path.lstat().st_mode):  # a pipe would be waited for, a link leads out of the folder
+                raise OutputError(f"{path}: is no file, so it cannot be the journal of this folder; remove it")
             text = path.read_text("utf-8", errors="replace")
         except FileNotFoundError:
             return
@@ -152,7 +178,7 @@ def _parse(line: str) -> Entry | None:
     try:
         values = json.loads(line)
         entry = Entry(**values)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     return None if find_wrong_kind(entry) else entry
 

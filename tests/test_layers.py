@@ -50,7 +50,7 @@ ROWS = {
         ["picture"],
         ["jpeg"],
         ["texts"],
-        ["files", "locks", "walk"],
+        ["collisions", "files", "locks", "walk"],
     ],
     "model": [
         ["weights", "recipes", "optimizers", "judges"],

@@ -57,7 +57,7 @@ class Worker:
 
     Args:
         config: see ColorizeConfig.
-        folder: the output folder, whose journal tells what earlier runs did; None for a single file.
+        folder: the output folder, whose journal tells what earlier runs did; None for the standard streams.
         colorizer: a network that is loaded already; by default the one that config asks for, loaded when first needed.
 
     Raises:
@@ -68,7 +68,7 @@ class Worker:
         self.config = config
         self._network: Predictor | WeightsFile = colorizer or open_weights(config.weights)
         known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
-        self.journal = Journal(folder, digest_settings(config), known.digest)
+        self.journal = Journal(folder, digest_settings(config), known.digest, alone=config.alone)
 
     @property
     def colorizer(self) -> Predictor:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
+from koalacli.io.collisions import find_collision
 from koalacli.io.picture.codecs import CODECS, EXTRAS, codec_of
 from koalacli.io.suffixes import is_medium
 from koalacli.io.walk import Stray, walk
@@ -32,7 +33,7 @@ class Plan:
     Attributes:
         jobs: in a stable order.
         strays: what was found and is not done.
-        output_folder: under which all outputs lie; None for a single file or the standard streams.
+        output_folder: under which all outputs lie, and the journal in it; None for the standard streams.
     """
 
     jobs: list[Job]
@@ -76,12 +77,12 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
     _check_output(output, single=single)
     if single and (codec_of(Path(output)) and not Path(output).is_dir()):
         jobs = [Job(str(pictures[0][0]), output)]
-        _refuse_collisions(jobs)
-        return Plan(jobs, strays)
+        _refuse_collisions(jobs, config)
+        return Plan(jobs, strays, Path(output).parent)
     names = {str(path): relative for path, relative in pictures}
     jobs = [Job(str(path), str(Path(output) / _output_name(name, config))) for path, name in pictures]
     jobs = _without_own_outputs(jobs, Path(output))
-    _refuse_collisions(jobs)
+    _refuse_collisions(jobs, config)
     if not config.follow_links:
         _refuse_ways_out(jobs, Path(output))
     if config.shard:
@@ -181,16 +182,16 @@ def _without_own_outputs(jobs: list[Job], output: Path) -> list[Job]:
     return [job for job in jobs if job.source not in own]
 
 
-def _refuse_collisions(jobs: list[Job]) -> None:
-    taken: dict[str, str] = {}
+def _refuse_collisions(jobs: list[Job], config: ColorizeConfig) -> None:
     for job in jobs:
-        # Case is folded: on many file systems `A.jpg` and `a.jpg` are one file.
-        key = str(Path(job.target).resolve()).casefold()
-        if key in taken:
-            raise UsageError(f"{taken[key]} and {job.source} would both be written to {job.target}; use --suffix")
-        taken[key] = job.source
-        if Path(job.target).resolve() == Path(job.source).resolve():
+        if os.path.realpath(job.target) == os.path.realpath(job.source):
             raise UsageError(f"{job.source}: the output would replace its input; choose another folder or --suffix")
+    if pair := find_collision([Path(job.target) for job in jobs]):
+        one, other = (jobs[place] for place in pair)
+        way = "rename one of them, or choose a folder on a disk that tells their names apart"
+        if config.format:
+            way = f"leave out --format, or make a folder of each kind ('**/*{Path(one.source).suffix}' picks one)"
+        raise UsageError(f"{one.source} and {other.source} would both be written to {other.target}; {way}")
 
 
 def _refuse_ways_out(jobs: list[Job], output: Path) -> None:

@@ -4,6 +4,7 @@ Functions here run in reader and writer threads, locally or in an actor of a clu
 """
 
 import io
+import os
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,7 @@ from koalacli.io.picture.metadata import Metadata, only_orientation
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
 from koalacli.io.picture.scans import open_scan
-from koalacli.io.picture.xmp import Provenance, with_provenance
+from koalacli.io.picture.xmp import OURS, Provenance, with_provenance
 from koalacli.journal import Journal, Stamp, stamp_of
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
 from koalacli.records import Outcome, Record
@@ -108,6 +109,8 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
         with decoder_errors(name):
             scan = open_scan(Path(job.source), config.max_pixels)
             if scan and (config.colored == "recolor" or scan.channels == 1):
+                if made := _made_by_koala(job, scan.metadata, config):
+                    return OpenedPhotograph(None, made, started, stamp)
                 scroll = Scroll.open(scan, _labeled(scan.metadata, setup, remarks), config, sight)
                 return OpenedPhotograph(scroll, None, started, stamp, remarks)
     with decoder_errors(name):
@@ -115,10 +118,14 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
         grafts = config.lossless_luma and (asked is None or CODECS[asked].grafts)
         graftable = open_graftable(data, config.max_pixels) if grafts else ""
         if isinstance(graftable, Graftable):
+            if made := _made_by_koala(job, graftable.metadata, config):
+                return OpenedPhotograph(None, made, started, stamp)
             metadata = _labeled(graftable.metadata, setup, remarks, graftable.orientation)
             graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight)
             return OpenedPhotograph(graft, None, started, stamp, remarks)
     picture = read_picture(data, name, config.max_pixels)
+    if made := _made_by_koala(job, picture.metadata, config):
+        return OpenedPhotograph(None, made, started, stamp)
     if config.colored != "recolor" and is_colored(picture):
         return OpenedPhotograph(None, _keep_colored(job, picture, config), started, stamp)
     remarks += [f"luma is encoded anew: {graftable}"] if graftable else []
@@ -131,7 +138,14 @@ def _sidecars(job: Job) -> list[str]:
     """A remark per XMP file beside an input: what stands there about the picture is not read."""
     path = Path(job.source)
     beside = [path.with_suffix(".xmp"), path.with_name(f"{path.name}.xmp")] if job.source != STREAM else []
-    return [f"{file.name} beside it is not read" for file in beside if file.is_file()]
+    return [f"{file.name} beside it is not read" for file in beside if os.path.isfile(file)]  # noqa: PTH113 - a name that is too long is no file
+
+
+def _made_by_koala(job: Job, metadata: Metadata, config: ColorizeConfig) -> Record | None:
+    """The record for an input that koala made, as its XMP says; given by its own name, it is colored again."""
+    if config.alone or job.source == STREAM or OURS.encode() not in metadata.xmp:
+        return None
+    return Record(job.source, job.target, Outcome.SKIPPED, "made by koala already; give it by its own name to redo it")
 
 
 def source_name(job: Job) -> str:
@@ -163,6 +177,9 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
         return Record(job.source, job.target, Outcome.FAILED, f"{entry.reason} (as before; see --retry-failed)")
     if not journal.keeps(job.target, stamp, config.on_exist, digest_of(job)):
         return None
+    if config.preserve_times and entry and not config.dry_run:
+        with writing_errors(job.target):
+            os.utime(job.target, ns=_times(job.source))
     return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
 
 
@@ -182,7 +199,9 @@ def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array], se
         seconds = time.perf_counter() - opened.started
         record = Record(job.source, job.target, Outcome.DONE, "; ".join(remarks), seconds, width, height)
     if record.outcome == Outcome.DONE:
-        setup.journal.note(job.target, opened.stamp, Outcome.DONE, record.seconds, record.reason, digest_of(job))
+        own = digest_of(job)
+        trouble = setup.journal.note(job.target, opened.stamp, Outcome.DONE, record.seconds, record.reason, own)
+        return replace(record, reason="; ".join(filter(None, (record.reason, trouble))))
     return record
 
 
@@ -197,10 +216,15 @@ def _write(job: Job, canvas: Canvas, colors: list[Array], config: ColorizeConfig
         return remarks
     times = None
     if config.preserve_times and job.source != STREAM:
-        status = Path(job.source).stat()
-        times = (status.st_atime_ns, status.st_mtime_ns)
+        times = _times(job.source)
     with new_file(Path(job.target), times) as file:
         return canvas.write(file, colors, name)
+
+
+def _times(path: str) -> tuple[int, int]:
+    """Access and modification time, nanoseconds."""
+    status = Path(path).stat()
+    return status.st_atime_ns, status.st_mtime_ns
 
 
 def is_colored(picture: Picture) -> bool:

@@ -1,5 +1,6 @@
 """`koala colorize`: black-and-white pictures in, color pictures out."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,7 @@ def colorize(
     Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done.
     """
     plan = make_plan(source, output, config)
+    config = replace(config, alone=os.path.isfile(source))  # noqa: PTH113 - nor is a name that is too long
     paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
     check_side_outputs({"--report": config.report}, [config.weights, source, output, Path(output) / JOURNAL, *paths])
     jobs, faults = bind_hints(config.hints, source, plan.jobs) if config.hints else (plan.jobs, [])
