@@ -14,9 +14,9 @@ from koalacli.arrays import Array, Pixels
 from koalacli.color.lab import lightness_of, lightness_to_luminance, linear_to_srgb
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
-from koalacli.errors import OutputError, UsageError
+from koalacli.errors import UsageError
 from koalacli.io.film.frames import frame_pixels
-from koalacli.io.film.open import USUAL_RATE, find_sequence, is_sequence, numbered
+from koalacli.io.film.open import USUAL_RATE, find_sequence, is_sequence, numbered, stamp_of_film
 from koalacli.io.film.planes import PIXEL_FORMATS, format_name
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.sequences import (
@@ -28,6 +28,7 @@ from koalacli.io.picture.sequences import (
     write_animation,
     write_numbered,
 )
+from koalacli.journal import Journal, Stamp, digest_settings, stamp_of
 from koalacli.pipelines.video.film import painted_frames, summed_damage
 from koalacli.pipelines.video.plan import FilmJob, Take, open_source, parse_rate, plan_take
 from koalacli.pipelines.video.studio import predict_small
@@ -91,33 +92,87 @@ def colorize_pictures(source: str, config: VideoConfig, colorizer: Colorizer) ->
     started = time.perf_counter()
     output = config.output or default_output(source)
     _check(source, output, config)
-    if _is_finished(source, output, config):
+    shelf = Shelf(
+        source, output, config, Journal(Path(output).parent, digest_settings(config), colorizer.weights.digest)
+    )
+    if shelf.is_full():
         yield Record(source, output, Outcome.SKIPPED, "output exists")
         return
     reel = _open_reel(source, output, config, colorizer)
-    size, written = (0, 0), 0
-    if is_sequence(Path(output)):
-        for done, (number, picture) in enumerate(zip(reel.numbers, reel.pictures, strict=False), start=1):
-            size, path = picture.pixels.shape[:2], numbered(output, number)
-            if config.on_exist == "overwrite" or not path.exists():
-                reel.remarks += write_numbered(path, picture, QUALITY)
-                written += 1
-            elif config.on_exist == "error":
-                raise OutputError(f"{path}: exists already (--on-exist error)")
-            yield Progress(source, done, max(reel.total, done), done, time.perf_counter() - started)
-    else:
-        frames = [picture.pixels for picture in reel.pictures]
-        written, size = len(frames), frames[0].shape[:2]
-        write_animation(Path(output), frames, reel.durations, reel.loop)
-        yield Progress(source, written, written, written, time.perf_counter() - started)
-    reason = "; ".join([*dict.fromkeys(reel.remarks), *summed_damage(reel.damage, written)])
-    seconds = time.perf_counter() - started
-    if reel.damage:
-        yield Record(source, output, Outcome.FAILED, f"{source}: {reason}", seconds, size[1], size[0])
-    elif not written:
-        yield Record(source, output, Outcome.SKIPPED, "output exists")
-    else:
-        yield Record(source, output, Outcome.DONE, reason, seconds, size[1], size[0])
+    done = 0
+    for done in (_fill if is_sequence(Path(output)) else _animate)(reel, shelf):
+        yield Progress(source, done, max(reel.total, done), done, time.perf_counter() - started)
+    reason = "; ".join([*dict.fromkeys(reel.remarks), *summed_damage(reel.damage, done)])
+    outcome = Outcome.FAILED if reel.damage else Outcome.DONE if shelf.written else Outcome.SKIPPED
+    if outcome == Outcome.SKIPPED:
+        reason = "output exists"
+    elif outcome == Outcome.FAILED:
+        reason = f"{source}: {reason}"
+    height, width = shelf.size
+    yield Record(source, output, outcome, reason, time.perf_counter() - started, width, height)
+
+
+@dataclass
+class Shelf:
+    """Where colored pictures go: which are there and stay, and which have been written.
+
+    A picture of a sequence is known by its number, an animation has none.
+    """
+
+    source: str
+    output: str
+    config: VideoConfig
+    journal: Journal
+    written: int = 0
+    size: tuple[int, ...] = (0, 0)
+
+    def path(self, number: int | None) -> Path:
+        """File of a picture, or of the animation."""
+        return Path(self.output) if number is None else numbered(self.output, number)
+
+    def keeps(self, number: int | None) -> bool:
+        """Whether it is there and stays.
+
+        Raises:
+            OutputError: it is there and must not be.
+        """
+        return self.journal.keeps(str(self.path(number)), self._stamp(number), self.config.on_exist)
+
+    def is_full(self) -> bool:
+        """Whether all is there and stays, as far as that can be known beforehand."""
+        if not is_sequence(Path(self.output)):
+            return self.keeps(None)
+        known = find_sequence(self.source) if is_sequence(Path(self.source)) else []
+        stay = [self.keeps(number) for number, _ in known]  # all are asked: one that must not be there is told now
+        return bool(stay) and all(stay)
+
+    def note(self, number: int | None, pixels: Pixels) -> None:
+        """Note one that has been written."""
+        self.journal.note(str(self.path(number)), self._stamp(number), Outcome.DONE, 0.0)
+        self.written, self.size = self.written + 1, pixels.shape[:2]
+
+    def _stamp(self, number: int | None) -> Stamp:
+        source = Path(self.source)
+        if number is not None and is_sequence(source):
+            return stamp_of(str(numbered(self.source, number)))
+        return stamp_of_film(source)
+
+
+def _fill(reel: Reel, shelf: Shelf) -> Iterator[int]:
+    """Write the pictures of a sequence that do not stay; how many there are so far."""
+    for done, (number, picture) in enumerate(zip(reel.numbers, reel.pictures, strict=False), start=1):
+        if not shelf.keeps(number):
+            reel.remarks += write_numbered(shelf.path(number), picture, QUALITY)
+            shelf.note(number, picture.pixels)
+        yield done
+
+
+def _animate(reel: Reel, shelf: Shelf) -> Iterator[int]:
+    """Write an animation; how many frames it has."""
+    frames = [picture.pixels for picture in reel.pictures]
+    write_animation(shelf.path(None), frames, reel.durations, reel.loop)
+    shelf.note(None, frames[0])
+    yield len(frames)
 
 
 def default_output(source: str) -> str:
@@ -145,20 +200,6 @@ def _check(source: str, output: str, config: VideoConfig) -> None:
         sequence_format(output)
     elif from_film or Path(output).suffix.lower() not in ANIMATIONS:
         raise UsageError(f"{output}: a film becomes a film, or numbered pictures (frames/%06d.png)")
-
-
-def _is_finished(source: str, output: str, config: VideoConfig) -> bool:
-    """Whether all is there already, as far as that can be known beforehand."""
-    if config.on_exist == "overwrite":
-        return False
-    if is_sequence(Path(output)):
-        paths = [numbered(output, number) for number, _ in find_sequence(source)] if is_sequence(Path(source)) else []
-    else:
-        paths = [Path(output)]
-    there = [path for path in paths if path.exists()]
-    if there and config.on_exist == "error":
-        raise OutputError(f"{there[0]}: exists already (--on-exist error)")
-    return bool(paths) and len(there) == len(paths)
 
 
 def _open_reel(source: str, output: str, config: VideoConfig, colorizer: Colorizer) -> Reel:

@@ -59,7 +59,7 @@ def test_sequences_keep_numbers_and_lightness(tmp_path: Path, colorizer: Any) ->
     for number, gray in zip((7, 8, 10, 11, 12), drawn(), strict=True):
         Image.fromarray(gray).save(folder / f"{number:06}.png")
     list(colorize_pictures(str(folder / "%06d.png"), VideoConfig(), colorizer))
-    names = sorted(path.name for path in (tmp_path / "frames.color").iterdir())
+    names = sorted(path.name for path in (tmp_path / "frames.color").glob("*.png"))
     assert names == ["000007.png", "000008.png", "000010.png", "000011.png", "000012.png"]
     with Image.open(tmp_path / "frames.color" / "000010.png") as image:
         difference = lightness_of(np.asarray(image)) - lightness_of(drawn()[2])
@@ -116,7 +116,7 @@ def test_a_film_becomes_a_sequence(depth: str, dtype: Any, film: Any, tmp_path: 
     *progress, record = colorize_pictures(str(source), config, colorizer)
     assert record.outcome == Outcome.DONE
     assert (progress[-1].done, progress[-1].total) == (5, 5)
-    paths = sorted((tmp_path / "out").iterdir())
+    paths = sorted((tmp_path / "out").glob("*.png"))
     assert [path.name for path in paths] == [f"000{number}.png" for number in range(1, 6)]
     pixels = read_picture(paths[0]).pixels
     assert pixels.dtype == dtype
@@ -142,3 +142,23 @@ def test_wrong_requests(tmp_path: Path, colorizer: Any) -> None:
         list(colorize_pictures(str(tmp_path / "%03d.png"), VideoConfig(codec="ffv1"), colorizer))
     with pytest.raises(UsageError, match="--fps is for"):
         list(colorize_pictures(str(tmp_path / "a.gif"), VideoConfig(fps="24"), colorizer))
+
+
+def test_pictures_are_made_again_with_other_settings(tmp_path: Path, colorizer: Any) -> None:
+    """Of an animation and of a sequence: what koala made with other settings, and nothing else, is replaced."""
+    for number, gray in enumerate(drawn(3)):
+        Image.fromarray(gray).save(tmp_path / f"{number:03}.png")
+    imageio.imwrite(tmp_path / "walk.webp", drawn(3), plugin="pillow", duration=[40] * 3, loop=0, lossless=True)
+
+    def outcomes(**settings: Any) -> list[Outcome]:
+        sequence = VideoConfig(output=str(tmp_path / "out" / "%03d.png"), **settings)
+        runs = (("%03d.png", sequence), ("walk.webp", VideoConfig(**settings)))
+        return [list(colorize_pictures(str(tmp_path / name), *rest, colorizer))[-1].outcome for name, *rest in runs]
+
+    assert outcomes() == [Outcome.DONE] * 2
+    assert outcomes() == [Outcome.SKIPPED] * 2
+    (tmp_path / "out" / "003.png").write_bytes(b"mine")
+    Image.fromarray(drawn(4)[3]).save(tmp_path / "003.png")
+    assert outcomes(temporal="off") == [Outcome.DONE] * 2
+    assert outcomes(temporal="off") == [Outcome.SKIPPED] * 2
+    assert (tmp_path / "out" / "003.png").read_bytes() == b"mine"
