@@ -27,6 +27,7 @@ def setting(default: Any, help: str, **extra: Any) -> Any:
     - choices: the allowed words: a tuple, a table of rows that may carry a help of their own, or a function for them.
     - names: the flag's spellings where they are not --field-name; formerly: one that still works and is not shown.
     - repeat: the flag may be given many times. flag: False for none.
+    - bare: what the flag means without a value, and a regular expression of the values that may follow it.
     - shapes: False where it does not change what an output holds.
     """
     return field(default=default, metadata={"help": help, **extra})
@@ -181,7 +182,25 @@ class OutputSettings(ReportSettings):
 
 
 @dataclass(frozen=True)
-class ColorizeConfig(OutputSettings, InputSettings, ReadOutSettings, BatchSettings, NetworkSettings):
+class ClusterSettings(Settings):
+    """For commands whose work a Ray cluster can do."""
+
+    ray: str = setting(
+        "",
+        "Work on a Ray cluster: at host:port, or local for one on this machine; with no address that of RAY_ADDRESS, "
+        "one that runs on this machine, or else a local one.",
+        shapes=False,
+        bare=("auto", r"auto|local|[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+|ray://.*"),
+    )
+    ray_workers: int = setting(
+        0, "Workers in the cluster, each with a network of its own; 0 for as many as fit.", shapes=False, least=0
+    )
+    ray_cpus: int = setting(1, "Cores per worker.", shapes=False, least=1)
+    ray_gpus: int = setting(0, "GPUs per worker.", shapes=False, least=0)
+
+
+@dataclass(frozen=True)
+class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSettings, BatchSettings, NetworkSettings):
     """Settings of `koala colorize`. Fields with `shapes=False` do not change what an output holds."""
 
     hints: str = setting(
@@ -220,8 +239,8 @@ class ColorizeConfig(OutputSettings, InputSettings, ReadOutSettings, BatchSettin
     fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
     dry_run: bool = setting(False, "Say what would be done, and do nothing.", shapes=False)
     alone: bool = setting(False, "One input was given by its own name; koala finds out.", shapes=False, flag=False)
-    engine: str = setting(  # a flag as soon as there is a choice
-        "local", "Where the work runs.", choices=tuple(ENGINES), shapes=False, flag=len(ENGINES) > 1
+    engine: str = setting(
+        "local", "Where the work runs, without --ray.", choices=tuple(ENGINES), shapes=False, flag=False
     )
 
 

@@ -5,6 +5,7 @@
     ├── NothingMatchedError   no input was found where the user pointed
     ├── WeightsError      weights are missing, damaged, or of another network
     ├── DeviceError       the device asked for is not there
+    ├── ClusterError      a cluster is not there, or its workers are not
     ├── InputError        one input cannot be read; the batch goes on
     │   └── UnsupportedError  it can be read, but not carried through without loss
     ├── OutputError       one output cannot be written; the batch goes on
@@ -42,6 +43,10 @@ class WeightsError(KoalaError):
 
 class DeviceError(KoalaError):
     """The device asked for is not available."""
+
+
+class ClusterError(KoalaError):
+    """A cluster, or its workers, are not there."""
 
 
 class InputError(KoalaError):

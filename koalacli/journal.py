@@ -125,10 +125,17 @@ class Journal:
         """
         if self.folder is None:
             return ""
-        entry = Entry(
-            *(self._key(target), *stamp, self._settings(own), self.weights),
-            *(str(outcome), round(seconds, 4), reason, self.alone),
+        return self.append(
+            Entry(
+                *(self._key(target), *stamp, self._settings(own), self.weights),
+                *(str(outcome), round(seconds, 4), reason, self.alone),
+            )
         )
+
+    def append(self, entry: Entry) -> str:
+        """Append an entry that is made already; as `note`."""
+        if self.folder is None:
+            return ""
         with self._lock:
             try:
                 with writing_errors(self.folder / JOURNAL):
@@ -172,6 +179,24 @@ class Journal:
         for line in text.splitlines():
             if entry := _parse(line):
                 self._entries[entry.path] = entry
+
+
+class CarriedJournal(Journal):
+    """Gathers what a worker elsewhere notes, for whoever keeps the folder's journal; reads and writes no file."""
+
+    def __init__(self, folder: Path | None, settings: str, weights: str, *, alone: bool = False):
+        super().__init__(None, settings, weights, alone=alone)
+        self.folder = folder
+        self._made: dict[str, Entry] = {}
+
+    def append(self, entry: Entry) -> str:
+        """Keep an entry until it is taken."""
+        self._made[entry.path] = entry
+        return ""
+
+    def take(self, target: str) -> Entry | None:
+        """What was noted about an output since it was last asked for."""
+        return self._made.pop(self._key(target), None) if self.folder else None
 
 
 def _parse(line: str) -> Entry | None:

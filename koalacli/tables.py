@@ -202,4 +202,5 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 
 ENGINES: dict[str, Part] = {  # each an `engines.Engine`
     "local": "koalacli.engines.local:LocalEngine",
+    "ray": "koalacli.engines.ray:RayEngine",
 }

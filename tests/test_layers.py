@@ -41,7 +41,7 @@ ROWS = {
         ["subjects", "protocols"],
         ["items"],
     ],
-    "engines": [["local"], ["worker"]],
+    "engines": [["local", "ray"], ["worker", "pool"]],
     "photograph": [["journey"], ["canvas"]],
     "io": [
         ["side_outputs"],

@@ -8,13 +8,15 @@ dataclass; the function receives the finished config. Nothing is stated twice.
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import Field, fields
 from typing import Annotated, Any, Literal
 
 import typer
+import typer.core
 
-from koalacli.config import range_in_words
+from koalacli.config import flag_of, range_in_words
 from koalacli.errors import UsageError
 
 
@@ -28,6 +30,7 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
         shown.sort(key=lambda known: known.name not in config.__annotations__)
         flags = [_flag(known) for known in shown]
         former = [_former_flag(known) for known in shown if "formerly" in known.metadata]
+        bare = {flag_of(known): known.metadata["bare"] for known in shown if "bare" in known.metadata}
 
         def run(context: typer.Context, **given: Any) -> Any:
             refuse_empty(context)
@@ -43,10 +46,25 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
         run.__name__, run.__doc__ = function.__name__, function.__doc__
         run.__signature__ = inspect.Signature([context, *ordered])  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in (context, *ordered)}
-        app.command(name, help=inspect.getdoc(function))(run)
+        app.command(name, cls=_command_with(bare), help=inspect.getdoc(function))(run)
         return run
 
     return decorate
+
+
+def _command_with(bare: dict[str, tuple[str, str]]) -> type[typer.core.TyperCommand]:
+    """A command whose `bare` flags may stand without a value: what follows is one only if it looks like one."""
+
+    class Command(typer.core.TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            end = args.index("--") if "--" in args else len(args)
+            for place, word in enumerate(args[:end]):
+                following = args[place + 1] if place + 1 < end else ""
+                if word in bare and not re.fullmatch(bare[word][1], following):
+                    args = [*args[:place], f"{word}={bare[word][0]}", *args[place + 1 :]]
+            return super().parse_args(ctx, args)
+
+    return Command
 
 
 def refuse_empty(context: typer.Context) -> None:

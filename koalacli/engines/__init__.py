@@ -36,5 +36,5 @@ def start_engine(config: ColorizeConfig, folder: Path | None, colorizer: Predict
     Raises:
         WeightsError: there are no such weights.
     """
-    engine: Engine = load_part(ENGINES[config.engine])(config, folder, colorizer)
+    engine: Engine = load_part(ENGINES["ray" if config.ray else config.engine])(config, folder, colorizer)
     return engine

@@ -1,6 +1,6 @@
 """A worker: one loaded network with its journal, and reader and writer threads around it; jobs in, records out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -58,17 +58,25 @@ class Worker:
     Args:
         config: see ColorizeConfig.
         folder: the output folder, whose journal tells what earlier runs did; None for the standard streams.
-        colorizer: a network that is loaded already; by default the one that config asks for, loaded when first needed.
+        colorizer: a network that is loaded already, or weights that are read already; by default those that config
+            names. Weights are loaded when first needed.
+        journal: one that is open already; by default that of the folder.
 
     Raises:
         WeightsError: there are no such weights.
     """
 
-    def __init__(self, config: ColorizeConfig, folder: Path | None = None, colorizer: Predictor | None = None):
+    def __init__(
+        self,
+        config: ColorizeConfig,
+        folder: Path | None = None,
+        colorizer: Predictor | WeightsFile | None = None,
+        journal: Journal | None = None,
+    ):
         self.config = config
         self._network: Predictor | WeightsFile = colorizer or open_weights(config.weights)
         known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
-        self.journal = Journal(folder, digest_settings(config), known.digest, alone=config.alone)
+        self.journal = journal or Journal(folder, digest_settings(config), known.digest, alone=config.alone)
 
     @property
     def colorizer(self) -> Predictor:
@@ -82,8 +90,8 @@ class Worker:
             self._network = Colorizer(self._network, config.device, batch_size=config.batch_size, **read_out_of(config))
         return self._network
 
-    def run(self, jobs: list[Job]) -> Iterator[Notice | Record]:
-        """Colorize every job; yields a Record per job as they finish, and a Notice where memory was short.
+    def run(self, jobs: Iterable[Job]) -> Iterator[Notice | Record]:
+        """Colorize every job, taken lazily; yields a Record per job as they finish; a Notice where memory was short.
 
         Raises:
             KoalaError: the network cannot be loaded.

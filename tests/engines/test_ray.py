@@ -1,0 +1,158 @@
+"""`--ray`: nodes on this machine do what one process does, and nothing is lost when some of them die."""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from standin import StandIn
+from typer.testing import CliRunner
+
+from koalacli.cli.app import app
+from koalacli.config import ColorizeConfig
+from koalacli.pipelines.colorize import colorize
+from koalacli.records import Notice, Outcome, Record, Started
+
+COUNT = 24
+DEADLY = 13
+ROOM = 80 << 20  # bytes for each node's objects, about the least that Ray takes
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """The first node, with places for two workers."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    tests = Path(__file__).resolve().parents[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(tests), str(tests.parent)]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        made = cluster_utils.Cluster(head_node_args={"num_cpus": 2, "object_store_memory": ROOM}, initialize_head=True)
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small gray pictures; each has a lightness of its own."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(COUNT):
+        noise = np.random.default_rng(number).integers(0, 8, (40, 50), dtype=np.uint8)
+        Image.fromarray(noise + np.uint8(40 + 8 * number)).save(folder / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What one process makes of them."""
+    output = tmp_path_factory.mktemp("local")
+    list(colorize(str(pictures), str(output), ColorizeConfig(workers=2), StandIn(output.parent)))
+    return contents(output)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Outputs by name."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.png"))}
+
+
+def noted(folder: Path) -> Counter[tuple[str, str]]:
+    """How often the journal says what of each output."""
+    lines = map(json.loads, (folder / ".koala-journal.jsonl").read_text().splitlines())
+    return Counter((line["path"], line["outcome"]) for line in lines)
+
+
+def lightness(pictures: Path, number: int) -> int:
+    """Of a picture, as the stand-in sees it."""
+    from koalacli.color.lab import lightness_of
+
+    return round(float(lightness_of(np.asarray(Image.open(pictures / f"{number:02d}.png"))).mean()))
+
+
+def test_a_node_that_dies_takes_no_picture_along(
+    cluster: Any, pictures: Path, local: dict[str, bytes], tmp_path: Path
+) -> None:
+    """In the middle of a run: the bytes that one process makes, each picture once in the journal, nothing to redo."""
+    node = cluster.add_node(num_cpus=1, object_store_memory=ROOM)
+    config = ColorizeConfig(ray=cluster.address)
+    records = []
+    for news in colorize(str(pictures), str(tmp_path / "out"), config, StandIn(tmp_path, pause=0.2)):
+        if isinstance(news, Started):
+            assert news.device == "3 × cpu (ray)"
+        records += [news] if isinstance(news, Record) else []
+        if len(records) == COUNT // 4 and node:
+            cluster.remove_node(node, allow_graceful=False)
+            node = None
+    assert Counter(record.source for record in records) == Counter(map(str, pictures.glob("*.png")))
+    assert {record.outcome for record in records} == {Outcome.DONE}
+    assert contents(tmp_path / "out") == local
+    assert noted(tmp_path / "out") == Counter((name, "done") for name in local)
+    _, *again = colorize(str(pictures), str(tmp_path / "out"), config, StandIn(tmp_path))
+    assert {record.outcome for record in again} == {Outcome.SKIPPED}
+
+
+def test_a_picture_that_kills_workers_is_failed_by_name(
+    cluster: Any, pictures: Path, local: dict[str, bytes], tmp_path: Path
+) -> None:
+    """All others are done, with the same bytes."""
+    network = StandIn(tmp_path, deadly=lightness(pictures, DEADLY))
+    config = ColorizeConfig(ray=cluster.address, ray_workers=1)
+    records = [
+        news for news in colorize(str(pictures), str(tmp_path / "out"), config, network) if isinstance(news, Record)
+    ]
+    (failed,) = [record for record in records if record.outcome == Outcome.FAILED]
+    assert Path(failed.source).name == f"{DEADLY}.png"
+    assert "workers died over it" in failed.reason
+    del (rest := dict(local))[f"{DEADLY}.png"]
+    assert contents(tmp_path / "out") == rest
+    assert noted(tmp_path / "out") == Counter([*((name, "done") for name in rest), (f"{DEADLY}.png", "failed")])
+
+
+def test_a_full_disk_on_one_node_and_an_interrupt_leave_the_rest_to_a_rerun(
+    cluster: Any, pictures: Path, local: dict[str, bytes], tmp_path: Path
+) -> None:
+    """The worker without room goes; who stops early finds what was made in the journal, and goes on with the rest."""
+    config = ColorizeConfig(ray=cluster.address)
+    run = colorize(str(pictures), str(tmp_path / "out"), config, StandIn(tmp_path, pause=0.2, full_on="full"))
+    seen: list[Started | Notice | Record] = []
+    while sum(isinstance(news, Record) for news in seen) < COUNT // 3:
+        seen.append(next(run))
+    run.close()
+    assert next(news.text for news in seen if isinstance(news, Notice)).startswith("a worker less: out: no space left")
+    made = noted(tmp_path / "out")
+    assert COUNT // 3 <= len(made) < COUNT
+    assert set(contents(tmp_path / "out")) == {name for name, _ in made}
+    rest = [
+        news
+        for news in colorize(str(pictures), str(tmp_path / "out"), config, StandIn(tmp_path))
+        if isinstance(news, Record)
+    ]
+    assert Counter(record.outcome for record in rest) == {Outcome.SKIPPED: len(made), Outcome.DONE: COUNT - len(made)}
+    assert contents(tmp_path / "out") == local
+    assert noted(tmp_path / "out") == Counter((name, "done") for name in local)
+
+
+def test_without_the_extra_one_line_names_it(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 2; the flag needs no value, and does not take the input for one."""
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = CliRunner().invoke(app, ["colorize", "--ray", str(pictures), str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("koala: --ray needs an extra: pip install 'koala-colorizer[ray]'")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "fault"), [("ray://head:10001", "run koala on a node"), ("127.0.0.1:1", "no cluster there")]
+)
+def test_a_cluster_that_is_not_there_is_told(address: str, fault: str, pictures: Path, tmp_path: Path) -> None:
+    """One line, and nothing is written."""
+    pytest.importorskip("ray")
+    network = StandIn(tmp_path)
+    done = CliRunner().invoke(app, ["colorize", str(pictures), str(tmp_path / "out"), "--ray", address], obj=network)
+    assert done.exit_code in (1, 2), done.output
+    assert fault in done.stderr
+    assert len(done.stderr.splitlines()) == 1
