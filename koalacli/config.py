@@ -208,6 +208,12 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
         "What is known of colors: a JSON file of hints, or a folder of painted copies; see docs/control.md.",
         shapes=False,
     )
+    decisions: tuple[str, ...] = setting(
+        (),
+        "Decisions from `koala review`; of several files the later decision about a picture counts. May be repeated.",
+        repeat=True,
+        shapes=False,
+    )
     reviewer: str = setting("", "Who gave the hints; stands in the XMP of pictures that have some.", shapes=False)
     colored: str = setting(
         "recolor",

@@ -63,7 +63,7 @@ ROWS = {
         ["backend"],
     ],
     "model.backend": [["devices"], ["trace", "machines"]],
-    "control": [["bind"], ["book", "painted"], ["solver"], ["hints", "floors"], ["colors", "kernel"]],
+    "control": [["decisions"], ["bind"], ["book", "painted"], ["solver"], ["hints", "floors"], ["colors", "kernel"]],
     "color": [["cbcr_jpeg"], ["join", "probe"], ["upsample", "gamut", "bins", "cbcr_video", "levels"], ["lab"]],
 }
 FENCES = {  # third party -> the only rooms that may import it

@@ -19,9 +19,10 @@ Faults = list[tuple[str, str]]  # what is wrong, and why
 
 @dataclass(frozen=True)
 class HintedJob(Job):
-    """A job of whose picture something is known."""
+    """A job of whose picture something is known, by whom if that is known."""
 
     hints: Hints | Painted
+    reviewer: str = ""
 
     @property
     def digest(self) -> str:
@@ -29,9 +30,21 @@ class HintedJob(Job):
         return self.hints.digest
 
 
+@dataclass(frozen=True)
+class GrayJob(Job):
+    """A job whose picture stays gray: it is copied."""
+
+    digest = "gray"
+
+
 def digest_of(job: Job) -> str:
-    """The digest of a job's own hints; empty without any."""
-    return job.digest if isinstance(job, HintedJob) else ""
+    """The digest of what is decided about a job alone; empty where nothing is."""
+    return job.digest if isinstance(job, HintedJob | GrayJob) else ""
+
+
+def reviewer_of(job: Job) -> str:
+    """Who gave a job's hints, where its hints say so."""
+    return job.reviewer if isinstance(job, HintedJob) else ""
 
 
 def hints_of(job: Job) -> Hints | None:
@@ -62,8 +75,16 @@ def bind_hints(place: str, source: str, jobs: Sequence[Job]) -> tuple[list[Job],
     if path.is_dir():
         return _bind_painted(path, source, jobs)
     entries, faults = read_book(path)
+    bound, unbound = bind_entries(entries, source, jobs)
+    hinted = [_hinted(job, bound[number].hints) if number in bound else job for number, job in enumerate(jobs)]
+    return hinted, faults + unbound
+
+
+def bind_entries(entries: Sequence[Entry], source: str, jobs: Sequence[Job]) -> tuple[dict[int, Entry], Faults]:
+    """Entries by the number of their job, and those that fit none."""
     bound: dict[int, Entry] = {}
-    names = [_name_in(source, job) for job in jobs]
+    faults: Faults = []
+    names = [name_in(source, job) for job in jobs]
     for entry in entries:
         try:
             number = _find(entry, names, jobs, source)
@@ -75,7 +96,7 @@ def bind_hints(place: str, source: str, jobs: Sequence[Job]) -> tuple[list[Job],
             bound[number] = entry
         except (UsageError, InputError) as error:
             faults.append((entry.name, str(error)))
-    return [_hinted(job, bound[number].hints) if number in bound else job for number, job in enumerate(jobs)], faults
+    return bound, faults
 
 
 def _hinted(job: Job, hints: Hints | Painted) -> Job:
@@ -111,7 +132,7 @@ def _check_sizes(entry: Entry, job: Job) -> None:
 
 def _bind_painted(folder: Path, source: str, jobs: Sequence[Job]) -> tuple[list[Job], Faults]:
     """Painted copies lie in a folder by the names of their pictures; extensions may differ."""
-    names = [_name_in(source, job) if Path(source).is_dir() else Path(job.source).name for job in jobs]
+    names = [name_in(source, job) if Path(source).is_dir() else Path(job.source).name for job in jobs]
     by_stem = {str(Path(name).with_suffix("")): number for number, name in enumerate(names)}
     bound: dict[int, Painted] = {}
     faults: Faults = []
@@ -141,7 +162,7 @@ def _check_painted(path: Path, job: Job) -> None:
         raise UsageError(f"{copy[1]}x{copy[0]} pixels, the picture has {picture[1]}x{picture[0]}")
 
 
-def _name_in(source: str, job: Job) -> str:
+def name_in(source: str, job: Job) -> str:
     """What a hints file calls a picture: its path below the input folder; of a single file or a glob, all of it."""
     path = Path(job.source)
     return path.relative_to(source).as_posix() if Path(source).is_dir() else path.as_posix()

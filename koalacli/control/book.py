@@ -57,6 +57,25 @@ def read_book(path: Path) -> tuple[list[Entry], list[tuple[str, str]]]:
     Raises:
         UsageError: it cannot be read as a hints file at all.
     """
+    value = load_book(path)
+    if set(value) != {"koala-hints", "pictures"}:
+        raise UsageError(f'{path}: beside the version there is "pictures", an object by path, and nothing else')
+    entries: list[Entry] = []
+    faults: list[tuple[str, str]] = []
+    for name, given in value["pictures"].items():
+        try:
+            entries.append(read_entry(name, given, path.parent))
+        except KoalaError as error:
+            faults.append((name, str(error)))
+    return entries, faults
+
+
+def load_book(path: Path) -> dict[str, Any]:
+    """The JSON of a hints file; that it is of this version and that "pictures" is an object is all that is checked.
+
+    Raises:
+        UsageError: it cannot be read as a hints file at all.
+    """
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise UsageError(f"{path}: larger than {LARGEST_FILE // 1_000_000} MB; that is no hints file")
@@ -69,22 +88,19 @@ def read_book(path: Path) -> tuple[list[Entry], list[tuple[str, str]]]:
         raise UsageError(f'{path}: not a hints file; it begins with {{"koala-hints": {VERSION}, "pictures": {{…}}}}')
     if value["koala-hints"] is True or value["koala-hints"] != VERSION:
         raise UsageError(f"{path}: hints of version {str(value['koala-hints'])[:20]}; this koala reads {VERSION}")
-    pictures = value.get("pictures")
-    if not isinstance(pictures, dict) or set(value) != {"koala-hints", "pictures"}:
-        raise UsageError(f'{path}: beside the version there is "pictures", an object by path, and nothing else')
-    entries: list[Entry] = []
-    faults: list[tuple[str, str]] = []
-    for name, given in pictures.items():
-        try:
-            entries.append(_read_entry(name, given, path.parent))
-        except KoalaError as error:
-            faults.append((name, str(error)))
-    return entries, faults
+    if not isinstance(value.get("pictures"), dict):
+        raise UsageError(f'{path}: "pictures" is missing, or no object by path')
+    return value
 
 
-def _read_entry(name: str, given: Any, folder: Path) -> Entry:
+def read_entry(name: str, given: Any, folder: Path) -> Entry:
+    """What is known of one picture; masks are read from the folder.
+
+    Raises:
+        UsageError, InputError: some of it is wrong.
+    """
     _check_path(name)
-    fields = _fields(
+    fields = read_fields(
         given, "the entry", sha256=str, points=list, polygons=list, masks=list, saturation=float, optional=True
     )
     sha256 = fields.get("sha256", "").lower()
@@ -102,8 +118,8 @@ def _read_entry(name: str, given: Any, folder: Path) -> Entry:
 
 
 def _read_point(given: Any) -> Hint:
-    fields = _fields(given, "it", x=float, y=float)
-    more = _fields(given, "it", x=float, y=float, color=str, gray=bool, radius=float, scope=str, optional=True)
+    fields = read_fields(given, "it", x=float, y=float)
+    more = read_fields(given, "it", x=float, y=float, color=str, gray=bool, radius=float, scope=str, optional=True)
     if ("color" in more) == bool(more.get("gray", False)):
         raise UsageError('give either a color or "gray": true')
     color = more.get("color", "gray")
@@ -111,7 +127,7 @@ def _read_point(given: Any) -> Hint:
 
 
 def _read_polygon(given: Any) -> Area:
-    fields = _fields(given, "it", points=list, color=str)
+    fields = read_fields(given, "it", points=list, color=str)
     corners = fields["points"]
     if not 3 <= len(corners) <= MOST_CORNERS:
         raise UsageError(f"a polygon has 3 to {MOST_CORNERS} corners")
@@ -124,7 +140,7 @@ def _read_polygon(given: Any) -> Area:
 
 
 def _read_mask(given: Any, folder: Path, sizes: dict[str, tuple[int, int]]) -> Area:
-    fields = _fields(given, "it", file=str, color=str)
+    fields = read_fields(given, "it", file=str, color=str)
     _check_path(fields["file"])
     path = folder / fields["file"]
     if not path.resolve().is_relative_to(folder.resolve()):
@@ -144,7 +160,7 @@ def _shrunk(coverage: Array) -> Array:
 
 
 def _strength(given: Any, **known: type) -> float:
-    strength: float = _fields(given, "it", color=str, strength=float, optional=True, **known).get("strength", 1.0)
+    strength: float = read_fields(given, "it", color=str, strength=float, optional=True, **known).get("strength", 1.0)
     return strength
 
 
@@ -158,8 +174,12 @@ def _each(given: list[Any], kind: str, read: Callable[[Any], Any]) -> list[Any]:
     return found
 
 
-def _fields(given: Any, what: str, *, optional: bool = False, **kinds: type) -> dict[str, Any]:
-    """The fields of a JSON object, of the kinds named: all of them, or any of them and no others."""
+def read_fields(given: Any, what: str, *, optional: bool = False, **kinds: type) -> dict[str, Any]:
+    """The fields of a JSON object, of the kinds named: all of them, or any of them and no others.
+
+    Raises:
+        UsageError: they are not.
+    """
     if not isinstance(given, dict):
         raise UsageError(f"{what} is {str(given)[:40]!r}, not an object")
     if optional and (unknown := set(given) - set(kinds)):

@@ -14,7 +14,7 @@ import numpy as np
 
 from koalacli.arrays import Array
 from koalacli.config import ColorizeConfig
-from koalacli.control.bind import digest_of, hints_of
+from koalacli.control.bind import GrayJob, digest_of, hints_of, reviewer_of
 from koalacli.control.hints import Hints
 from koalacli.errors import InputError, OutputError, writing_errors
 from koalacli.io.files import copy_file, new_file
@@ -82,9 +82,11 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
     if decided := decide_existing(job, setup.config, setup.journal):
         return OpenedPhotograph(None, decided, started, stamp)
     try:
+        if isinstance(job, GrayJob):
+            return OpenedPhotograph(None, _keep_gray(job, setup.config), started, stamp)
         hints = hints_of(job)
         if hints:
-            told = replace(setup.provenance, hints=str(hints), reviewer=setup.config.reviewer)
+            told = replace(setup.provenance, hints=str(hints), reviewer=reviewer_of(job) or setup.config.reviewer)
             setup = replace(setup, provenance=told)
         opened = _open(job, setup, started, stamp)
         return _with_hints(opened, hints, job) if hints and opened.canvas else opened
@@ -235,6 +237,16 @@ def is_colored(picture: Picture) -> bool:
     difference = rgb - rgb.mean(-1, keepdims=True)
     cast = difference.mean((0, 1), keepdims=True)  # toning shifts all pixels alike
     return float(np.abs(difference - cast).mean()) > COLORED_CHROMA
+
+
+def _keep_gray(job: Job, config: ColorizeConfig) -> Record:
+    if config.format and config.format != codec_of(Path(job.source)):
+        raise OutputError(f"{job.source}: is to stay gray, and a copy cannot change its format; leave out --format")
+    try:
+        copy_file(Path(job.source), Path(job.target))
+    except FileNotFoundError as error:
+        raise InputError(f"{job.source}: the file is gone") from error
+    return Record(job.source, job.target, Outcome.DONE, "kept gray, copied")
 
 
 def _keep_colored(job: Job, picture: Picture, config: ColorizeConfig) -> Record:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import bind_hints
+from koalacli.control.decisions import Decided, apply_decisions
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
-from koalacli.errors import OutputError
+from koalacli.errors import OutputError, UsageError
 from koalacli.io.files import remove_leftovers
 from koalacli.io.paths import Job, make_plan
 from koalacli.io.side_outputs import check_side_outputs
@@ -36,23 +37,29 @@ def colorize(
         KoalaError: the request itself cannot be met; nothing has been written then.
         StorageFullError: in the middle; what is written is whole.
 
-    Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done.
+    Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done. Where
+    --decisions has some, each is a failed Record, their pictures are not written, and the others are.
     """
     plan = make_plan(source, output, config)
     config = replace(config, alone=os.path.isfile(source))  # noqa: PTH113 - nor is a name that is too long
     paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
+    paths += config.decisions
     check_side_outputs({"--report": config.report}, [config.weights, source, output, Path(output) / JOURNAL, *paths])
+    if config.hints and config.decisions:
+        raise UsageError("--hints and --decisions both say what is known; put the hints into the decisions")
     jobs, faults = bind_hints(config.hints, source, plan.jobs) if config.hints else (plan.jobs, [])
     if faults:
         yield Started(len(faults), "none", config.weights, 0)
         yield from (Record(name, "", Outcome.FAILED, f"{config.hints}: {name}: {reason}") for name, reason in faults)
         return
+    by_people = apply_decisions(config.decisions, source, jobs) if config.decisions else Decided(jobs, [], [])
     engine = start_engine(config, plan.output_folder, colorizer)
-    decided, waiting = _decide(jobs, config, engine.journal)
-    decided = [*(stray.record() for stray in plan.strays), *decided]
+    decided, waiting = _decide(by_people.jobs, config, engine.journal)
+    decided = [*(stray.record() for stray in plan.strays), *by_people.records, *decided]
     started = Started(len(decided) + len(waiting), "none" if config.dry_run else "", config.weights, 0)
     if config.dry_run:
         yield started
+        yield from by_people.notices
         yield from decided
         yield from (Record(job.source, job.target, Outcome.PLANNED) for job in waiting)
         return
@@ -62,7 +69,7 @@ def colorize(
     for record in engine.run(waiting) if waiting else [started]:
         news: list[Started | Notice | Record] = [record]
         if isinstance(record, Started):
-            news = [replace(record, total=started.total), *decided]
+            news = [replace(record, total=started.total), *by_people.notices, *decided]
         for one in news:
             yield one
             if config.fail_fast and isinstance(one, Record) and one.outcome == Outcome.FAILED:

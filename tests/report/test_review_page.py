@@ -16,12 +16,13 @@ from PIL import Image
 from koalacli.color.join import colorize_pixels
 from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import Colorizer
-from koalacli.config import ReviewConfig
+from koalacli.config import ColorizeConfig, ReviewConfig
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.kernel import SCOPES
 from koalacli.control.solver import apply_hints, value_at
 from koalacli.metrics.pictures import delta_e_2000
 from koalacli.photograph.canvas import guide_of
+from koalacli.pipelines.colorize import colorize
 from koalacli.pipelines.review.pipeline import review
 from koalacli.pipelines.review.server import ReviewServer, note_sources
 from koalacli.records import Outcome, Record
@@ -185,15 +186,17 @@ def test_the_solver_of_the_page_is_that_of_the_command_line(
     assert np.percentile(off, 99) < 6
 
 
-def test_ten_pictures_are_changed_in_all_ways_kept_and_saved(batch: Batch, page: Any, tmp_path: Path) -> None:
-    """By mouse and by keyboard alone; after a reload nothing is lost; the file holds it all."""
+def test_ten_pictures_are_changed_in_all_ways_kept_saved_and_applied(
+    batch: Batch, page: Any, colorizer: Colorizer, tmp_path: Path
+) -> None:
+    """By mouse and by keyboard alone; after a reload nothing is lost; koala colorize makes what the page showed."""
     open_page(page, batch)
     names = page.evaluate("ENTRIES.map((entry) => entry.name)")
     change_by_mouse(page)
     change_by_keyboard(page)
     told = page.locator("#progress").text_content()
     assert told == f"6 of {COUNT} decided · 2 flagged"
-    pixels = {number: (go_to(page, number), pixels_shown(page))[1] for number in (0, 4, 8)}
+    pixels = {number: (go_to(page, number), pixels_shown(page))[1] for number in (0, 1, 2, 4, 8, 9)}
     page.reload()
     page.locator(SHOWN).wait_for()
     assert page.locator("#progress").text_content() == told
@@ -223,6 +226,14 @@ def test_ten_pictures_are_changed_in_all_ways_kept_and_saved(batch: Batch, page:
     assert found[0]["points"][0]["x"] == pytest.approx(0.25, abs=0.01)
     assert len(found[8]["points"]) == 1
     assert found[9]["points"][0]["color"] == found[0]["points"][0]["color"], "carried over with the eyedropper's color"
+    config = ColorizeConfig(decisions=(str(tmp_path / "decisions.json"),))
+    list(colorize(str(batch.folder), str(tmp_path / "color"), config, colorizer))
+    assert not (tmp_path / "color" / names[3]).exists()
+    for number, shown in pixels.items():
+        with Image.open(tmp_path / "color" / names[number]) as image:
+            mean, high = difference(np.asarray(image.convert("RGB")), shown)
+        assert mean < 2, names[number]
+        assert high < 4, names[number]
 
 
 def change_by_mouse(page: Any) -> None:

@@ -1,0 +1,191 @@
+"""Decisions: what people decided about a batch in `koala review`, from one file or from several.
+
+A decisions file is a hints file with more in it: a verdict, a proposal, a reviewer and a date per picture, and beside
+the pictures the batch, its weights, the reviewer and the date of the file.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from koalacli.control.bind import Faults, GrayJob, HintedJob, bind_entries, name_in
+from koalacli.control.book import Entry, load_book, read_entry, read_fields
+from koalacli.control.hints import Hints
+from koalacli.errors import KoalaError, UsageError
+from koalacli.io.paths import STREAM, Job
+from koalacli.records import Notice, Outcome, Record
+
+VERDICTS = {
+    "keep": "it is colored as decided",
+    "gray": "it is copied as it is",
+    "reject": "it is not written",
+    "flag": "it is colored, and said to need another look",
+}
+LONGEST_NAME = 200  # characters of a reviewer's name
+UNDATED = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is decided about one picture.
+
+    Attributes:
+        entry: the picture, and what is known of its colors.
+        verdict: an entry of VERDICTS, or nothing yet.
+        reviewer: who decided, or nothing.
+        date: when; UNDATED where the file does not say.
+        file: in which it stands.
+    """
+
+    entry: Entry
+    verdict: str
+    reviewer: str
+    date: datetime
+    file: str
+
+    @property
+    def substance(self) -> tuple[str, str]:
+        """What two people can differ in."""
+        return self.verdict, self.entry.hints.digest
+
+    def __str__(self) -> str:
+        return f"{self.verdict or 'no verdict'} and {self.entry.hints} by {self.reviewer or self.file}"
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A work list after decisions.
+
+    Attributes:
+        jobs: what is left to do, with hints, or as copies.
+        records: what is rejected, and what is refused.
+        notices: where people differed.
+    """
+
+    jobs: list[Job]
+    records: list[Record]
+    notices: list[Notice]
+
+
+def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job]) -> Decided:
+    """Give each job what is decided about it.
+
+    A picture whose entry is wrong, or that has changed since, is refused by name and not written; the others go on.
+
+    Args:
+        places: decisions files.
+        source: input as given on the command line.
+        jobs: the work list.
+
+    Raises:
+        UsageError: one of the places is no decisions file.
+    """
+    if any(job.source == STREAM for job in jobs):
+        raise UsageError("--decisions needs inputs that have names; standard input has none")
+    faults: Faults = []
+    every: list[Decision] = []
+    for place in places:
+        decisions, wrong = read_decisions(Path(place))
+        every += decisions
+        faults += wrong
+    merged, notices = merge_decisions(every)
+    bound, unbound = bind_entries([decision.entry for decision in merged.values()], source, jobs)
+    faults += unbound
+    refused = {name for name, _ in faults}
+    records = [Record(name, "", Outcome.FAILED, f"{name}: {reason}") for name, reason in faults]
+    left: list[Job] = []
+    for number, job in enumerate(jobs):
+        decision = merged[bound[number].name] if number in bound else None
+        if _is_refused(name_in(source, job), refused):
+            continue
+        if decision and decision.verdict == "reject":
+            records.append(_rejected(job, decision))
+        else:
+            left.append(_decided(job, decision) if decision else job)
+    return Decided(left, records, notices)
+
+
+def read_decisions(path: Path) -> tuple[list[Decision], Faults]:
+    """Read a decisions file; a hints file is one without verdicts.
+
+    Raises:
+        UsageError: it cannot be read as one at all.
+    """
+    value = load_book(path)
+    pictures = value.pop("pictures")
+    try:
+        head = {name: given for name, given in value.items() if not name.startswith("koala-")}
+        read_fields(head, "the file", batch=str, weights=str, reviewer=str, date=str, optional=True)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    decisions: list[Decision] = []
+    faults: Faults = []
+    for name, given in pictures.items():
+        try:
+            decisions.append(_read_decision(name, given, path, str(value.get("reviewer", ""))))
+        except KoalaError as error:
+            faults.append((name, str(error)))
+    return decisions, faults
+
+
+def merge_decisions(decisions: Sequence[Decision]) -> tuple[Mapping[str, Decision], list[Notice]]:
+    """The decision that counts for each picture: the latest, of equally late ones the last. And who differed."""
+    merged: dict[str, Decision] = {}
+    notices: list[Notice] = []
+    for decision in decisions:
+        name = decision.entry.name
+        before = merged.get(name)
+        if before is None:
+            merged[name] = decision
+            continue
+        earlier, later = sorted((before, decision), key=lambda one: one.date)  # stable: of equals the last is later
+        if earlier.substance != later.substance:
+            notices.append(Notice(f"{name}: {earlier} is overruled by {later}, which is later"))
+        merged[name] = later
+    return merged, notices
+
+
+def _read_decision(name: str, given: Any, path: Path, reviewer: str) -> Decision:
+    if not isinstance(given, dict):
+        raise UsageError(f"the entry is {str(given)[:40]!r}, not an object")
+    own = {key: given[key] for key in ("verdict", "reviewer", "date", "proposal") if key in given}
+    entry = read_entry(name, {key: value for key, value in given.items() if key not in own}, path.parent)
+    fields = read_fields(own, "the entry", verdict=str, reviewer=str, date=str, proposal=float, optional=True)
+    verdict, by = fields.get("verdict", ""), fields.get("reviewer", reviewer)
+    if verdict and verdict not in VERDICTS:
+        raise UsageError(f"unknown verdict {verdict[:40]!r}; there is {', '.join(VERDICTS)}")
+    if fields.get("proposal", 1) != 1:
+        raise UsageError(f"there is no proposal {given['proposal']}")
+    if len(by) > LONGEST_NAME:
+        raise UsageError(f"the reviewer's name has {len(by)} characters; {LONGEST_NAME} at most")
+    return Decision(entry, verdict, by, _read_date(fields.get("date", "")), str(path))
+
+
+def _read_date(text: str) -> datetime:
+    if not text:
+        return UNDATED
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"date {text[:40]!r} is not understood; write 2026-01-31T12:00:00Z") from error
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _is_refused(name: str, refused: set[str]) -> bool:
+    """Whether a picture is one of those that a wrong entry is about."""
+    return any(name == wrong or name.endswith(f"/{wrong}") for wrong in refused if wrong)
+
+
+def _rejected(job: Job, decision: Decision) -> Record:
+    by = f" by {decision.reviewer}" if decision.reviewer else ""
+    left = "; an earlier output is still there" if Path(job.target).exists() else ""
+    return Record(job.source, job.target, Outcome.SKIPPED, f"rejected{by}{left}")
+
+
+def _decided(job: Job, decision: Decision) -> Job:
+    if decision.verdict == "gray":
+        return GrayJob(job.source, job.target)
+    hints = decision.entry.hints
+    return job if hints == Hints() else HintedJob(job.source, job.target, hints, decision.reviewer)
