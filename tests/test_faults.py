@@ -99,28 +99,6 @@ def test_two_processes_share_an_output_folder(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == []
 
 
-def test_an_interrupt_leaves_whole_files_and_exits_130(tmp_path: Path) -> None:
-    """SIGINT in the middle: exit code 130, one line, only whole files; a rerun does the rest."""
-    source, output = pictures(tmp_path / "in", 40), tmp_path / "out"
-    command = [sys.executable, str(HERE / "faults_driver.py"), "run", "colorize", str(source), str(output)]
-    environment = {**os.environ, "PYTHONPATH": str(HERE.parent), "PAUSE": "0.2"}
-    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not (output.exists() and any(output.glob("*.png"))) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    running.send_signal(signal.SIGINT)
-    _, message = running.communicate(timeout=60)
-    assert running.returncode == 130, message
-    assert "interrupted" in message
-    assert "Traceback" not in message
-    finished = [path for path in output.iterdir() if not path.name.startswith(".")]
-    assert 0 < len(finished) < 40
-    assert all(read_picture(path).pixels.ndim == 3 for path in finished)
-    assert leftovers(output) == []
-    assert driver("run", "colorize", source, output).returncode == 0
-    assert len([path for path in output.iterdir() if not path.name.startswith(".")]) == 40
-
-
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system of 2 MiB."""

@@ -88,14 +88,19 @@ def load_weights(source: str | Path | WeightsFile, *, folded: bool = False) -> W
         config, read_out = parse_header(header)
     except ValueError as error:
         raise WeightsError(f"{path}: its header describes no network that koala knows: {error}") from error
+    for name, array in tensors.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise WeightsError(f"{path}: {name} ({array.dtype}) does not hold finite real numbers; fetch another file")
     tables = {key: tensors[key].astype(np.float32) for key in TABLES if key in tensors}
-    if config.bins and tables.get("gamut_bins", np.empty(0)).shape != (config.bins, 2):
-        raise WeightsError(f"{path}: gamut_bins are missing or of the wrong shape")
+    for key, shape in {"gamut_bins": (config.bins, 2), "bin_prior": (config.bins,)}.items():
+        if config.bins and (key == "gamut_bins" or key in tables) and tables.get(key, np.empty(0)).shape != shape:
+            raise WeightsError(f"{path}: {key} are missing or of the wrong shape")
     try:
         network = build_network(config, tables, folded=folded)
-    except (KeyError, ValueError) as error:  # parts that are known, and do not go together
+        folded_tensors = fold_tensors(tensors) if folded else tensors
+    except (KeyError, ValueError, IndexError) as error:  # parts or arrays that are known, and do not go together
         raise WeightsError(f"{path}: the parts of its network do not fit each other ({error})") from error
-    fill_network(network, fold_tensors(tensors) if folded else tensors, str(path))
+    fill_network(network, folded_tensors, str(path))
     return Weights(path.stem, network, read_out, header["record"], file.digest)
 
 

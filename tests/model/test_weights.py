@@ -146,3 +146,28 @@ def test_folded_weights_give_the_same_outputs(loaded) -> None:
     plain, fast = (np.asarray(weights.network.model(lightness, training=False)) for weights in (loaded, folded))
     assert len(folded.network.model.layers) < len(loaded.network.model.layers)
     assert np.abs(plain - fast).max() < 1e-3 * np.abs(plain).max()
+
+
+def _spoiled(array: np.ndarray, how: str) -> np.ndarray:
+    return {
+        "nan": np.full_like(array, np.nan),
+        "inf": np.full_like(array, np.inf),
+        "whole numbers": np.zeros(array.shape, np.int64),
+        "truth values": np.zeros(array.shape, bool),
+        "a scalar": np.zeros((), np.float16),
+        "a short array": np.zeros(3, np.float32),
+    }[how]
+
+
+@pytest.mark.parametrize("name", ["kernel", "gamut_bins", "bin_prior"])
+@pytest.mark.parametrize("how", ["nan", "inf", "whole numbers", "truth values", "a scalar", "a short array"])
+def test_tensors_that_lie_are_refused(tmp_path: Path, name: str, how: str) -> None:
+    """No finite real numbers, or another shape: one line, although the digest is right."""
+    tensors, header = load_file(KOALA), header_of(KOALA)
+    key = next(key for key in sorted(tensors) if name in key)
+    tensors[key] = _spoiled(tensors[key], how)
+    header.pop("digest")
+    path = tmp_path / "lie.safetensors"
+    save_file(tensors, path, metadata={"koala": json.dumps({**header, "digest": weights._digest(header, tensors)})})
+    with pytest.raises(WeightsError, match=r"lie\.safetensors: "):
+        load_weights(path, folded=True)
