@@ -59,8 +59,10 @@ SCOPES: dict[str, Scope] = {
         gain=0.7,
         chroma=0.078,
     ),
-    "place": Scope("this part of the picture, whatever is there", (Part(1.0, place=0.3, lightness=0.5),)),
-    "thing": Scope("this thing: what looks alike and lies near", (Part(1.0, features=0.5, place=0.8, lightness=0.5),)),
+    "place": Scope("this part of the picture, whatever is there", (Part(1.0, place=0.3, lightness=0.5),), spot=0.3),
+    "thing": Scope(
+        "this thing: what looks alike and lies near", (Part(1.0, features=0.5, place=0.8, lightness=0.5),), spot=0.3
+    ),
 }
 SMALLEST_SPOT = 0.03  # short sides; what enlarging leaves of a smaller one is too little to meet a hint with
 

@@ -19,7 +19,7 @@ GRAY_SHARE, GRAY_CHROMA = (
     0.1,
     2.0,
 )  # a copy with this much gray is a gray one; else its commonest color is that of paper
-CELLS = 48  # along the short side; strokes within a cell are one point
+CELLS = 24  # along the short side; strokes within a cell are one point
 MOST_POINTS = 300  # cells are made larger until there are no more
 
 

@@ -9,6 +9,7 @@ All have the same face: `guides` go to the network, `write` takes what comes bac
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import BinaryIO, Protocol
 
 import cv2
@@ -161,9 +162,13 @@ class Graft:
     def size(self) -> tuple[int, int]:
         return self.graftable.layout.height, self.graftable.layout.width
 
-    def lightness_at(self, x: float, y: float) -> float:
+    @cached_property
+    def _upright(self) -> Pixels:
         seen = self.luma if self.graftable.meaning is None else self.graftable.meaning[self.luma]
-        return _lightness_at(turn(seen, self.graftable.orientation), x, y)
+        return turn(seen, self.graftable.orientation)
+
+    def lightness_at(self, x: float, y: float) -> float:
+        return _lightness_at(self._upright, x, y)
 
     def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
         layout, turned = self.graftable.layout, self.graftable.orientation

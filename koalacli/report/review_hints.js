@@ -71,9 +71,12 @@ function solve(matrix, wishes) {
 // Add to the enlarged color what one scope makes of the differences between points and color.
 function correct(picture, color, pins, scope, reaches) {
   const lights = pins.map((point) => lightnessAt(picture, point));
-  const matrix = pins.map((point, row) => reaches.map((reach, column) => readAt(picture, reach, point, lights[row]) + (row === column ? RIDGE : 0)));
+  const response = pins.map((point, row) => reaches.map((reach) => readAt(picture, reach, point, lights[row])));
+  const shared = (first, second) => first.reduce((sum, value, column) => sum + value * second[column], 0);
+  const matrix = response.map((first, row) => response.map((second, column) => shared(first, second) + (row === column ? RIDGE : 0)));
   const missing = pins.map((point, row) => color.map((plane, kind) => point.ab[kind] - scope.gain * readAt(picture, plane, point, lights[row])));
-  const weights = solve(matrix, missing);
+  const held = solve(matrix, missing);
+  const weights = reaches.map((_, number) => [0, 1].map((kind) => response.reduce((sum, line, row) => sum + line[number] * held[row][kind], 0)));
   return color.map((plane, kind) => {
     const slope = plane.slope.map((value) => scope.gain * value);
     const offset = plane.offset.map((value) => scope.gain * value);

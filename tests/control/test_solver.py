@@ -108,7 +108,7 @@ def test_an_area_takes_its_color(scene: dict[str, Array]) -> None:
 def test_saturation_leaves_hints_their_color(scene: dict[str, Array]) -> None:
     """The factor is on what the network guessed."""
     ab = corrected(scene, Hints((Hint(0.5, 0.8, "20,0"),), saturation=0.0))
-    assert ab[38, 32] == pytest.approx([20, 0], abs=1)
+    assert ab[38, 32] == pytest.approx([20, 0], abs=3)
     assert np.abs(ab[2, 2]).max() < 0.5
 
 
