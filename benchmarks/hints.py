@@ -1,6 +1,6 @@
 """What hints cost, and how far one for a thing reaches.
 
-    python benchmarks/hints.py --data PHOTOS [--pictures 8] [--repeat 5]
+    python benchmarks/hints.py FOLDER [--pictures 8] [--repeat 5]
 
 Two figures, as JSON on standard output:
 
@@ -109,11 +109,11 @@ def _lab(rgb8: Rgb8) -> Array:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("folder", type=Path)
     parser.add_argument("--pictures", type=int, default=8, help="for the seconds")
     parser.add_argument("--repeat", type=int, default=5)
     given = parser.parse_args()
-    loaded = [read_picture(path).pixels for path in sorted(given.data.iterdir())]
+    loaded = [read_picture(path).pixels for path in sorted(given.folder.iterdir())]
     photographs = [pixels for pixels in loaded if pixels.ndim == 3 and pixels.dtype == np.uint8]
     network = Colorizer()
     print(
