@@ -26,8 +26,9 @@ class HintedJob(Job):
 
     @property
     def digest(self) -> str:
-        """Of all that shapes the color beside the settings of the run."""
-        return self.hints.digest
+        """Of all that shapes the output beside the settings of the run."""
+        by = f"-{hashlib.sha256(self.reviewer.encode()).hexdigest()[:8]}" if self.reviewer else ""
+        return self.hints.digest + by
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ def hints_of(job: Job) -> Hints | None:
     return job.hints.read() if isinstance(job.hints, Painted) else job.hints
 
 
-def bind_hints(place: str, source: str, jobs: Sequence[Job]) -> tuple[list[Job], Faults]:
+def bind_hints(place: str, source: str, jobs: Sequence[Job], reviewer: str = "") -> tuple[list[Job], Faults]:
     """Give each job its hints.
 
     Args:
         place: a hints file, or a folder of painted copies.
         source: input as given on the command line.
         jobs: the work list.
+        reviewer: who gave the hints, where known.
 
     Raises:
         UsageError: there is no such place, or it is no hints file.
@@ -73,10 +75,12 @@ def bind_hints(place: str, source: str, jobs: Sequence[Job]) -> tuple[list[Job],
         raise UsageError("--hints needs inputs that have names; standard input has none")
     path = Path(place)
     if path.is_dir():
-        return _bind_painted(path, source, jobs)
+        return _bind_painted(path, source, jobs, reviewer)
     entries, faults = read_book(path)
     bound, unbound = bind_entries(entries, source, jobs)
-    hinted = [_hinted(job, bound[number].hints) if number in bound else job for number, job in enumerate(jobs)]
+    hinted = [
+        _hinted(job, bound[number].hints, reviewer) if number in bound else job for number, job in enumerate(jobs)
+    ]
     return hinted, faults + unbound
 
 
@@ -99,8 +103,8 @@ def bind_entries(entries: Sequence[Entry], source: str, jobs: Sequence[Job]) -> 
     return bound, faults
 
 
-def _hinted(job: Job, hints: Hints | Painted) -> Job:
-    return HintedJob(job.source, job.target, hints) if hints else job
+def _hinted(job: Job, hints: Hints | Painted, reviewer: str) -> Job:
+    return HintedJob(job.source, job.target, hints, reviewer) if hints else job
 
 
 def _find(entry: Entry, names: Sequence[str], jobs: Sequence[Job], source: str) -> int | None:
@@ -130,7 +134,7 @@ def _check_sizes(entry: Entry, job: Job) -> None:
             raise UsageError(f"{name}: {said}")
 
 
-def _bind_painted(folder: Path, source: str, jobs: Sequence[Job]) -> tuple[list[Job], Faults]:
+def _bind_painted(folder: Path, source: str, jobs: Sequence[Job], reviewer: str) -> tuple[list[Job], Faults]:
     """Painted copies lie in a folder by the names of their pictures; extensions may differ."""
     names = [name_in(source, job) if Path(source).is_dir() else Path(job.source).name for job in jobs]
     by_stem = {str(Path(name).with_suffix("")): number for number, name in enumerate(names)}
@@ -153,7 +157,9 @@ def _bind_painted(folder: Path, source: str, jobs: Sequence[Job]) -> tuple[list[
             bound[number] = Painted.at(path)
         except (UsageError, InputError) as error:
             faults.append((str(path), str(error)))
-    return [_hinted(job, bound[number]) if number in bound else job for number, job in enumerate(jobs)], faults
+    return [
+        _hinted(job, bound[number], reviewer) if number in bound else job for number, job in enumerate(jobs)
+    ], faults
 
 
 def _check_painted(path: Path, job: Job) -> None:

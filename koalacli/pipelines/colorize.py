@@ -47,7 +47,7 @@ def colorize(
     check_side_outputs({"--report": config.report}, [config.weights, source, output, Path(output) / JOURNAL, *paths])
     if config.hints and config.decisions:
         raise UsageError("--hints and --decisions both say what is known; put the hints into the decisions")
-    jobs, faults = bind_hints(config.hints, source, plan.jobs) if config.hints else (plan.jobs, [])
+    jobs, faults = bind_hints(config.hints, source, plan.jobs, config.reviewer) if config.hints else (plan.jobs, [])
     if faults:
         yield Started(len(faults), "none", config.weights, 0)
         yield from (Record(name, "", Outcome.FAILED, f"{config.hints}: {name}: {reason}") for name, reason in faults)

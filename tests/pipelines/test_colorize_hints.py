@@ -88,6 +88,8 @@ def test_a_rerun_after_editing_one_entry_redoes_that_picture_alone(folder: Path,
     assert [name for name, record in edited.items() if record.outcome == Outcome.DONE] == ["still.png"]
     without = run(folder, colorizer, {"still.png": {"points": [{**POINT, "x": 0.35}]}})
     assert [name for name, record in without.items() if record.outcome == Outcome.DONE] == ["graft.jpg"]
+    named = run(folder, colorizer, {"still.png": {"points": [{**POINT, "x": 0.35}]}}, reviewer="Someone")
+    assert [name for name, record in named.items() if record.outcome == Outcome.DONE] == ["still.png"]
     assert (folder.parent / "out" / "graft.jpg").read_bytes() == (folder.parent / "plain" / "graft.jpg").read_bytes()
 
 
