@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from koalacli.arrays import Array, Pixels
+from koalacli.color.bins import annealed_mean
 from koalacli.color.join import colorize_pixels, merge_color
 from koalacli.color.lab import lightness_of
 from koalacli.color.levels import stretch_levels
@@ -140,6 +141,20 @@ class Colorizer:
         return Prediction(
             **{name: np.concatenate([part[name] for part in done])[:, :rows, :columns] for name in done[0]}
         )
+
+    def read_bins(self, bin_probs: Array, vividness: float) -> Array:
+        """Color at another temperature than the read-out's own.
+
+        Args:
+            bin_probs: float32 (..., Q), from `predict`.
+            vividness: 0.2 is vivid, 1 is calm.
+
+        Returns:
+            float32 (..., 2), CIELAB units, with the read-out's saturation.
+        """
+        bin_logits = np.log(np.maximum(bin_probs, np.float32(1e-30)))
+        ab = annealed_mean(bin_logits, self.weights.network.tables["gamut_bins"], vividness)
+        return ab * np.float32(self.read_out.saturation)
 
     def colorize(self, pixels: Pixels, hints: Hints | Sequence[Hint] = ()) -> Pixels:
         """Colorize one picture.

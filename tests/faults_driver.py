@@ -39,7 +39,7 @@ class Network:
     def shrink(self, lightness: Any) -> Any:
         return cv2.resize(lightness, (64, 64), interpolation=cv2.INTER_AREA)[..., None]
 
-    def predict(self, guides: list[Any]) -> Prediction:
+    def predict(self, guides: list[Any], **_extras: bool) -> Prediction:
         time.sleep(self.pause)
         small = np.stack([cv2.resize(guide, (16, 16), interpolation=cv2.INTER_AREA) for guide in guides])
         return Prediction(np.stack([small / 4, small / -5 + 10], -1).astype(np.float32))

@@ -4,7 +4,7 @@
         "sha256": "…", "points": [{"x": 0.41, "y": 0.22, "color": "#6b2f2a", "radius": 0.02, "scope": "thing"},
                                   {"x": 0.7, "y": 0.5, "gray": true}],
         "polygons": [{"points": [[0.1, 0.1], [0.4, 0.1], [0.2, 0.6]], "color": "teal", "strength": 0.8}],
-        "masks": [{"file": "a.coat.png", "color": "12,-30"}], "saturation": 1.1}}}
+        "masks": [{"file": "a.coat.png", "color": "12,-30"}], "saturation": 1.1, "vividness": 0.3}}}
 
 Nothing in it is taken on trust: what is unknown, of a wrong type, out of range or leads out is a fault of its entry.
 """
@@ -101,7 +101,15 @@ def read_entry(name: str, given: Any, folder: Path) -> Entry:
     """
     _check_path(name)
     fields = read_fields(
-        given, "the entry", sha256=str, points=list, polygons=list, masks=list, saturation=float, optional=True
+        given,
+        "the entry",
+        sha256=str,
+        points=list,
+        polygons=list,
+        masks=list,
+        saturation=float,
+        vividness=float,
+        optional=True,
     )
     sha256 = fields.get("sha256", "").lower()
     if sha256 and (len(sha256) != 64 or set(sha256) - set("0123456789abcdef")):
@@ -114,7 +122,9 @@ def read_entry(name: str, given: Any, folder: Path) -> Entry:
     points = _each(fields.get("points", []), "point", _read_point)
     areas = _each(fields.get("polygons", []), "polygon", _read_polygon)
     areas += _each(fields.get("masks", []), "mask", lambda mask: _read_mask(mask, folder, sizes))
-    return Entry(name, sha256, Hints(tuple(points), tuple(areas), fields.get("saturation", 1.0)), sizes)
+    return Entry(
+        name, sha256, Hints(tuple(points), tuple(areas), fields.get("saturation", 1.0), fields.get("vividness")), sizes
+    )
 
 
 def _read_point(given: Any) -> Hint:

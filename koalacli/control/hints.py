@@ -10,6 +10,7 @@ from koalacli.control.kernel import SCOPES
 from koalacli.errors import UsageError
 
 LARGEST_FACTOR = 10.0  # on chroma
+VIVIDNESS = (0.05, 10.0)  # temperatures that can be asked for
 DEFAULT_SCOPE = "thing"
 
 
@@ -77,28 +78,34 @@ class Hints:
     Attributes:
         points, areas: areas are painted first, points correct what they leave.
         saturation: factor on the chroma of the network's colors; hints keep theirs.
+        vividness: temperature at which the network's bins are read, as `--vividness`; None leaves the run's own.
     """
 
     points: tuple[Hint, ...] = ()
     areas: tuple[Area, ...] = ()
     saturation: float = 1.0
+    vividness: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.saturation <= LARGEST_FACTOR:
             raise UsageError(f"saturation {self.saturation:g} is not between 0 and {LARGEST_FACTOR:g}")
+        if self.vividness is not None and not VIVIDNESS[0] <= self.vividness <= VIVIDNESS[1]:
+            raise UsageError(f"vividness {self.vividness:g} is not between {VIVIDNESS[0]:g} and {VIVIDNESS[1]:g}")
 
     @property
     def digest(self) -> str:
         """Digest of all that shapes the color."""
         points = [(point.x, point.y, point.ab, point.radius, point.scope) for point in self.points]
         values = [points, [area.as_value() for area in self.areas], self.saturation]
+        values += [] if self.vividness is None else [self.vividness]
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
     def __bool__(self) -> bool:
-        return bool(self.points or self.areas) or self.saturation != 1
+        return bool(self.points or self.areas) or self.saturation != 1 or self.vividness is not None
 
     def __str__(self) -> str:
         counts = ((len(self.points), "point"), (len(self.areas), "area"))
         said = [f"{count} {name}{'s' * (count > 1)}" for count, name in counts if count]
         said += [f"saturation {self.saturation:g}"] if self.saturation != 1 else []
+        said += [] if self.vividness is None else [f"vividness {self.vividness:g}"]
         return ", ".join(said) or "none"

@@ -48,8 +48,11 @@ class Predictor(Sight, Protocol):
     def weights(self) -> Identity:
         """Whose color it is."""
 
-    def predict(self, lightness: Sequence[Array], *, features: bool = False) -> Prediction:
-        """Small ab for lightness pictures (h, w, 1) of one size, and the decoder's features where asked for."""
+    def predict(self, lightness: Sequence[Array], *, features: bool = False, bin_probs: bool = False) -> Prediction:
+        """Small ab for lightness pictures (h, w, 1) of one size, and what else is asked for."""
+
+    def read_bins(self, bin_probs: Array, vividness: float) -> Array:
+        """Small ab of one picture at another temperature."""
 
 
 class Worker:
@@ -148,10 +151,15 @@ def predict(network: Predictor, batch: list[OpenedPhotograph]) -> list[list[Arra
 
 def _predict_hinted(network: Predictor, guides: list[Array], photographs: list[OpenedPhotograph]) -> list[Array]:
     """Small ab as what a person knows corrects them."""
-    said = network.predict(guides, features=True)
+    asked = [opened.hints.vividness if opened.hints else None for opened in photographs]
+    said = network.predict(guides, features=True, bin_probs=any(asked))
     assert said.features is not None
+    colors = list(said.ab)
+    for place, vividness in enumerate(asked):
+        if vividness is not None and said.bin_probs is not None:
+            colors[place] = network.read_bins(said.bin_probs[place], vividness)
     return [
         apply_hints(ab, features, guide, opened.hints, opened.canvas.lightness_at)
-        for ab, features, guide, opened in zip(said.ab, said.features, guides, photographs, strict=True)
+        for ab, features, guide, opened in zip(colors, said.features, guides, photographs, strict=True)
         if opened.hints is not None and opened.canvas is not None
     ]

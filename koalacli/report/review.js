@@ -43,7 +43,7 @@ async function show(number) {
   }
   if (entry !== entryNow()) return;
   picture = ready;
-  byId("sheet").style.setProperty("--ratio", picture.width / picture.height);
+  document.body.style.setProperty("--shape", picture.width / picture.height);
   layOut();
   paintGray(picture, byId("gray"));
   paint();
@@ -95,7 +95,7 @@ function showState() {
   byId("undo").disabled = !done.length;
   byId("redo").disabled = !undone.length;
   byId("reset").disabled = !decisions.has(entry.name);
-  for (const option of byId("proposals").children) option.setAttribute("aria-checked", Number(option.dataset.number) === (decision.proposal || 1));
+  for (const option of byId("proposals").children) option.setAttribute("aria-checked", Number(option.dataset.number) === coloringOf(decision) + 1);
   showFrame(current);
   showProgress();
   film.forEach(({ button }, number) => button.setAttribute("aria-current", number === current));
@@ -169,7 +169,7 @@ const turnSaturation = (by) => setSaturation(Number(byId("saturation").value) + 
 
 function takeProposal(number) {
   if (number > picture.proposals.length) return;
-  decide(entryNow(), { proposal: number === 1 ? undefined : number });
+  decide(entryNow(), { vividness: FACTS.colorings[number - 1][1] ?? undefined });
   changed();
 }
 
@@ -184,12 +184,11 @@ function showProposals() {
     option.type = "button";
     option.dataset.number = place + 1;
     option.setAttribute("role", "radio");
-    option.setAttribute("aria-checked", (decisionOf(entryNow()).proposal || 1) === place + 1);
-    option.setAttribute("aria-label", say("proposal", { number: place + 1 }));
+    option.setAttribute("aria-checked", coloringOf(decisionOf(entryNow())) === place);
     const canvas = document.createElement("canvas");
-    paintColor(small, { proposal: place + 1 }, canvas);
+    paintColor(small, { vividness: FACTS.colorings[place][1] }, canvas);
     const label = document.createElement("span");
-    label.textContent = place + 1;
+    label.textContent = say(`coloring_${FACTS.colorings[place][0]}`);
     option.append(canvas, label);
     option.addEventListener("click", () => takeProposal(place + 1));
     return option;

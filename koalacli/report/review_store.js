@@ -5,9 +5,10 @@ const MOST_POINTS = 500; // per picture
 const LARGEST_AB = 130; // CIELAB units
 const VERDICTS = ["keep", "gray", "reject", "flag"];
 const KEY = `koala-review ${FACTS.batch}`;
+const KNOWN = ["sha256", "verdict", "saturation", "vividness", "proposal", "points", "reviewer", "date"];
 const SERVED = location.protocol.startsWith("http");
 
-const decisions = new Map(); // name -> {proposal, saturation, verdict, points, reviewer, date}
+const decisions = new Map(); // name -> {vividness, saturation, verdict, points, reviewer, date}
 const byName = new Map(ENTRIES.map((entry) => [entry.name, entry]));
 const undone = [];
 const done = [];
@@ -81,12 +82,14 @@ function parsePoint(point) {
 
 // One picture's decision of a file that anyone may have written: null where any part of it is not understood.
 function parseDecision(given) {
-  if (!isPlain(given)) return null;
+  if (!isPlain(given) || !Object.keys(given).every((key) => KNOWN.includes(key))) return null;
   const decision = {};
+  if (given.proposal !== undefined && given.proposal !== 1) return null;
+  if (given.date !== undefined && Number.isNaN(Date.parse(given.date))) return null;
   if (given.verdict !== undefined && !VERDICTS.includes(given.verdict)) return null;
   if (given.saturation !== undefined && !within(given.saturation, 0, 10)) return null;
-  if (given.proposal !== undefined && !(Number.isInteger(given.proposal) && within(given.proposal, 1, 99))) return null;
-  for (const key of ["verdict", "saturation", "proposal"]) if (given[key] !== undefined) decision[key] = given[key];
+  if (given.vividness !== undefined && !FACTS.colorings.some(([, vividness]) => vividness === given.vividness)) return null;
+  for (const key of ["verdict", "saturation", "vividness"]) if (given[key] !== undefined) decision[key] = given[key];
   for (const key of ["reviewer", "date"]) {
     if (given[key] === undefined) continue;
     if (typeof given[key] !== "string" || given[key].length > 200) return null;
@@ -99,6 +102,8 @@ function parseDecision(given) {
   }
   return decision;
 }
+
+const dateOf = (decision) => Date.parse(decision.date) || 0;
 
 // Take over a file; the later decision about a picture counts. Returns what to tell, as lines of text.
 function takeFile(text) {
@@ -118,7 +123,7 @@ function takeFile(text) {
     if (!entry) refused.push(say("fileUnknown", { name }));
     else if (!decision) refused.push(say("fileWrong", { name }));
     else if (given.sha256 !== undefined && given.sha256 !== entry.sha256) refused.push(say("fileChanged", { name }));
-    else if (decisions.has(name) && (decisions.get(name).date || "") >= (decision.date || "")) older += 1;
+    else if (decisions.has(name) && dateOf(decisions.get(name)) >= dateOf(decision)) older += 1;
     else {
       decisions.set(name, decision);
       taken += 1;
@@ -194,9 +199,14 @@ async function restore() {
     if (answer.ok) texts.push(await answer.text());
   }
   for (const text of texts.filter(Boolean)) {
-    takeFile(text);
-    const held = JSON.parse(text).reviewer;
-    if (typeof held === "string") reviewer = held.slice(0, 200);
+    try {
+      const refused = takeFile(text).slice(1);
+      if (refused.length) report(refused.join(" "));
+      const held = JSON.parse(text).reviewer;
+      if (typeof held === "string") reviewer = held.slice(0, 200);
+    } catch (error) {
+      report(error.message);
+    }
   }
   unsaved = false;
 }

@@ -109,7 +109,9 @@ function readAt(picture, { slope, offset }, point, lightness) {
   return mix(slope) * lightness + mix(offset);
 }
 
-const proposalOf = (picture, decision) => Math.min(decision.proposal || 1, picture.proposals.length) - 1;
+// Which coloring a decision takes: the first is the run's own.
+const coloringOf = (decision) => Math.max(0, FACTS.colorings.findIndex(([, vividness]) => vividness === (decision.vividness ?? null)));
+const proposalOf = (picture, decision) => Math.min(coloringOf(decision), picture.proposals.length - 1);
 
 // Coefficients of a picture's color under a decision.
 function coefficientsOf(picture, decision) {

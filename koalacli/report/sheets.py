@@ -19,12 +19,14 @@ from koalacli.color.lab import lightness_to_luminance, linear_to_srgb
 from koalacli.io.texts import as_json
 from koalacli.report.pictures import data_uri
 
-SHEET_VERSION = 2  # part of every sheet's name: sheets of another version are made anew
+SHEET_VERSION = 3  # part of every sheet's name: sheets of another version are made anew
 LONG_SIDE = 1024  # pixels of the gray copy
-GRAY_QUALITY = 82  # of its WebP: L* is kept to within 1 on average, 3.5 at the 99th percentile
+# Of its WebP: the first that keeps the file below the size. At 82, L* stays within 1 on average, 3.5 at the 99th
+# percentile; only heavy grain, in which nobody judges color, needs less.
+GRAY_QUALITIES, GRAY_BYTES = (82, 76, 70, 62, 54), 120_000
 THUMB_SIDE, THUMB_QUALITY = 112, 60
 FEATURE_PLANES = 13  # principal directions of the decoder's features: their mean, and 95% of their variance
-COLOR_LEVELS, FEATURE_LEVELS = 256, 64  # of a plane; features bear coarser steps, which pack better
+COLOR_LEVELS, FEATURE_LEVELS = 128, 64  # of a plane: steps of about half a CIELAB unit; features bear coarser ones
 LIKELY = 5  # colors offered at a place
 LIKELY_CELL = 4  # side, in cells of the network's output, of the squares for which they are found
 LIKELY_APART = 14.0  # least distance of two of them, CIELAB units
@@ -65,7 +67,7 @@ def encode_sheet(sheet: Sheet, identity: str) -> str:
     rows, columns = codes.shape[1:]
     held: dict[str, Any] = {
         "entry": _entry(sheet, identity),
-        "gray": _base64(_encoded(".webp", gray_of(sheet.lightness), cv2.IMWRITE_WEBP_QUALITY, GRAY_QUALITY)),
+        "gray": _base64(_encode_gray(gray_of(sheet.lightness))),
         "guide": list(sheet.guide.shape[:2]),
         "grid": [rows, columns],
         "planes": _base64(_encoded(".png", codes.reshape(-1, columns), cv2.IMWRITE_PNG_COMPRESSION, 9)),
@@ -171,6 +173,14 @@ def _quantize(planes: Array, levels: int) -> tuple[NDArray[np.uint8], list[list[
     step = np.maximum((planes.max((1, 2)) - low) / (levels - 1), 1e-6)
     codes = np.rint((planes - low[:, None, None]) / step[:, None, None]).astype(np.uint8)
     return codes, [[float(f"{start:.6g}"), float(f"{width:.6g}")] for start, width in zip(low, step, strict=True)]
+
+
+def _encode_gray(gray: NDArray[np.uint8]) -> bytes:
+    for quality in GRAY_QUALITIES:
+        content = _encoded(".webp", gray, cv2.IMWRITE_WEBP_QUALITY, quality)
+        if len(content) <= GRAY_BYTES:
+            break
+    return content
 
 
 def _encoded(suffix: str, pixels: NDArray[np.uint8], flag: int, value: int) -> bytes:

@@ -32,6 +32,7 @@ from koalacli.stream import Stage, stream
 from koalacli.version import __version__
 
 PAGE, SHEETS = "index.html", "pictures"
+COLORINGS = {"own": None, "calm": 1.0, "vivid": 0.25}  # offered for each picture: temperatures of the read-out
 
 
 @dataclass(frozen=True)
@@ -191,13 +192,21 @@ def _close(
     likely = None
     if opinion.bin_probs is not None:
         likely = likely_colors(opinion.bin_probs, colorizer.weights.network.tables["gamut_bins"])
+    colorings = [opinion.ab, *_other_colorings(opinion, colorizer)]
     sheet = Sheet(
-        item.name, opened.sha256, opened.size, opened.lightness, opened.guide, [opinion.ab], opinion.features, likely
+        item.name, opened.sha256, opened.size, opened.lightness, opened.guide, colorings, opinion.features, likely
     )
     script = encode_sheet(sheet, opened.identity)
     write_text(target, script)
     height, width = opened.size
     return Record(str(item.path), str(target), Outcome.DONE, width=width, height=height), entry_of(script)
+
+
+def _other_colorings(opinion: Opinion, colorizer: Colorizer) -> list[Array]:
+    """Small ab of the COLORINGS that are not the run's own."""
+    if opinion.bin_probs is None:
+        return []
+    return [colorizer.read_bins(opinion.bin_probs, vividness) for vividness in COLORINGS.values() if vividness]
 
 
 def _write_page(folder: Path, entries: list[dict[str, Any]], colorizer: Colorizer) -> None:
@@ -215,6 +224,7 @@ def _write_page(folder: Path, entries: list[dict[str, Any]], colorizer: Colorize
             "ridge": RIDGE,
             "smallestSpot": SMALLEST_SPOT,
         },
+        "colorings": [[name, vividness] for name, vividness in COLORINGS.items()],
         "bins": [] if bins is None else np.asarray(bins).round(2).tolist(),
     }
     write_text(folder / PAGE, review_page(entries, facts))
