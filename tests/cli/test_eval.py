@@ -112,3 +112,15 @@ def test_the_figures_are_shown_where_a_file_cannot_be_written(
     assert "intervals and report …" in done.stderr
     assert "no space left" in done.stderr
     assert "written" not in done.stderr
+
+
+def test_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    """Escape sequences, markup and bytes that are no text, in a file from a stranger, are shown as escapes."""
+    name = "\x1b]0;owned\x07[/bold]\udcff"
+    answers = [{"picture": name, "recolored": True, "judged_real": True, "seconds": 1.0}]
+    result = {"format": "koala-study-1", "study": "s", "session": "x", "answers": answers}
+    (tmp_path / "x.json").write_text(json.dumps(result))
+    shown = run(app, ["eval", f"--study-results={tmp_path / 'x.json'}"])
+    assert shown.exit_code == 0, shown.output
+    assert "\x1b" not in shown.output
+    assert r"\x1b]0;owned" in shown.output.replace("\n", "")
