@@ -1,22 +1,27 @@
 """A small network, twelve pictures, and the settings of a short run."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from koalacli.model import network
+from koalacli.pipelines.train.loop import train
 from koalacli.train_config import TrainConfig
 
 
-@pytest.fixture
-def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def tiny_encoder() -> Iterator[None]:
     """The 2017 networks with few filters per layer."""
-    plan = tuple((8, stride) for _, stride in network.KOALARIZATION_ENCODER)
-    monkeypatch.setattr(network, "KOALARIZATION_ENCODER", plan)
-    for name in ("koalarization", "photos"):
-        monkeypatch.setitem(network.PLAIN_DECODERS, name, (16, "up", 16, 16, "up", 16))
+    with pytest.MonkeyPatch.context() as patch:
+        plan = tuple((8, stride) for _, stride in network.KOALARIZATION_ENCODER)
+        patch.setattr(network, "KOALARIZATION_ENCODER", plan)
+        for name in ("koalarization", "photos"):
+            patch.setitem(network.PLAIN_DECODERS, name, (16, "up", 16, 16, "up", 16))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,17 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def config(pictures: Path, tmp_path: Path, tiny_encoder: None) -> TrainConfig:
     """Six steps of a small network."""
+    return six_steps(pictures, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def unbroken(pictures: Path, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: None) -> list[Any]:
+    """The events of these six steps, made once; its folder is not to be changed."""
+    return list(train(six_steps(pictures, tmp_path_factory.mktemp("unbroken"))))
+
+
+def six_steps(pictures: Path, folder: Path) -> TrainConfig:
+    """The settings of a short run."""
     return TrainConfig(
         data=(str(pictures),),
         preset="deep-koalarization",
@@ -44,7 +60,7 @@ def config(pictures: Path, tmp_path: Path, tiny_encoder: None) -> TrainConfig:
         image_size=32,
         batch_size=4,
         steps=6,
-        runs=str(tmp_path / "runs"),
+        runs=str(folder / "runs"),
         name="run",
         val_split=0.3,
         workers=2,

@@ -24,10 +24,10 @@ def rows_of(events: list[Any]) -> list[dict[str, float]]:
     return [event.row for event in events if isinstance(event, Checked)]
 
 
-def test_a_run_leaves_everything_behind(config: TrainConfig) -> None:
+def test_a_run_leaves_everything_behind(unbroken: list[Any]) -> None:
     """Settings, history, samples, weights with cards, checkpoint; and weights that load."""
-    events = list(train(config))
-    folder = Path(config.runs) / "run"
+    events = unbroken
+    folder = Path(events[-1].run)
     files = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     expected = {"lock", "args.toml", "history.csv", "checkpoint.safetensors"}
     expected |= {f"samples/{step:06d}.jpg" for step in (0, 6)}
@@ -72,16 +72,14 @@ def test_tensorboard_shows_every_check(config: TrainConfig, monkeypatch: pytest.
         next(train(replace(config, name="without", tensorboard=True)))
 
 
-def test_resuming_is_as_if_nothing_had_happened(config: TrainConfig, tmp_path: Path) -> None:
+def test_resuming_is_as_if_nothing_had_happened(config: TrainConfig, unbroken: list[Any]) -> None:
     """A run stopped in the middle and resumed ends with the values, averages and history of an unbroken one."""
-    unbroken = list(train(config))
-    broken = replace(config, runs=str(tmp_path / "broken"))
-    run = train(replace(broken, checkpoint_minutes=1e-6))
+    run = train(replace(config, checkpoint_minutes=1e-6))
     next(event for event in run if isinstance(event, Checked) and event.row["step"] == 3)
     run.close()
-    resumed = list(train(TrainConfig(runs=broken.runs, name="run", resume=True, checkpoint_minutes=5.0)))
+    resumed = list(train(TrainConfig(runs=config.runs, name="run", resume=True, checkpoint_minutes=5.0)))
     assert resumed[0].step == 3
-    values = [RunFolder(Path(runs) / "run").read_checkpoint()[0] for runs in (config.runs, broken.runs)]
+    values = [RunFolder(Path(events[-1].run)).read_checkpoint()[0] for events in (unbroken, resumed)]
     assert values[0].keys() == values[1].keys()
     for name, value in values[0].items():
         np.testing.assert_allclose(values[1][name], value, rtol=1e-4, atol=1e-6, err_msg=name)
@@ -178,9 +176,9 @@ def test_plateau_lowers_the_rate_and_early_stopping_ends(config: TrainConfig) ->
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_learns_the_same(config: TrainConfig, precision: str) -> None:
+def test_mixed_precision_learns_the_same(config: TrainConfig, unbroken: list[Any], precision: str) -> None:
     """Half as many bits in between, float32 where it counts: same figures but for rounding, stopped and resumed."""
-    exact = rows_of(list(train(config)))[-1]
+    exact = rows_of(unbroken)[-1]
     mixed = replace(config, precision=precision, name="mixed")
     list(train(replace(mixed, steps=3)))
     events = list(train(TrainConfig(runs=config.runs, name="mixed", resume=True, steps=6)))
