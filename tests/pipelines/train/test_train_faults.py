@@ -88,7 +88,7 @@ def test_weights_of_another_network_are_refused(config: TrainConfig) -> None:
         ({"preset": "koala", "extractor": "xception"}, "its own extractor"),
         ({"extractor": "trunk"}, "no trunk"),
         ({"image_size": 50}, "multiple of 32"),
-        ({"batch_size": 0}, "give 1 or more"),
+        ({"batch_size": 0}, "1 or more"),
         ({"data": ()}, "nothing to train on"),
     ],
 )
