@@ -344,6 +344,11 @@ class VideoConfig(OutputSettings, ReadOutSettings, NetworkSettings):
     preview_layout: str = setting(
         "side", "Preview: whole pictures side by side, or one picture split in the middle.", choices=("side", "split")
     )
+    export_scenes: str = setting(
+        "",
+        "Color nothing: write a still of every scene into this folder, with a contact sheet and scenes.csv.",
+        shapes=False,
+    )
     fps: str = setting(
         "", "Frames per second of an image sequence (frames/%06d.png), such as 24 or 24000/1001; by default 25."
     )

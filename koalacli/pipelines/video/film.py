@@ -1,11 +1,9 @@
 """One film: plan, take up an earlier run, color in segments, put together."""
 
-import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
@@ -13,12 +11,11 @@ from koalacli.errors import InputError
 from koalacli.io.film.encode import LIBRARY, SegmentWriter
 from koalacli.io.film.mux import assemble
 from koalacli.io.film.open import film_writing_errors, identity_of, stamp_of_film
-from koalacli.io.film.planes import PixelFormat, source_planes
-from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of, luma_check
+from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of
 from koalacli.io.film.source import FilmSource
 from koalacli.journal import Journal, digest_settings
-from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, plan_film
-from koalacli.pipelines.video.studio import Painted, Studio, predict_small
+from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, plan_film, wanted_frames
+from koalacli.pipelines.video.studio import Painted, Studio, opening_studio, predict_small
 from koalacli.records import Outcome, Progress, Record
 from koalacli.stream import read_ahead
 from koalacli.temporal import METHODS, colorize_each, colorize_spans, link_spans
@@ -150,7 +147,7 @@ def painted_frames(
     config = take.config
     studio = Studio(take.info, take.pixel_format, colorizer.network_shape, take.rotation, config.colored, take.layout)
     carried = studio.take_up(joint.state) if joint else None
-    shots = (studio.open_shot(frame) for frame in _wanted_frames(take, source, joint))
+    shots = (studio.open_shot(frame) for frame in wanted_frames(take, source, joint))
     predict = predict_small(colorizer)
     if config.temporal == "off":
         colored = colorize_each(read_ahead(shots, SHOTS_AHEAD), predict)
@@ -159,38 +156,6 @@ def painted_frames(
         spans = read_ahead(link_spans(shots, method), 1)
         colored = colorize_spans(spans, predict, method, carried)
     yield from read_ahead((studio.paint(one) for one in read_ahead(colored, SHOTS_AHEAD)), PAINTED_AHEAD)
-
-
-def _wanted_frames(take: Take, source: FilmSource, joint: Joint | None) -> Iterator[Any]:
-    """Decoded frames of the wanted part, from the joint on."""
-    base = take.info.time_base
-    start = take.cut.start
-    first = None if start is None else math.ceil(start / base)
-    frames: Iterator[Any] = source.frames(first) if joint is None else _frames_from(source, joint, first)
-    for frame in frames:
-        if take.cut.end is not None and base * frame.pts >= take.cut.end:
-            return
-        yield frame
-
-
-def _frames_from(source: FilmSource, joint: Joint, first: int | None) -> Iterator[Any]:
-    """Frames from the joint on: by seeking, or where that does not lead to the very frame, from the beginning."""
-    frames = source.frames(joint.pts)
-    frame = next(frames, None)
-    if frame is None or not _is_at(frame, joint, source.info.pixel_format):
-        source.reopen()
-        frames = source.frames(first)
-        frame = next((frame for frame in frames if _is_at(frame, joint, source.info.pixel_format)), None)
-        if frame is None:
-            raise InputError(
-                f"{source.path}: has changed since its coloring began; delete the work folder and begin anew"
-            )
-    yield frame
-    yield from frames
-
-
-def _is_at(frame: Any, joint: Joint, pixel_format: PixelFormat) -> bool:
-    return frame.pts == joint.pts and luma_check(source_planes(frame, pixel_format)[0]) == joint.check
 
 
 def existing_film(job: FilmJob, config: VideoConfig, journal: Journal) -> Record | None:
@@ -211,7 +176,7 @@ def existing_film(job: FilmJob, config: VideoConfig, journal: Journal) -> Record
 
 def _begins_in_color(take: Take, colorizer: Colorizer) -> bool:
     with take.open() as source:
-        studio = Studio(take.info, take.info.pixel_format, colorizer.network_shape, 0, "copy", "")
+        studio = opening_studio(take, colorizer.network_shape)
         frame = next(source.frames(), None)
         return frame is not None and studio.is_colored(studio.open_shot(frame))
 

@@ -11,12 +11,14 @@ from koalacli.config import VideoConfig, read_out_of
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.film.encoders import CONTAINERS, OTHERWISE
 from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film
+from koalacli.io.picture.sequences import ANIMATIONS
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob, parse_time
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
+from koalacli.pipelines.video.scenes import export_scenes
 from koalacli.records import Outcome, Progress, Record, Started
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
@@ -39,6 +41,9 @@ def colorize_video(
         KoalaError: the request itself cannot be met; nothing has been written then.
         StorageFullError: in the middle; what is finished is kept for the next run.
     """
+    if config.export_scenes:
+        yield from _export_scenes(source, config, colorizer)
+        return
     pictures = becomes_pictures(source, config)
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
@@ -58,6 +63,22 @@ def colorize_video(
             if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and len(jobs) == 1):
                 raise  # the request itself is at fault, or nothing more can be written
             yield Record(job.source, job.target, Outcome.FAILED, str(error))
+
+
+def _export_scenes(
+    source: str, config: VideoConfig, colorizer: Colorizer | None
+) -> Iterator[Started | Progress | Record]:
+    check_side_outputs({"--report": config.report}, [config.weights, source])
+    if not is_sequence(Path(source)) and not Path(source).is_file():
+        raise UsageError(f"{source}: --export-scenes is for one film")
+    if Path(source).suffix.lower() in ANIMATIONS:
+        raise UsageError(f"{source}: --export-scenes is for films, and this is an animation")
+    if config.output:
+        raise UsageError("--export-scenes DIR says where stills go; --output is for colored films")
+    colorizer = colorizer or Colorizer(config.weights, config.device, **read_out_of(config))
+    cv2.setNumThreads(1)
+    yield Started(1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
+    yield from export_scenes(source, config, colorizer)
 
 
 def plan_jobs(source: str, config: VideoConfig) -> tuple[list[FilmJob], list[Stray]]:

@@ -1,17 +1,21 @@
-"""What is settled about a film before its first frame is colored."""
+"""What is settled about a film before its first frame is colored, and the frames that are wanted of it."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from koalacli.config import VideoConfig
-from koalacli.errors import UnsupportedError, UsageError
+from koalacli.errors import InputError, UnsupportedError, UsageError
 from koalacli.io.film.encode import EncoderPlan, Wanted, plan_encoder
 from koalacli.io.film.encoders import QUALITY_OPTIONS, SOURCE, is_for_masters, loses_nothing, master_encoders
 from koalacli.io.film.info import FilmInfo
 from koalacli.io.film.mux import Cut
 from koalacli.io.film.open import USUAL_RATE, clock, is_sequence
-from koalacli.io.film.planes import PIXEL_FORMATS, PixelFormat, is_rgb
+from koalacli.io.film.planes import PIXEL_FORMATS, PixelFormat, is_rgb, source_planes
+from koalacli.io.film.segments import Joint, luma_check
 from koalacli.io.film.source import FilmSource
 from koalacli.io.film.streams import StreamPlan, plan_streams
 
@@ -125,6 +129,38 @@ def plan_film(job: FilmJob, config: VideoConfig) -> FilmPlan:
         )
     remarks = (*take.remarks, *said, *streams.remarks)
     return FilmPlan(replace(take, pixel_format=encoder.pixel_format, remarks=remarks), encoder, streams)
+
+
+def wanted_frames(take: Take, source: FilmSource, joint: Joint | None = None) -> Iterator[Any]:
+    """Decoded frames of the wanted part, from the joint on."""
+    base = take.info.time_base
+    start = take.cut.start
+    first = None if start is None else math.ceil(start / base)
+    frames: Iterator[Any] = source.frames(first) if joint is None else _frames_from(source, joint, first)
+    for frame in frames:
+        if take.cut.end is not None and base * frame.pts >= take.cut.end:
+            return
+        yield frame
+
+
+def _frames_from(source: FilmSource, joint: Joint, first: int | None) -> Iterator[Any]:
+    """Frames from the joint on: by seeking, or where that does not lead to the very frame, from the beginning."""
+    frames = source.frames(joint.pts)
+    frame = next(frames, None)
+    if frame is None or not _is_at(frame, joint, source.info.pixel_format):
+        source.reopen()
+        frames = source.frames(first)
+        frame = next((frame for frame in frames if _is_at(frame, joint, source.info.pixel_format)), None)
+        if frame is None:
+            raise InputError(
+                f"{source.path}: has changed since its coloring began; delete the work folder and begin anew"
+            )
+    yield frame
+    yield from frames
+
+
+def _is_at(frame: Any, joint: Joint, pixel_format: PixelFormat) -> bool:
+    return frame.pts == joint.pts and luma_check(source_planes(frame, pixel_format)[0]) == joint.check
 
 
 def _choose_encoder(take: Take, field_order: int) -> tuple[EncoderPlan, list[str]]:

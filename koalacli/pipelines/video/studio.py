@@ -24,6 +24,7 @@ from koalacli.io.film.planes import (
     video_color,
 )
 from koalacli.io.film.segments import State, luma_check
+from koalacli.pipelines.video.plan import Take
 from koalacli.temporal import Carried, Colored
 
 COLORED_STRENGTH = 4.0  # mean distance of U and V from neutral, in 8-bit codes, above which a shot counts as colored
@@ -144,6 +145,11 @@ class Studio:
             middle = after.shape[1] // 2
             halves.append(np.hstack([before[:, :middle], after[:, middle:]]))
         return tuple(halves)
+
+
+def opening_studio(take: Take, network_shape: Any) -> Studio:
+    """A studio that opens shots and paints none."""
+    return Studio(take.info, take.info.pixel_format, network_shape, take.rotation, "copy", "")
 
 
 def predict_small(colorizer: Colorizer) -> Callable[[list[NDArray[np.uint8]]], list[Array]]:
