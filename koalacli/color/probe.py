@@ -40,12 +40,11 @@ def probe_at(guide: Array, shape: tuple[int, int], x: float, y: float, lightness
     window = (2 * RADIUS + 1, 2 * RADIUS + 1)
     height, width = guide.shape[:2]
     blur_rows, blur_columns = _blur_matrix(height), _blur_matrix(width)
-    place_rows = _between(y, height) @ blur_rows  # how much of the coefficients of each row comes in
-    place_columns = _between(x, width) @ blur_columns
-    inner, outer = _reach(place_rows, blur_rows), _reach(place_columns, blur_columns)
+    inner, place_rows = _place(y, blur_rows)
+    outer, place_columns = _place(x, blur_columns)
     near = guide[inner.start : inner.stop, outer.start : outer.stop, 0]
     mean, square = cv2.blur(near, window), cv2.blur(near * near, window)  # wrong only outside of the window's middle
-    middle = np.outer(place_rows[inner], place_columns[outer])
+    middle = np.outer(place_rows, place_columns)
     slope = middle * (np.float32(lightness) - mean) / (np.maximum(square - mean**2, 0) + np.float32(EPSILON))
     rows, columns = blur_rows[inner, inner], blur_columns[outer, outer]
     on_guide = rows.T @ (middle - slope * mean) @ columns + near * (rows.T @ slope @ columns)
@@ -56,20 +55,14 @@ def probe_at(guide: Array, shape: tuple[int, int], x: float, y: float, lightness
     return Probe(small_rows, small_columns, weights.astype(np.float32))
 
 
-def _between(share: float, size: int) -> Array:
-    """Weights of the two guide pixels that a full-size pixel lies between, float32 (size,)."""
-    position = min(max(share * size - 0.5, 0.0), size - 1.0)
+def _place(share: float, blur: Array) -> tuple[slice, Array]:
+    """What a point takes in along one axis of the guide: all that two blurs reach, and the weights of the second."""
+    size = len(blur)
+    position = min(max(share * size - 0.5, 0.0), size - 1.0)  # between two pixels of the guide
     low = min(int(position), size - 1)
-    weights = np.zeros(size, np.float32)
-    weights[low] = 1 - (position - low)
-    weights[min(low + 1, size - 1)] += position - low
-    return weights
-
-
-def _reach(weights: Array, blur: Array) -> slice:
-    """All that the second blur takes in, and as much around it as keeps its means right."""
-    needed = _present(np.asarray(((weights @ blur) != 0) | (weights != 0)))
-    return slice(max(0, needed.start - RADIUS), min(len(weights), needed.stop + RADIUS))
+    down = np.float32(position - low)
+    reach = slice(max(0, low - 2 * RADIUS), min(size, low + 2 + 2 * RADIUS))
+    return reach, (1 - down) * blur[low, reach] + down * blur[min(low + 1, size - 1), reach]
 
 
 def _present(mask: NDArray[np.bool_]) -> slice:

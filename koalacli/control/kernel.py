@@ -133,7 +133,7 @@ def kernel(scope: Scope, pixels: Places, hint: Places) -> Array:
 
 
 def spots(pixels: Places, hint: Places, radius: Array) -> Array:
-    """1 at a hint, falling to 1/e at its radius (N,), short sides: float32 (P, N)."""
+    """1 at a hint, falling to 1/e at its radius (N,), short sides: float32 (..., P, N)."""
     return np.exp(-_square_distance(pixels.at, hint.at) / np.square(np.maximum(radius, np.float32(SMALLEST_SPOT))))
 
 

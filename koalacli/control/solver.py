@@ -50,21 +50,19 @@ def apply_hints(
 
 def correct(ab: Array, places: Places, known: Sequence[tuple[Hint, Probe]], scope: Scope) -> Array:
     """Add what the kernel of one scope makes of the differences between hints and ab (h, w, 2), float32 (h, w, 2)."""
-    height, width = ab.shape[:2]
     points = [places.sample(hint.x, hint.y) for hint, _ in known]
     hint = Places(*(np.stack([getattr(point, name) for point in points]) for name in Places.__dataclass_fields__))
-    pixels = Places(*(getattr(places, name).reshape(height * width, -1) for name in Places.__dataclass_fields__))
-    pixels = Places(pixels.features, pixels.at, pixels.lightness[:, 0], pixels.ab)
     radius = np.array([known_hint.radius for known_hint, _ in known], np.float32)
-    reach = kernel(scope, pixels, hint) + np.float32(scope.spot) * spots(pixels, hint, radius)
-    planes = np.ascontiguousarray(reach.T).reshape(len(known), height, width)
+    # Row by row: products this small take one thread, and other pictures are made at the same time.
+    reach = kernel(scope, places, hint) + np.float32(scope.spot) * spots(places, hint, radius)
+    planes = np.ascontiguousarray(reach.transpose(2, 0, 1))
     ab = ab * np.float32(scope.gain)
     channels = ab.transpose(2, 0, 1)
     missing = np.array([np.subtract(hint.ab, probe.read(channels)) for hint, probe in known], np.float64)
     shared = np.array([probe.read(planes) for _, probe in known], np.float64)
     held = np.linalg.solve(shared @ shared.T + RIDGE * np.eye(len(known)), missing)
     parts = shared.T @ held
-    return ab + (reach @ parts.astype(np.float32)).reshape(ab.shape)
+    return ab + reach @ parts.astype(np.float32)
 
 
 def paint_area(ab: Array, area: Area) -> Array:
