@@ -1,6 +1,6 @@
 """`koala review`."""
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -33,11 +33,14 @@ def register(app: typer.Typer) -> None:
 
         sources: dict[str, Path] = {}
         display = RecordDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report, verb="prepared")
-        code = display.show(note_sources(run(source, config, context.obj), sources))
-        if config.serve:
-            with ReviewServer(Path(config.output), sources, config.port) as server, suppress(KeyboardInterrupt):
+        folder = Path(config.output)
+        # The port is taken before the work begins: it is no time to learn that it cannot be had when all is done.
+        with ReviewServer(folder, sources, config.port) if config.serve else nullcontext() as server:
+            code = display.show(note_sources(run(source, config, context.obj), sources))
+            if server:
                 say(f"open {server.address}; Ctrl-C stops")
-                server.run()
-        elif not (json or quiet):
-            say(f"open {Path(config.output, 'index.html')}")
+                with suppress(KeyboardInterrupt):
+                    server.run()
+            elif not (json or quiet):
+                say(f"open {folder / 'index.html'}")
         raise typer.Exit(code)

@@ -294,4 +294,11 @@ async function start() {
   } catch { /* told when something is to be kept */ }
   await show(Math.max(0, ENTRIES.findIndex((entry) => entry.id === at)));
 }
-start();
+// What the first click needs is made ready while nobody waits for it.
+function warmUp() {
+  if (!picture) return;
+  enlargedOf(picture, "warm", () => [reachOf(picture, { x: 0.5, y: 0.5 }, SCOPE_TABLE[DEFAULT_SCOPE])]);
+  paintWheel(byId("wheel"), 60, null);
+}
+
+start().then(() => setTimeout(warmUp, 300));

@@ -2,7 +2,7 @@
 
 const KEYS = [
   ["← →", "keyMove"], ["Enter", "keyOpen"], ["K G X F", "keyVerdicts"], ["1 … 5", "keyProposal"], ["S  Shift+S", "keySaturation"],
-  ["Space", "keyGray"], [",  .", "keyWipe"], ["+  −  0", "keyZoom"], ["P", "keyPoint"], ["E", "keyDropper"],
+  ["Space", "keyGray"], [",  .", "keyWipe"], ["+  −  0", "keyZoom"], ["P", "keyPoint"], ["E", "keyDropper"], ["V", "keyPaste"],
   ["Del", "keyDelete"], ["Z  Y", "keyUndo"], ["Ctrl+S", "keySave"], ["Esc", "keyEscape"],
 ];
 const AIM = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -58,7 +58,7 @@ const ACTIONS = {
   s: () => turnSaturation(-5), S: () => turnSaturation(5),
   " ": () => setGray(true), ",": () => setWipe(wipeNow() - 5), ".": () => setWipe(wipeNow() + 5),
   "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), 0: () => fit(),
-  p: () => startAim(), e: () => { setDropper(!isDropping()); if (isDropping()) setAim({ x: 0.5, y: 0.5 }); },
+  p: () => startAim(), v: () => { if (taken && chosen !== null) colorPoint(taken); }, e: () => { setDropper(!isDropping()); if (isDropping()) setAim({ x: 0.5, y: 0.5 }); },
   Delete: () => removePoint(), Backspace: () => removePoint(),
   z: () => goBack(undo), y: () => goBack(redo), "?": () => byId("keys").showModal(),
   Escape: () => { setDropper(false); leavePoint(); byId("stage").focus(); },

@@ -11,15 +11,17 @@ function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
-async function codesOfImage(base64, type) {
-  const bitmap = await createImageBitmap(new Blob([bytesOf(base64)], { type }), { colorSpaceConversion: "none" });
+async function codesOfImage(blob) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0);
   const rgba = context.getImageData(0, 0, canvas.width, canvas.height).data;
   bitmap.close();
-  return { width: canvas.width, height: canvas.height, codes: Uint8Array.from({ length: rgba.length / 4 }, (_, place) => rgba[4 * place]) };
+  const codes = new Uint8Array(rgba.length / 4);
+  for (let place = 0; place < codes.length; place += 1) codes[place] = rgba[4 * place];
+  return { width: canvas.width, height: canvas.height, codes };
 }
 
 function fetchSheet(id) {
@@ -48,7 +50,7 @@ function pictureOf(entry) {
 }
 
 async function decode(entry, held) {
-  const [gray, planes] = await Promise.all([codesOfImage(held.gray, "image/webp"), codesOfImage(held.planes, "image/png")]);
+  const [gray, planes] = await Promise.all([held.gray, held.planes].map((packed) => codesOfImage(new Blob([bytesOf(packed)]))));
   const [rows, columns] = held.grid;
   const values = held.scales.map(([low, step], plane) =>
     Float32Array.from(planes.codes.subarray(plane * rows * columns, (plane + 1) * rows * columns), (code) => low + step * code));
@@ -59,7 +61,8 @@ async function decode(entry, held) {
     likely: held.likely && { rows: held.cells[0], columns: held.cells[1], numbers: new Uint16Array(bytesOf(held.likely).buffer) },
     enlarged: new Map(), // of proposals and points: what is linear is made once
   };
-  const lightness = Float32Array.from(gray.codes, (code) => LIGHTNESS[code]);
+  const lightness = new Float32Array(gray.codes.length);
+  for (let place = 0; place < lightness.length; place += 1) lightness[place] = LIGHTNESS[gray.codes[place]];
   const guide = resizeArea(lightness, gray.height, gray.width, ...held.guide);
   picture.prepared = prepareGuide(guide, ...held.guide);
   picture.lengths = picture.features[0].map((_, cell) => Math.hypot(...picture.features.map((plane) => plane[cell])));
@@ -71,15 +74,7 @@ async function decode(entry, held) {
 async function withFullSize(picture) {
   const answer = await fetch(`full/${picture.entry.id}.png`);
   if (!answer.ok) throw new Error(answer.statusText);
-  const bitmap = await createImageBitmap(await answer.blob(), { colorSpaceConversion: "none" });
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [bitmap.width, bitmap.height];
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  const rgba = context.getImageData(0, 0, canvas.width, canvas.height).data;
-  bitmap.close();
-  const codes = Uint8Array.from({ length: rgba.length / 4 }, (_, place) => rgba[4 * place]);
-  return { ...picture, width: canvas.width, height: canvas.height, codes };
+  return { ...picture, ...(await codesOfImage(await answer.blob())) };
 }
 
 function enlargedOf(picture, key, make) {
@@ -154,10 +149,8 @@ function likelyAt(picture, point) {
 function paintGray(picture, canvas) {
   [canvas.width, canvas.height] = [picture.width, picture.height];
   const image = new ImageData(picture.width, picture.height);
-  picture.codes.forEach((code, place) => {
-    image.data[4 * place] = image.data[4 * place + 1] = image.data[4 * place + 2] = code;
-    image.data[4 * place + 3] = 255;
-  });
+  const words = new Uint32Array(image.data.buffer);
+  for (let place = 0; place < words.length; place += 1) words[place] = 0xff000000 | (picture.codes[place] * 0x010101);
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 

@@ -20,6 +20,7 @@ from koalacli.config import ColorizeConfig, ReviewConfig
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.kernel import SCOPES
 from koalacli.control.solver import apply_hints, value_at
+from koalacli.errors import UsageError
 from koalacli.metrics.pictures import delta_e_2000
 from koalacli.photograph.canvas import guide_of
 from koalacli.pipelines.colorize import colorize
@@ -140,6 +141,16 @@ def test_every_picture_gets_a_sheet_and_a_torn_file_is_told(batch: Batch, colori
     assert batch.page.read_bytes() == before
 
 
+@pytest.mark.parametrize("held", ["a.jpg", "pictures/holiday.js", "index.html"])
+def test_a_folder_that_holds_something_else_is_left_alone(batch: Batch, tmp_path: Path, held: str) -> None:
+    """The page is not put among other files, and a page of somebody else's is not replaced."""
+    (tmp_path / held).parent.mkdir(exist_ok=True)
+    (tmp_path / held).write_text("mine", "utf-8")
+    with pytest.raises(UsageError, match="holds other things"):
+        list(review(str(batch.folder), ReviewConfig(output=str(tmp_path))))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / held]
+
+
 def test_the_page_shows_what_koala_colorizes(batch: Batch, page: Any, colorizer: Colorizer) -> None:
     """Without decisions the joined pixels are those of the command line, up to the packing of gray and planes."""
     open_page(page, batch)
@@ -194,6 +205,7 @@ def test_ten_pictures_are_changed_in_all_ways_kept_saved_and_applied(
     names = page.evaluate("ENTRIES.map((entry) => entry.name)")
     change_by_mouse(page)
     change_by_keyboard(page)
+    taken = page.evaluate("taken")
     told = page.locator("#progress").text_content()
     assert told == f"6 of {COUNT} decided · 2 flagged"
     pixels = {number: (go_to(page, number), pixels_shown(page))[1] for number in (0, 1, 2, 4, 7, 8, 9)}
@@ -226,7 +238,7 @@ def test_ten_pictures_are_changed_in_all_ways_kept_saved_and_applied(
     assert [point["scope"] for point in found[0]["points"]] == ["thing", "picture"]
     assert found[0]["points"][0]["x"] == pytest.approx(0.25, abs=0.01)
     assert len(found[8]["points"]) == 1
-    assert found[9]["points"][0]["color"] == found[0]["points"][0]["color"], "carried over with the eyedropper's color"
+    assert found[9]["points"][0]["color"] == ",".join(f"{part:.1f}" for part in taken)
     config = ColorizeConfig(decisions=(str(tmp_path / "decisions.json"),))
     list(colorize(str(batch.folder), str(tmp_path / "color"), config, colorizer))
     assert not (tmp_path / "color" / names[3]).exists()
@@ -264,12 +276,11 @@ def change_by_keyboard(page: Any) -> None:
     press(page, "s", "s", "p", *["ArrowLeft"] * 5, "Enter", "1", "Escape")  # 8: a point, a likely color
     press(page, "p", "Enter", "2", "z")  # and one that is undone
     go_to(page, 0)
-    taken = page.evaluate("decisions.get(ENTRIES[0].name).points[0].ab")
-    page.evaluate("(ab) => { taken = ab; }", taken)
+    page.locator("#stage").focus()
+    press(page, "e", "Enter")  # a color is taken from the middle of picture 0
     go_to(page, 9)
     page.locator("#stage").focus()
-    press(page, "p", "Enter")
-    page.get_by_role("button", name="Use the color taken").press("Enter")
+    press(page, "p", "Enter", "v")
 
 
 def test_names_are_text_never_markup(batch: Batch, page: Any) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,10 +19,11 @@ from koalacli.control.hints import DEFAULT_SCOPE
 from koalacli.control.kernel import SCOPES, SMALLEST_SPOT
 from koalacli.control.solver import RIDGE
 from koalacli.errors import KoalaError, NothingMatchedError, OutputError, StorageFullError, UsageError
-from koalacli.io.files import remove_leftovers
+from koalacli.io.files import TEMPORARY, remove_leftovers
 from koalacli.io.paths import find_files
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
+from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.texts import as_json, write_text
 from koalacli.photograph.canvas import guide_of
 from koalacli.process import quiet_libraries
@@ -32,6 +34,7 @@ from koalacli.stream import Stage, stream
 from koalacli.version import __version__
 
 PAGE, SHEETS = "index.html", "pictures"
+SHEET_NAME = re.compile(r"[0-9a-f]{24}\.js")
 COLORINGS = {"own": None, "calm": 1.0, "vivid": 0.25}  # offered for each picture: temperatures of the read-out
 
 
@@ -82,6 +85,8 @@ def review(source: str, config: ReviewConfig, colorizer: Colorizer | None = None
     folder = Path(config.output)
     found, strays = _find(source, folder, config)
     _check_folder(folder)
+    inputs = [item.path for item in found]
+    check_side_outputs({"--report": config.report}, [config.weights, source, folder, folder / PAGE, *inputs])
     quiet_libraries()
     (folder / SHEETS).mkdir(parents=True, exist_ok=True)
     for place in (folder, folder / SHEETS):
@@ -121,9 +126,15 @@ def _check_folder(folder: Path) -> None:
         raise UsageError(f"{folder}: is a file; give a folder with -o")
     page = folder / PAGE
     ours = page.is_file() and MARK in page.read_text("utf-8", errors="replace")[:4000]
-    begun = folder.is_dir() and {path.name for path in folder.iterdir()} <= {SHEETS}
+    begun = folder.is_dir() and all(path.name == SHEETS and _holds_sheets(path) for path in folder.iterdir())
     if folder.is_dir() and not ours and not begun:
         raise UsageError(f"{folder}: holds other things than a review; give another folder with -o")
+
+
+def _holds_sheets(folder: Path) -> bool:
+    """Whether there is nothing but sheets, as an interrupted run leaves them."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else [""]
+    return all(SHEET_NAME.fullmatch(name) or name.endswith(TEMPORARY) for name in names)
 
 
 def _run(
@@ -229,6 +240,6 @@ def _write_page(folder: Path, entries: list[dict[str, Any]], colorizer: Colorize
     }
     write_text(folder / PAGE, review_page(entries, facts))
     current = {f"{entry['id']}.js" for entry in entries}
-    for sheet in (folder / SHEETS).glob("*.js"):  # of files that are gone or changed
-        if sheet.name not in current:
+    for sheet in (folder / SHEETS).iterdir():  # of files that are gone or changed
+        if SHEET_NAME.fullmatch(sheet.name) and sheet.name not in current:
             sheet.unlink()
