@@ -1,0 +1,112 @@
+"""The journal of a folder in an object store, where nothing can be appended to.
+
+It lies in .koala-journal/ as objects of JSON lines, some for each run, and each written anew, whole, while it grows.
+"""
+
+import json
+import os
+import platform
+import re
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from koalacli.errors import InputError, NothingMatchedError, OutputError
+from koalacli.io.storage import has_object, is_remote, list_objects, read_object, write_object
+from koalacli.journal import Entry, Journal, parse_entry
+
+FOLDER = ".koala-journal"
+EVERY = 2.0  # seconds after which new lines are sent; a process that is killed loses no more than these
+LONGEST = 5000  # lines of an object, so that sending it again stays cheap
+
+
+def open_journal(folder: Path | str | None, settings: str, weights: str, *, alone: bool = False) -> Journal:
+    """The journal of an output folder, wherever it lies; None keeps none."""
+    if folder is not None and is_remote(folder):
+        return StoreJournal(str(folder), settings, weights, alone=alone)
+    return Journal(None if folder is None else Path(folder), settings, weights, alone=alone)
+
+
+class StoreJournal(Journal):
+    """See `Journal`; it also knows which outputs are there, from one listing rather than a question per output.
+
+    Args:
+        url: the output folder.
+    """
+
+    def __init__(self, url: str, settings: str = "", weights: str = "", *, alone: bool = False):
+        super().__init__(None, settings, weights, alone=alone)
+        self._url = url.rstrip("/")
+        self._present: set[str] = set()
+        # Time first, so that objects sort as they were begun, and the last line about an output counts.
+        host = re.sub(r"[^\w-]", "-", platform.node())
+        self._run = f"{time.time_ns():020d}-{host}-{os.getpid()}"
+        self._part, self._lines, self._sent, self._clock = 0, [], 0, time.monotonic()  # type: ignore[var-annotated]
+        self._load_objects()
+
+    def reread(self) -> Journal:
+        """The same journal with what other runs have noted since."""
+        return StoreJournal(self._url, self.settings, self.weights, alone=self.alone)
+
+    @property
+    def is_kept(self) -> bool:
+        """Always."""
+        return True
+
+    def append(self, entry: Entry) -> str:
+        """Keep an entry, and send those that have gathered every few seconds."""
+        with self._lock:
+            self._lines.append(json.dumps(asdict(entry)))
+            if time.monotonic() - self._clock < EVERY and len(self._lines) < LONGEST:
+                return ""
+            return self._send()
+
+    def close(self) -> str:
+        """Send what has gathered."""
+        with self._lock:
+            return self._send()
+
+    def _send(self) -> str:
+        """Must be called with the lock held; what to tell where it cannot be sent, once."""
+        if len(self._lines) == self._sent:
+            return ""
+        self._clock = time.monotonic()
+        try:
+            place = f"{self._url}/{FOLDER}/{self._run}-{self._part:06d}.jsonl"
+            write_object(place, ("\n".join(self._lines) + "\n").encode())
+        except OutputError as error:
+            first, self._told = not self._told, True
+            return str(error) if first else ""
+        self._sent = len(self._lines)
+        if self._sent >= LONGEST:
+            self._part, self._lines, self._sent = self._part + 1, [], 0
+        return ""
+
+    def _exists(self, target: str) -> bool:
+        return target in self._present
+
+    def _key(self, target: str) -> str:
+        return target.removeprefix(f"{self._url}/")
+
+    def _load_objects(self) -> None:
+        inside = f"{self._url}/{FOLDER}/"
+        parts = []
+        try:
+            for found in list_objects(f"{self._url}/"):
+                if found.place.startswith(inside):
+                    parts.append(found.place)
+                else:
+                    self._present.add(found.place)
+        except NothingMatchedError:  # no output yet
+            return
+        for place in sorted(parts):
+            try:
+                lines = read_object(place).decode(errors="replace").splitlines()
+            except InputError as error:
+                raise OutputError(f"{place}: the journal {error}") from error
+            self._entries |= {entry.path: entry for line in lines if (entry := parse_entry(line))}
+
+
+def is_there(target: str) -> bool:
+    """Whether an output is there, by a question of its own."""
+    return has_object(target) if is_remote(target) else Path(target).exists()

@@ -1,0 +1,120 @@
+"""Work lists where inputs or outputs lie in an object store: as `io.paths`, but made while the work goes on.
+
+A prefix may hold millions of keys, so what can be refused is refused key by key: as a stray that failed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from koalacli.config import ColorizeConfig
+from koalacli.errors import NothingMatchedError, UsageError
+from koalacli.io.paths import STREAM, Job, no_picture, output_name, parse_shard, refuse_settings, shard_of
+from koalacli.io.picture.codecs import codec_of
+from koalacli.io.storage import Found, check_writable, is_remote, list_objects
+from koalacli.io.walk import Stray, walk
+from koalacli.journal import Stamp, stamp_of
+
+
+@dataclass(frozen=True)
+class StoredJob(Job):
+    """A job whose input's state came with a listing, so that nobody has to ask for it.
+
+    Attributes:
+        known: size and time.
+    """
+
+    known: Stamp
+
+    def stamp(self) -> Stamp:
+        """As listed."""
+        return self.known
+
+
+def is_stored(source: str, output: str) -> bool:
+    """Whether a run has to do with an object store."""
+    return is_remote(source) or is_remote(output)
+
+
+def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Job | Stray]:
+    """Find inputs and plan outputs, lazily.
+
+    Args:
+        source: a folder, a prefix, a file or an object.
+        output: a folder or a prefix.
+        config: as for `io.paths.make_plan`.
+
+    Raises:
+        NothingMatchedError: no picture there.
+        UsageError: what is asked for cannot be, such as another input for the outputs to replace.
+    """
+    _check(source, output, config)
+    part, parts = parse_shard(config.shard) if config.shard else (1, 1)
+    inside = f"{output.rstrip('/')}/"
+    taken: set[int] = set()  # hashes of outputs, where two inputs could have the same one
+    empty = True
+    for found in _find(source, output, config):
+        if isinstance(found, Stray):
+            empty = False
+            yield found
+            continue
+        relative = _below(found.place, source)
+        if found.place.startswith(inside) or any(name.startswith(".") for name in relative.parts):
+            continue
+        if not config.recursive and len(relative.parts) > 1:
+            continue
+        if shard_of(relative, parts) != part:
+            continue
+        empty = False
+        if not codec_of(relative):
+            yield Stray(found.place, no_picture(relative))
+        elif ".." in relative.parts or relative.is_absolute() or "" in found.place.split("://")[-1].split("/"):
+            yield Stray(found.place, "its name leads out of the output folder, or to no name; rename it", failed=True)
+        else:
+            yield _job(found, relative, output, config, taken)
+    if empty and parts == 1:
+        raise NothingMatchedError(f"{source}: no pictures found")
+
+
+def _job(found: Found, relative: Path, output: str, config: ColorizeConfig, taken: set[int]) -> Job | Stray:
+    name = output_name(relative, config).as_posix()
+    if config.format or not is_remote(output):
+        key = hash(name if is_remote(output) else name.casefold())
+        if key in taken:
+            return Stray(found.place, f"another input is written to {name} already; use --suffix", failed=True)
+        taken.add(key)
+    target = f"{output.rstrip('/')}/{name}" if is_remote(output) else str(Path(output) / name)
+    return StoredJob(found.place, target, (found.size, found.mtime))
+
+
+def _check(source: str, output: str, config: ColorizeConfig) -> None:
+    refuse_settings(config)
+    if STREAM in (source, output):
+        raise UsageError("standard input and output do not go together with object stores; give a folder")
+    if any(sign in source for sign in "*?["):
+        raise UsageError(f"{source}: patterns are for local files; give a prefix")
+    if source.rstrip("/") == output.rstrip("/"):
+        raise UsageError(f"{output}: is the input, too; give another place")
+    if config.preserve_times:
+        raise UsageError("--preserve-times: object stores set times themselves; leave it out")
+    if config.hints:
+        raise UsageError("--hints: is for local files so far; copy the pictures that have some")
+    if is_remote(output):
+        check_writable(output)
+
+
+def _find(source: str, output: str, config: ColorizeConfig) -> Iterator[Found | Stray]:
+    if is_remote(source):
+        yield from list_objects(source)
+        return
+    root = Path(source)
+    if not root.exists():
+        raise NothingMatchedError(f"{source}: no such file or folder")
+    for path in [root] if root.is_file() else walk(root, recursive=config.recursive, follow_links=config.follow_links):
+        yield path if isinstance(path, Stray) else Found(str(path), *stamp_of(str(path)))
+
+
+def _below(place: str, source: str) -> Path:
+    """A place relative to the source; its last name where it is the source itself."""
+    rest = place.removeprefix(source.rstrip("/"))
+    return Path(PurePosixPath(rest.removeprefix("/"))) if rest else Path(PurePosixPath(place).name)
