@@ -76,9 +76,18 @@ class Journal:
         """The same journal with what other runs have noted since."""
         return Journal(self.folder, self.settings, self.weights, alone=self.alone)
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is a folder to keep it in."""
+        return self.folder is not None
+
+    def close(self) -> str:
+        """Put down what has not been put down yet; what to tell where that fails."""
+        return ""
+
     def find(self, target: str) -> Entry | None:
         """The last entry about an output, or None."""
-        return self._entries.get(self._key(target)) if self.folder else None
+        return self._entries.get(self._key(target)) if self.is_kept else None
 
     def is_current(self, entry: Entry, stamp: Stamp, own: str = "") -> bool:
         """Whether input, options, weights and what is `own` to the picture are still those of an entry."""
@@ -100,7 +109,7 @@ class Journal:
         if on_exist == "overwrite":
             return False
         try:
-            if not Path(target).exists():
+            if not self._exists(target):
                 return False
         except OSError as error:  # such as a name that is too long
             raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
@@ -123,7 +132,7 @@ class Journal:
         Raises:
             StorageFullError: nothing more can be written.
         """
-        if self.folder is None:
+        if not self.is_kept:
             return ""
         return self.append(
             Entry(
@@ -162,6 +171,9 @@ class Journal:
         finally:
             os.close(file)
 
+    def _exists(self, target: str) -> bool:
+        return Path(target).exists()
+
     def _key(self, target: str) -> str:
         assert self.folder is not None
         return Path(os.path.relpath(target, self.folder)).as_posix()
@@ -177,7 +189,7 @@ class Journal:
             raise OutputError(f"{path}: the journal cannot be read ({error.strerror or error})") from error
         self._torn = bool(text) and not text.endswith("\n")
         for line in text.splitlines():
-            if entry := _parse(line):
+            if entry := parse_entry(line):
                 self._entries[entry.path] = entry
 
 
@@ -199,7 +211,8 @@ class CarriedJournal(Journal):
         return self._made.pop(self._key(target), None) if self.folder else None
 
 
-def _parse(line: str) -> Entry | None:
+def parse_entry(line: str) -> Entry | None:
+    """The entry of a line; None for a torn one."""
     try:
         values = json.loads(line)
         entry = Entry(**values)

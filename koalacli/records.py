@@ -42,7 +42,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Started:
-    """Sent once, before the first record: what is about to happen."""
+    """Sent once, before the first record: what is about to happen. A total of 0 is not known yet."""
 
     total: int
     device: str

@@ -44,13 +44,13 @@ ROWS = {
     "engines": [["local", "ray"], ["worker", "pool"]],
     "photograph": [["journey"], ["canvas"]],
     "io": [
-        ["side_outputs"],
+        ["side_outputs", "store_plan", "store_journal"],
         ["paths", "film"],
         ["suffixes"],
         ["picture"],
         ["jpeg"],
         ["texts"],
-        ["collisions", "files", "locks", "walk"],
+        ["collisions", "files", "locks", "walk", "storage"],
     ],
     "model": [
         ["weights", "recipes", "optimizers", "judges"],

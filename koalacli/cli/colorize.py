@@ -19,8 +19,10 @@ def register(app: typer.Typer) -> None:
     def colorize(
         config: ColorizeConfig,
         context: typer.Context,
-        source: Annotated[str, typer.Argument(metavar="INPUT", help="A picture, a folder, a glob, or - for stdin.")],
-        output: Annotated[str, typer.Argument(metavar="OUTPUT", help="A folder, a picture, or - for stdout.")],
+        source: Annotated[
+            str, typer.Argument(metavar="INPUT", help="A picture, a folder, a glob, s3://…, or - for stdin.")
+        ],
+        output: Annotated[str, typer.Argument(metavar="OUTPUT", help="A folder, a picture, s3://…, or - for stdout.")],
         json: JsonFlag = False,
         quiet: QuietFlag = False,
         verbose: VerboseFlag = False,

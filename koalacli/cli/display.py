@@ -98,7 +98,7 @@ class RecordDisplay(Display):
             self.total, self.device = record.total, record.device
             self.started = self.last_line = time.perf_counter()  # loading the network is not the pictures' time
             if progress and task is not None:
-                progress.update(task, description=self.verb, total=record.total, device=record.device)
+                progress.update(task, description=self.verb, total=record.total or None, device=record.device)
             return
         if isinstance(record, Phase):
             if progress and task is not None:
@@ -116,7 +116,9 @@ class RecordDisplay(Display):
         if progress and task is not None:
             progress.update(task, completed=done, rate=f"{self._rate():.1f}", failed=self.outcomes[Outcome.FAILED])
         elif self.line_is_due():
-            self.line(f"{done}/{self.total} {self.unit}, {self._rate():.1f}/s, {self.outcomes[Outcome.FAILED]} failed")
+            self.line(
+                f"{done}/{self.total or '?'} {self.unit}, {self._rate():.1f}/s, {self.outcomes[Outcome.FAILED]} failed"
+            )
 
     def _say(self, record: Record) -> None:
         if self.as_json:

@@ -202,7 +202,7 @@ def _is_remote(place: str) -> bool:
 @cache
 def _protocol_store(protocol: str) -> Any:
     try:
-        import fsspec  # type: ignore[import-untyped]
+        import fsspec
 
         return fsspec.filesystem(protocol)
     except (ImportError, ValueError) as error:

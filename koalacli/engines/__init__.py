@@ -1,6 +1,6 @@
 """Engines: where a work list runs. All of them lead to `worker.Worker`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -21,8 +21,8 @@ class Engine(Protocol):
 
     journal: Journal
 
-    def run(self, jobs: list[Job]) -> Iterator[Started | Notice | Record]:
-        """Colorize every job; yields Started, then a Record per job as they finish.
+    def run(self, jobs: Iterable[Job]) -> Iterator[Started | Notice | Record]:
+        """Colorize every job; yields Started, whose total only its caller knows, then a Record per job as they finish.
 
         Raises:
             KoalaError: what is asked for is not there: weights, device.
@@ -30,7 +30,7 @@ class Engine(Protocol):
         """
 
 
-def start_engine(config: ColorizeConfig, folder: Path | None, colorizer: Predictor | None = None) -> Engine:
+def start_engine(config: ColorizeConfig, folder: Path | str | None, colorizer: Predictor | None = None) -> Engine:
     """The engine that a config names.
 
     Raises:

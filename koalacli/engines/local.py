@@ -1,6 +1,6 @@
 """The engine of this machine: one Worker in this process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
@@ -13,13 +13,13 @@ from koalacli.records import Notice, Record, Started
 class LocalEngine:
     """See `engines.Engine`."""
 
-    def __init__(self, config: ColorizeConfig, folder: Path | None = None, colorizer: Predictor | None = None):
+    def __init__(self, config: ColorizeConfig, folder: Path | str | None = None, colorizer: Predictor | None = None):
         quiet_libraries()
         self._worker = Worker(config, folder, colorizer)
         self.journal = self._worker.journal
 
-    def run(self, jobs: list[Job]) -> Iterator[Started | Notice | Record]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[Started | Notice | Record]:
         """Run every job here."""
         network = self._worker.colorizer
-        yield Started(len(jobs), network.device, network.weights.name, network.batch_size)
+        yield Started(0, network.device, network.weights.name, network.batch_size)
         yield from self._worker.run(jobs)

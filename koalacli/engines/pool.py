@@ -5,14 +5,15 @@ once per job, with the record that it hands on: no file is appended to from seve
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from koalacli.control.bind import digest_of
 from koalacli.errors import ClusterError, StorageFullError
 from koalacli.io.paths import Job
-from koalacli.journal import Entry, Journal, stamp_of
+from koalacli.journal import Entry, Journal
 from koalacli.records import Notice, Outcome, Record
 
 LARGEST_CHUNK = 256  # jobs that a worker gets at once, and may have to be done again where it dies
@@ -112,23 +113,25 @@ class Pool:
         self._idle: deque[int] = deque()
         self._held: dict[int, dict[tuple[str, str], Job]] = {}  # by worker, started ones included
         self._deaths: dict[tuple[str, str], int] = {}
+        self._source: Iterator[Job] = iter(())
         self._stillborn = 0
         self._ready: set[int] = set()
         self._chunk_floor = 1
 
-    def run(self, jobs: list[Job]) -> Iterator[Ready | Notice | Record]:
-        """Do every job; yields every Ready, and a Record per job as they finish.
+    def run(self, jobs: Iterable[Job]) -> Iterator[Ready | Notice | Record]:
+        """Do every job, taken as workers need them; yields every Ready, and a Record per job as they finish.
 
         Raises:
             ClusterError: workers die, or do not come, whatever they are given.
             StorageFullError: no worker is left that can write.
             KoalaError: a worker cannot load its network.
         """
-        self._queue.extend(jobs)
+        self._source = iter(jobs)
         try:
-            for _ in range(min(self._size, len(jobs))):
+            self._refill()
+            for _ in range(min(self._size, len(self._queue))):
                 self._start()
-            while self._queue or self._suspects or any(self._held.values()):
+            while self._refill() or self._suspects or any(self._held.values()):
                 self._hand_out()
                 for event in self._crew.wait():
                     yield from self._take(event)
@@ -136,6 +139,12 @@ class Pool:
             for event in self._crew.stop():
                 if isinstance(event, Made):
                     list(self._take_made(event))
+
+    def _refill(self) -> bool:
+        """Keep enough at hand to cut it into shares; whether there is anything."""
+        room = SHARES * self._size * LARGEST_CHUNK - len(self._queue)
+        self._queue.extend(islice(self._source, max(0, room)))
+        return bool(self._queue)
 
     def _start(self) -> None:
         self._held[self._crew.start()] = {}
@@ -210,7 +219,7 @@ class Pool:
                 continue
             reason = f"{job.source}: {deaths} workers died over it, all but the first with nothing else to do; "
             reason += "it may need more memory than they have, see --max-pixels"
-            self._journal.note(job.target, stamp_of(job.source), Outcome.FAILED, 0.0, reason, digest_of(job))
+            self._journal.note(job.target, job.stamp(), Outcome.FAILED, 0.0, reason, digest_of(job))
             yield Record(job.source, job.target, Outcome.FAILED, reason)
 
     def _forget(self, worker: int) -> list[Job]:

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -21,6 +21,8 @@ from koalacli.engines.pool import Died, Event, Full, Idle, Made, Pool, Ready
 from koalacli.engines.worker import Predictor, Worker
 from koalacli.errors import ClusterError, KoalaError, StorageFullError, UsageError
 from koalacli.io.paths import STREAM, Job
+from koalacli.io.storage import is_remote
+from koalacli.io.store_journal import open_journal
 from koalacli.journal import CarriedJournal, Entry, Journal, digest_settings
 from koalacli.process import quiet_libraries, worker_count
 from koalacli.records import Notice, Record, Started
@@ -41,18 +43,17 @@ class RayEngine:
         WeightsError: there are no such weights.
     """
 
-    def __init__(self, config: ColorizeConfig, folder: Path | None = None, colorizer: Predictor | None = None):
+    def __init__(self, config: ColorizeConfig, folder: Path | str | None = None, colorizer: Predictor | None = None):
         self._ray = _import_ray()
+        self._folder = folder
         # A GPU that was asked for must be one: auto would take the processor without a word.
         self._config = replace(config, device="gpu") if config.ray_gpus and config.device == "auto" else config
         self._network = colorizer or open_weights(config.weights)
         known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
-        self.journal = Journal(folder, digest_settings(config), known.digest, alone=config.alone)
+        self.journal = open_journal(folder, digest_settings(config), known.digest, alone=config.alone)
 
-    def run(self, jobs: list[Job]) -> Iterator[Started | Notice | Record]:
+    def run(self, jobs: Iterable[Job]) -> Iterator[Started | Notice | Record]:
         """Run every job in the cluster; Started comes with the first worker that is ready."""
-        if any(STREAM in (job.source, job.target) for job in jobs):
-            raise UsageError("--ray: workers cannot reach this process's standard input and output; give files")
         ours = not self._ray.is_initialized()
         if ours:
             _connect(self._ray, self._config.ray)
@@ -60,15 +61,15 @@ class RayEngine:
             self.journal.folder.mkdir(parents=True, exist_ok=True)  # workers take its absence for a folder of their own
         try:
             size = self._config.ray_workers or _places(self._ray, self._config)
-            crew = RayCrew(self._ray, self._config, self.journal, self._network)
+            crew = RayCrew(self._ray, self._config, self._folder, self.journal, self._network)
             begun = False
-            for news in Pool(crew, self.journal, size).run(jobs):
+            for news in Pool(crew, self.journal, size).run(map(_reachable, jobs)):
                 if not isinstance(news, Ready):
                     yield news
                 elif not begun:
                     begun = True
                     device = f"{size} × {news.device} (ray)"
-                    yield Started(len(jobs), device, news.weights, news.batch_size)
+                    yield Started(0, device, news.weights, news.batch_size)
         finally:
             if ours:
                 self._ray.shutdown()
@@ -103,6 +104,12 @@ def _connect(ray: Any, address: str) -> None:
             signal.signal(signal.SIGTERM, polite_kill)  # Ray has put its own in place
 
 
+def _reachable(job: Job) -> Job:
+    if STREAM in (job.source, job.target):
+        raise UsageError("--ray: workers cannot reach this process's standard input and output; give files")
+    return job
+
+
 def _places(ray: Any, config: ColorizeConfig) -> int:
     """How many workers fit into the cluster.
 
@@ -123,8 +130,15 @@ def _places(ray: Any, config: ColorizeConfig) -> int:
 class RayCrew:
     """See `pool.Crew`."""
 
-    def __init__(self, ray: Any, config: ColorizeConfig, journal: Journal, network: Predictor | WeightsFile):
-        self._ray, self._config, self._journal = ray, config, journal
+    def __init__(
+        self,
+        ray: Any,
+        config: ColorizeConfig,
+        output: Path | str | None,
+        journal: Journal,
+        network: Predictor | WeightsFile,
+    ):
+        self._ray, self._config, self._output, self._journal = ray, config, output, journal
         self._network = ray.put(network)
         self._kind = ray.remote(num_cpus=config.ray_cpus, num_gpus=config.ray_gpus, max_concurrency=2)(Actor)
         self._count = 0
@@ -137,7 +151,7 @@ class RayCrew:
         """See Crew."""
         self._count += 1
         known = self._journal.settings, self._journal.weights
-        actor = self._kind.remote(self._config, self._journal.folder, known, self._network, str(Path.cwd()))
+        actor = self._kind.remote(self._config, self._output, known, self._network, str(Path.cwd()))
         self._actors[self._count] = actor
         self._pending[actor.hello.remote(__version__)] = self._count
         return self._count
@@ -223,7 +237,7 @@ class Actor:
     def __init__(
         self,
         config: ColorizeConfig,
-        output: Path | None,
+        output: Path | str | None,
         known: tuple[str, str],
         network: Predictor | WeightsFile,
         folder: str,
@@ -231,7 +245,8 @@ class Actor:
         # By themselves the runtime's threads are as many as the machine has cores, for every actor on it.
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(config.ray_cpus)
         self._folder, self._stopped = folder, threading.Event()
-        self._journal = CarriedJournal(output, *known, alone=config.alone)
+        self._output = None if output is None or is_remote(output) else Path(output)
+        self._journal = CarriedJournal(None if output is None else Path(output), *known, alone=config.alone)
         # The pipeline has decided what has to be done; and what a worker left that died is done again.
         config = replace(config, on_exist="overwrite", workers=worker_count(config.workers or config.ray_cpus))
         self._worker = Worker(config, None, network, self._journal)
@@ -248,7 +263,7 @@ class Actor:
             raise ClusterError(
                 f"{platform.node()}: koala {__version__}, but {version} asks; install the same on each node"
             )
-        for place in (Path(self._folder), Path(self._folder) / (self._journal.folder or "")):
+        for place in (Path(self._folder), Path(self._folder) / (self._output or "")):
             if not place.is_dir():
                 raise ClusterError(f"{place}: not there on {platform.node()}; give folders that all nodes share")
         os.chdir(self._folder)

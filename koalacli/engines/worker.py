@@ -11,6 +11,7 @@ from koalacli.control.solver import apply_hints
 from koalacli.errors import KoalaError, StorageFullError
 from koalacli.io.paths import Job
 from koalacli.io.picture.xmp import Provenance
+from koalacli.io.store_journal import open_journal
 from koalacli.journal import Journal, digest_settings
 from koalacli.photograph.canvas import Sight
 from koalacli.photograph.journey import OpenedPhotograph, Setup, close_photograph, open_photograph
@@ -72,14 +73,14 @@ class Worker:
     def __init__(
         self,
         config: ColorizeConfig,
-        folder: Path | None = None,
+        folder: Path | str | None = None,
         colorizer: Predictor | WeightsFile | None = None,
         journal: Journal | None = None,
     ):
         self.config = config
         self._network: Predictor | WeightsFile = colorizer or open_weights(config.weights)
         known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
-        self.journal = journal or Journal(folder, digest_settings(config), known.digest, alone=config.alone)
+        self.journal = journal or open_journal(folder, digest_settings(config), known.digest, alone=config.alone)
 
     @property
     def colorizer(self) -> Predictor:

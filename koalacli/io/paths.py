@@ -13,7 +13,7 @@ from koalacli.io.collisions import find_collision
 from koalacli.io.picture.codecs import CODECS, EXTRAS, codec_of
 from koalacli.io.suffixes import is_medium
 from koalacli.io.walk import Stray, walk
-from koalacli.journal import Journal
+from koalacli.journal import Journal, Stamp, stamp_of
 
 STREAM = "-"  # standard input or output
 
@@ -24,6 +24,10 @@ class Job:
 
     source: str
     target: str
+
+    def stamp(self) -> Stamp:
+        """State of the input now."""
+        return stamp_of(self.source)
 
 
 @dataclass(frozen=True)
@@ -59,17 +63,14 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
         UsageError: two inputs for one output, an output that is its own input or outside of the
             output folder, an unknown format.
     """
-    if config.format and config.format not in CODECS:
-        raise UsageError(f"unknown format {config.format!r}; choose one of {', '.join(CODECS)}")
-    if any(sign in config.suffix for sign in "/\\\0"):
-        raise UsageError(f"--suffix {config.suffix!r}: a part of a name cannot lead to another folder")
+    refuse_settings(config)
     if source == STREAM or output == STREAM:
         return Plan([_stream_job(source, output)], [])
     found, strays = find_files(source, output, recursive=config.recursive, follow_links=config.follow_links)
     pictures = [(path, relative) for path, relative in found if codec_of(path)]
-    strays += [Stray(str(path), _no_picture(path)) for path, _ in found if not codec_of(path)]
+    strays += [Stray(str(path), no_picture(path)) for path, _ in found if not codec_of(path)]
     if len(found) == 1 and not pictures and Path(source).is_file():
-        raise NothingMatchedError(f"{source}: {_no_picture(Path(source))}")
+        raise NothingMatchedError(f"{source}: {no_picture(Path(source))}")
     if not pictures and not any(stray.failed for stray in strays):
         looked = ", ".join(suffix for codec in CODECS.values() for suffix in codec.suffixes)
         raise NothingMatchedError(f"{source}: no pictures found (looked for {looked})")
@@ -80,16 +81,28 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
         _refuse_collisions(jobs, config)
         return Plan(jobs, strays, Path(output).parent)
     names = {str(path): relative for path, relative in pictures}
-    jobs = [Job(str(path), str(Path(output) / _output_name(name, config))) for path, name in pictures]
+    jobs = [Job(str(path), str(Path(output) / output_name(name, config))) for path, name in pictures]
     jobs = _without_own_outputs(jobs, Path(output))
     _refuse_collisions(jobs, config)
     if not config.follow_links:
         _refuse_ways_out(jobs, Path(output))
     if config.shard:
-        part, parts = _parse_shard(config.shard)
+        part, parts = parse_shard(config.shard)
         jobs = [job for job in jobs if shard_of(names[job.source], parts) == part]
         strays = [stray for stray in strays if shard_of(Path(stray.path), parts) == part]
     return Plan(jobs, strays, Path(output))
+
+
+def refuse_settings(config: ColorizeConfig) -> None:
+    """Refuse names that no output can have.
+
+    Raises:
+        UsageError: an unknown format, a suffix that is no part of a name.
+    """
+    if config.format and config.format not in CODECS:
+        raise UsageError(f"unknown format {config.format!r}; choose one of {', '.join(CODECS)}")
+    if any(sign in config.suffix for sign in "/\\\0"):
+        raise UsageError(f"--suffix {config.suffix!r}: a part of a name cannot lead to another folder")
 
 
 def find_files(
@@ -125,7 +138,12 @@ def shard_of(relative: Path, parts: int) -> int:
     return int.from_bytes(digest[:8], "big") % parts + 1
 
 
-def _parse_shard(text: str) -> tuple[int, int]:
+def parse_shard(text: str) -> tuple[int, int]:
+    """Part and number of parts of --shard.
+
+    Raises:
+        UsageError: it is no such part.
+    """
     match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
     part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
     if not 1 <= part <= parts:
@@ -133,14 +151,16 @@ def _parse_shard(text: str) -> tuple[int, int]:
     return part, parts
 
 
-def _no_picture(path: Path) -> str:
+def no_picture(path: Path) -> str:
+    """Why a file is none, by its name."""
     extra = EXTRAS.get(path.suffix.lower())
     if extra:
         return f"needs an extra: pip install 'koala-colorizer[{extra}]'"
     return "a film; `koala video` takes it" if is_medium(path) else "not a picture by its name"
 
 
-def _output_name(relative: Path, config: ColorizeConfig) -> Path:
+def output_name(relative: Path, config: ColorizeConfig) -> Path:
+    """The output's path below the output folder, of the input's below its own."""
     suffix = CODECS[config.format].suffixes[0] if config.format else relative.suffix
     if config.format and codec_of(relative) == config.format:
         suffix = relative.suffix

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -57,10 +57,7 @@ def list_objects(place: str) -> Iterator[Found]:
     store, path = _store(place)
     scheme = place.split("://", 1)[0]
     try:
-        if hasattr(store, "call_s3"):
-            found = _list_s3(store, path)
-        else:
-            found = _list_folders(store, path)
+        found = _list_s3(store, path) if hasattr(store, "call_s3") else _list_folders(store, path)
         for info in found:
             size, mtime = int(info.get("size") or 0), info.get("LastModified") or info.get("mtime") or 0
             name = str(info["name"])
@@ -177,7 +174,7 @@ def _patiently(request: Callable[[], Made]) -> Made:
 
 @cache
 def _protocol_store(protocol: str) -> Any:
-    import fsspec  # type: ignore[import-untyped]  # here: most runs need none
+    import fsspec  # here: most runs need none
 
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if EXTRAS.get(protocol) == "s3":
@@ -224,7 +221,7 @@ def _list_folders(store: Any, path: str) -> Iterator[dict[str, Any]]:
     waiting = [path]
     while waiting:
         folder = waiting.pop()
-        entries = sorted(_patiently(lambda at=folder: store.ls(at, detail=True)), key=lambda entry: entry["name"])
+        entries = sorted(_patiently(partial(store.ls, folder, detail=True)), key=lambda entry: entry["name"])
         yield from (entry for entry in entries if entry["type"] == "file")
         waiting += [entry["name"] for entry in reversed(entries) if entry["type"] == "directory"]
 

@@ -46,9 +46,7 @@ def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Jo
 
     Raises:
         NothingMatchedError: no picture there.
-        UsageError: what is asked for cannot be, such as another input for the outputs to replace.
     """
-    _check(source, output, config)
     part, parts = parse_shard(config.shard) if config.shard else (1, 1)
     inside = f"{output.rstrip('/')}/"
     taken: set[int] = set()  # hashes of outputs, where two inputs could have the same one
@@ -59,7 +57,7 @@ def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Jo
             yield found
             continue
         relative = _below(found.place, source)
-        if found.place.startswith(inside) or any(name.startswith(".") for name in relative.parts):
+        if found.place.startswith(inside) or any(name.startswith(".") and name != ".." for name in relative.parts):
             continue
         if not config.recursive and len(relative.parts) > 1:
             continue
@@ -68,7 +66,7 @@ def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Jo
         empty = False
         if not codec_of(relative):
             yield Stray(found.place, no_picture(relative))
-        elif ".." in relative.parts or relative.is_absolute() or "" in found.place.split("://")[-1].split("/"):
+        elif {"", ".", ".."} & set(_rest(found.place, source).split("/")):
             yield Stray(found.place, "its name leads out of the output folder, or to no name; rename it", failed=True)
         else:
             yield _job(found, relative, output, config, taken)
@@ -87,7 +85,12 @@ def _job(found: Found, relative: Path, output: str, config: ColorizeConfig, take
     return StoredJob(found.place, target, (found.size, found.mtime))
 
 
-def _check(source: str, output: str, config: ColorizeConfig) -> None:
+def check_stored(source: str, output: str, config: ColorizeConfig) -> None:
+    """Refuse what object stores cannot do.
+
+    Raises:
+        UsageError: it is asked for.
+    """
     refuse_settings(config)
     if STREAM in (source, output):
         raise UsageError("standard input and output do not go together with object stores; give a folder")
@@ -97,8 +100,8 @@ def _check(source: str, output: str, config: ColorizeConfig) -> None:
         raise UsageError(f"{output}: is the input, too; give another place")
     if config.preserve_times:
         raise UsageError("--preserve-times: object stores set times themselves; leave it out")
-    if config.hints:
-        raise UsageError("--hints: is for local files so far; copy the pictures that have some")
+    if config.hints or config.decisions:
+        raise UsageError("--hints and --decisions are for local files so far; copy the pictures that they name")
     if is_remote(output):
         check_writable(output)
 
@@ -116,5 +119,8 @@ def _find(source: str, output: str, config: ColorizeConfig) -> Iterator[Found | 
 
 def _below(place: str, source: str) -> Path:
     """A place relative to the source; its last name where it is the source itself."""
-    rest = place.removeprefix(source.rstrip("/"))
-    return Path(PurePosixPath(rest.removeprefix("/"))) if rest else Path(PurePosixPath(place).name)
+    return Path(_rest(place, source))
+
+
+def _rest(place: str, source: str) -> str:
+    return place.removeprefix(source.rstrip("/")).removeprefix("/") or PurePosixPath(place).name

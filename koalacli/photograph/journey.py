@@ -7,8 +7,10 @@ import io
 import os
 import sys
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -26,7 +28,8 @@ from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
 from koalacli.io.picture.scans import open_scan
 from koalacli.io.picture.xmp import OURS, Provenance, with_provenance
-from koalacli.journal import Journal, Stamp, stamp_of
+from koalacli.io.storage import is_remote, local_copy, new_object, read_object
+from koalacli.journal import Journal, Stamp
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
 from koalacli.records import Outcome, Record
 
@@ -61,6 +64,7 @@ class OpenedPhotograph:
         stamp: the input's state when it was read.
         remarks: what the record shall say.
         hints: what is known of its colors.
+        kept: what must live as long as the canvas.
     """
 
     canvas: Canvas | None
@@ -69,6 +73,7 @@ class OpenedPhotograph:
     stamp: Stamp = (0, 0)
     remarks: list[str] = field(default_factory=list)
     hints: Hints | None = None
+    kept: Any = None
 
 
 def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
@@ -78,7 +83,7 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
         InputError: it cannot be read; the journal remembers.
     """
     started = time.perf_counter()
-    stamp = stamp_of(job.source)
+    stamp = job.stamp()
     if decided := decide_existing(job, setup.config, setup.journal):
         return OpenedPhotograph(None, decided, started, stamp)
     try:
@@ -109,14 +114,15 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
     remarks = _sidecars(job)
     if (asked is None or CODECS[asked].scrolls) and job.source != STREAM and job.target != STREAM:
         with decoder_errors(name):
-            scan = open_scan(Path(job.source), config.max_pixels)
+            kept = local_copy(job.source) if is_remote(job.source) else None
+            scan = open_scan(Path(kept.name if kept else job.source), config.max_pixels)
             if scan and (config.colored == "recolor" or scan.channels == 1):
                 if made := _made_by_koala(job, scan.metadata, config):
                     return OpenedPhotograph(None, made, started, stamp)
                 scroll = Scroll.open(scan, _labeled(scan.metadata, setup, remarks), config, sight)
-                return OpenedPhotograph(scroll, None, started, stamp, remarks)
+                return OpenedPhotograph(scroll, None, started, stamp, remarks, kept=kept)
     with decoder_errors(name):
-        data = sys.stdin.buffer.read() if job.source == STREAM else read_bytes(Path(job.source))
+        data = _read(job.source)
         grafts = config.lossless_luma and (asked is None or CODECS[asked].grafts)
         graftable = open_graftable(data, config.max_pixels) if grafts else ""
         if isinstance(graftable, Graftable):
@@ -134,6 +140,24 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
     remarks += [picture.remark] if picture.remark else []
     picture = replace(picture, metadata=_labeled(picture.metadata, setup, remarks))
     return OpenedPhotograph(Still.open(picture, asked or picture.format, config, sight), None, started, stamp, remarks)
+
+
+def _read(source: str) -> bytes:
+    if source == STREAM:
+        return sys.stdin.buffer.read()
+    return read_object(source) if is_remote(source) else read_bytes(Path(source))
+
+
+def _new(target: str, times: tuple[int, int] | None = None) -> AbstractContextManager[BinaryIO]:
+    return new_object(target) if is_remote(target) else new_file(Path(target), times)
+
+
+def _copy(job: Job) -> None:
+    if is_remote(job.source) or is_remote(job.target):
+        with _new(job.target) as file:
+            file.write(_read(job.source))
+    else:
+        copy_file(Path(job.source), Path(job.target))
 
 
 def _sidecars(job: Job) -> list[str]:
@@ -173,7 +197,7 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     """
     if job.target == STREAM or config.on_exist == "overwrite":
         return None
-    entry, stamp = journal.find(job.target), stamp_of(job.source)
+    entry, stamp = journal.find(job.target), job.stamp()
     fresh = entry is not None and journal.is_current(entry, stamp, digest_of(job))
     if entry and fresh and entry.outcome == Outcome.FAILED and not config.retry_failed:
         return Record(job.source, job.target, Outcome.FAILED, f"{entry.reason} (as before; see --retry-failed)")
@@ -219,7 +243,7 @@ def _write(job: Job, canvas: Canvas, colors: list[Array], config: ColorizeConfig
     times = None
     if config.preserve_times and job.source != STREAM:
         times = _times(job.source)
-    with new_file(Path(job.target), times) as file:
+    with _new(job.target, times) as file:
         return canvas.write(file, colors, name)
 
 
@@ -243,7 +267,7 @@ def _keep_gray(job: Job, config: ColorizeConfig) -> Record:
     if config.format and config.format != codec_of(Path(job.source)):
         raise OutputError(f"{job.source}: is to stay gray, and a copy cannot change its format; leave out --format")
     try:
-        copy_file(Path(job.source), Path(job.target))
+        _copy(job)
     except FileNotFoundError as error:
         raise InputError(f"{job.source}: the file is gone") from error
     return Record(job.source, job.target, Outcome.DONE, "kept gray, copied")
@@ -258,5 +282,5 @@ def _keep_colored(job: Job, picture: Picture, config: ColorizeConfig) -> Record:
         raise OutputError("standard input and output: --colored copy needs files")
     if config.format and config.format != picture.format:
         raise OutputError(f"{job.source}: in color already, and a copy cannot change its format; use --colored skip")
-    copy_file(Path(job.source), Path(job.target))
+    _copy(job)
     return replace(record, outcome=Outcome.DONE, reason="in color already, copied")

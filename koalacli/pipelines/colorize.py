@@ -1,8 +1,10 @@
 """`koala colorize`: black-and-white pictures in, color pictures out."""
 
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
@@ -14,6 +16,9 @@ from koalacli.errors import OutputError, UsageError
 from koalacli.io.files import remove_leftovers
 from koalacli.io.paths import Job, make_plan
 from koalacli.io.side_outputs import check_side_outputs
+from koalacli.io.storage import is_remote
+from koalacli.io.store_plan import check_stored, is_stored, plan_stored
+from koalacli.io.walk import Stray
 from koalacli.journal import JOURNAL, Journal
 from koalacli.photograph.journey import decide_existing
 from koalacli.records import Notice, Outcome, Record, Started
@@ -22,11 +27,11 @@ from koalacli.records import Notice, Outcome, Record, Started
 def colorize(
     source: str, output: str, config: ColorizeConfig, colorizer: Predictor | None = None
 ) -> Iterator[Started | Notice | Record]:
-    """Colorize a file, a folder, a glob or standard input.
+    """Colorize a file, a folder, a glob, standard input, or what lies in an object store.
 
     Args:
-        source: path, glob or `-`.
-        output: folder, file or `-`.
+        source: path, glob, URL or `-`.
+        output: folder, file, URL or `-`.
         config: see ColorizeConfig.
         colorizer: a network that is loaded already; by default the one that config asks for.
 
@@ -40,6 +45,9 @@ def colorize(
     Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done. Where
     --decisions has some, each is a failed Record, their pictures are not written, and the others are.
     """
+    if is_stored(source, output):
+        yield from _colorize_stored(source, output, config, colorizer)
+        return
     plan = make_plan(source, output, config)
     config = replace(config, alone=os.path.isfile(source))  # noqa: PTH113 - nor is a name that is too long
     paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
@@ -74,6 +82,49 @@ def colorize(
             yield one
             if config.fail_fast and isinstance(one, Record) and one.outcome == Outcome.FAILED:
                 return
+
+
+def _colorize_stored(
+    source: str, output: str, config: ColorizeConfig, colorizer: Predictor | None
+) -> Iterator[Started | Notice | Record]:
+    """The same where inputs or outputs lie in an object store: work begins with the first keys that are listed."""
+    check_side_outputs({"--report": config.report}, [config.weights])
+    check_stored(source, output, config)
+    planned = plan_stored(source, output, config)
+    engine = start_engine(config, output if is_remote(output) else Path(output), colorizer)
+    decided: deque[Record] = deque()
+    waiting = _undecided(planned, config, engine.journal, decided)
+    first = next(waiting, None)
+    work = chain([first] if first else [], waiting)
+    started = Started(0, "none" if config.dry_run else "", config.weights, 0)
+    plans = (Record(job.source, job.target, Outcome.PLANNED) for job in work)
+    records: Iterator[Started | Notice | Record] = chain([started], plans)
+    try:
+        for record in records if config.dry_run or not first else engine.run(work):
+            news: list[Started | Notice | Record] = [record, *decided]
+            decided.clear()
+            for one in news:
+                yield one
+                if config.fail_fast and isinstance(one, Record) and one.outcome == Outcome.FAILED:
+                    return
+        yield from decided
+    finally:
+        trouble = engine.journal.close()
+    if trouble:
+        yield Notice(trouble)
+
+
+def _undecided(
+    planned: Iterator[Job | Stray], config: ColorizeConfig, journal: Journal, decided: deque[Record]
+) -> Iterator[Job]:
+    """The jobs that need work, as they are planned; records of all others are put aside."""
+    for found in planned:
+        if isinstance(found, Stray):
+            decided.append(found.record())
+            continue
+        records, jobs = _decide([found], config, journal)
+        decided.extend(records)
+        yield from jobs
 
 
 def _decide(jobs: list[Job], config: ColorizeConfig, journal: Journal) -> tuple[list[Record], list[Job]]:

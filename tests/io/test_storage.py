@@ -1,0 +1,215 @@
+"""Pictures in object stores, against a server that speaks S3 on loopback, and in memory."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from standin import StandIn
+from typer.testing import CliRunner
+
+from koalacli.cli.app import app
+from koalacli.config import ColorizeConfig
+from koalacli.errors import NothingMatchedError, UsageError
+from koalacli.io import storage
+from koalacli.pipelines.colorize import colorize
+from koalacli.records import Outcome, Record
+
+COUNT = 12
+HERE = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Its address."""
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto")
+    started = subprocess.Popen(
+        [sys.executable, str(HERE / "s3_server.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert started.stdin
+    assert started.stdout
+    with pytest.MonkeyPatch.context() as patch:
+        address = f"http://127.0.0.1:{int(started.stdout.readline())}"
+        patch.setenv("AWS_ENDPOINT_URL", address)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        storage._protocol_store.cache_clear()
+        yield address
+    storage._protocol_store.cache_clear()
+    started.stdin.close()
+    started.stdout.close()
+    started.wait(10)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small gray pictures, in folders."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(COUNT):
+        path = folder / f"box {number % 3}" / f"é{number:02d}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(np.random.default_rng(number).integers(60, 200, (40, 50), dtype=np.uint8)).save(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def local(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What a run from folder to folder makes, by name."""
+    output = tmp_path_factory.mktemp("local")
+    list(colorize(str(pictures), str(output), ColorizeConfig(workers=2), StandIn(output.parent)))
+    return {path.relative_to(output).as_posix(): path.read_bytes() for path in output.rglob("*.png")}
+
+
+@pytest.fixture
+def bucket(server: str, pictures: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a new bucket with the pictures below in/."""
+    name = f"b{abs(hash(request.node.name))}"
+    store = storage._protocol_store("s3")
+    store.mkdir(name)
+    for path in pictures.rglob("*.png"):
+        storage.write_object(f"s3://{name}/in/{path.relative_to(pictures).as_posix()}", path.read_bytes())
+    storage.write_object(f"s3://{name}/index.png", b"beside the folder")
+    return f"s3://{name}"
+
+
+def fail_every(server: str, count: int) -> int:
+    """Have every nth request fail; how many have failed so far."""
+    with urllib.request.urlopen(urllib.request.Request(f"{server}/_every/{count}", method="PUT")) as answer:
+        return int(answer.read())
+
+
+def outputs(folder: str) -> dict[str, bytes]:
+    """Visible objects by name."""
+    found = {place.place.removeprefix(f"{folder}/"): place.place for place in storage.list_objects(folder)}
+    return {name: storage.read_object(place) for name, place in found.items() if not name.startswith(".")}
+
+
+def noted(folder: str) -> Counter[str]:
+    """How often the journal names each output."""
+    parts = [found.place for found in storage.list_objects(f"{folder}/.koala-journal")]
+    return Counter(json.loads(line)["path"] for part in parts for line in storage.read_object(part).splitlines())
+
+
+def run(source: str, output: str, tmp_path: Path, **settings: Any) -> Counter[Outcome]:
+    """Outcomes of a run."""
+    news = colorize(source, output, ColorizeConfig(workers=2, **settings), StandIn(tmp_path))
+    return Counter(one.outcome for one in news if isinstance(one, Record))
+
+
+def test_a_prefix_is_mirrored_once(bucket: str, local: dict[str, bytes], tmp_path: Path) -> None:
+    """The same bytes as from folder to folder, in a journal; a rerun has nothing to do, a new setting everything."""
+    assert run(f"{bucket}/in", f"{bucket}/out", tmp_path) == {Outcome.DONE: COUNT}
+    assert outputs(f"{bucket}/out") == local
+    assert noted(f"{bucket}/out") == Counter(local.keys())
+    assert run(f"{bucket}/in", f"{bucket}/out", tmp_path) == {Outcome.SKIPPED: COUNT}
+    storage.write_object(f"{bucket}/in/box 0/é00.png", storage.read_object(f"{bucket}/in/box 1/é01.png") + b"\0")
+    assert run(f"{bucket}/in", f"{bucket}/out", tmp_path) == {Outcome.DONE: 1, Outcome.SKIPPED: COUNT - 1}
+    assert run(f"{bucket}/in", f"{bucket}/out", tmp_path, saturation=0.5) == {Outcome.DONE: COUNT}
+
+
+def test_requests_that_fail_are_made_again(server: str, bucket: str, local: dict[str, bytes], tmp_path: Path) -> None:
+    """Refused, torn and late ones: every picture is whole in the end."""
+    before = fail_every(server, 4)
+    try:
+        assert run(f"{bucket}/in", f"{bucket}/out", tmp_path) == {Outcome.DONE: COUNT}
+    finally:
+        failed = fail_every(server, 0) - before
+    assert failed > COUNT // 2
+    assert outputs(f"{bucket}/out") == local
+
+
+def test_a_killed_run_leaves_whole_objects_and_its_rerun_does_the_rest(
+    bucket: str, local: dict[str, bytes], tmp_path: Path
+) -> None:
+    """kill -9 in the middle: what is there is whole, and nothing is missing afterwards."""
+    code = (
+        "import sys; from pathlib import Path; from standin import StandIn\n"
+        "from koalacli.pipelines.colorize import colorize; from koalacli.config import ColorizeConfig\n"
+        "for _ in colorize(*sys.argv[1:3], ColorizeConfig(workers=2), StandIn(Path(sys.argv[3]), pause=0.7)): pass"
+    )
+    paths = os.pathsep.join([str(HERE), str(HERE.parent)])
+    with subprocess.Popen(
+        [sys.executable, "-c", code, f"{bucket}/in", f"{bucket}/out", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": paths},
+    ) as killed:
+        deadline = time.monotonic() + 60
+        made: dict[str, bytes] = {}
+        while not made and time.monotonic() < deadline:
+            time.sleep(0.1)
+            store = storage._protocol_store("s3")
+            made = outputs(f"{bucket}/out") if store.find(f"{bucket}/out") else {}
+        killed.kill()
+    made = outputs(f"{bucket}/out")
+    assert 0 < len(made) < COUNT
+    assert all(local[name] == content for name, content in made.items())
+    assert run(f"{bucket}/in", f"{bucket}/out", tmp_path) == {
+        Outcome.DONE: COUNT - len(made),
+        Outcome.SKIPPED: len(made),
+    }
+    assert outputs(f"{bucket}/out") == local
+
+
+def test_an_output_is_there_whole_or_not_at_all(bucket: str) -> None:
+    """Neither while it is written nor after an error is anything of it visible."""
+    place = storage.new_object(f"{bucket}/out/a.bin")
+    file = place.__enter__()
+    file.write(b"half")
+    file.flush()
+    assert not storage.has_object(f"{bucket}/out/a.bin")
+    assert not place.__exit__(ZeroDivisionError, ZeroDivisionError(), None)
+    assert not storage.has_object(f"{bucket}/out/a.bin")
+
+
+def test_folders_and_stores_go_together(pictures: Path, local: dict[str, bytes], tmp_path: Path) -> None:
+    """From a folder to memory:// and back into a folder; what is in the way is told by name."""
+    assert run(str(pictures), "memory://away/out", tmp_path) == {Outcome.DONE: COUNT}
+    assert outputs("memory://away/out") == local
+    storage.write_object("memory://home/a.png", next(pictures.rglob("*.png")).read_bytes())
+    storage.write_object("memory://home/notes.txt", b"text")
+    assert run("memory://home", str(tmp_path / "out"), tmp_path) == {Outcome.DONE: 1, Outcome.SKIPPED: 1}
+    assert Image.open(tmp_path / "out" / "a.png").size == (50, 40)
+
+
+@pytest.mark.parametrize("key", ["../../up.png", "a/../../up.png", "a//b.png"])
+def test_keys_that_lead_out_of_the_output_are_refused(
+    key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store takes any name; a folder must not follow it."""
+    found = [storage.Found(f"memory://in/{key}", 1, 1)]
+    monkeypatch.setattr("koalacli.io.store_plan.list_objects", lambda _: iter(found))
+    (record,) = (
+        one for one in colorize("memory://in", str(tmp_path / "o" / "p"), ColorizeConfig(), StandIn(tmp_path))
+        if isinstance(one, Record)
+    )  # fmt: skip
+    assert record.outcome == Outcome.FAILED
+    assert "leads out" in record.reason
+
+
+def test_what_a_store_cannot_do_is_refused(tmp_path: Path) -> None:
+    """Before any work, with the way out."""
+    with pytest.raises(UsageError, match="web servers can be read only"):
+        run(str(tmp_path), "https://example.org/out", tmp_path)
+    with pytest.raises(UsageError, match="leave it out"):
+        run(str(tmp_path), "memory://out", tmp_path, preserve_times=True)
+    with pytest.raises(NothingMatchedError):
+        run("memory://nowhere", "memory://out", tmp_path)
+
+
+def test_without_the_extra_one_line_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 2."""
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    done = CliRunner().invoke(app, ["colorize", "gs://bucket/in", str(tmp_path / "out")], obj=StandIn(tmp_path))
+    assert done.exit_code == 2
+    assert done.stderr == "koala: gs:// needs an extra: pip install 'koala-colorizer[gcs]'\n"
