@@ -298,7 +298,9 @@ async function start() {
 function warmUp() {
   if (!picture) return;
   enlargedOf(picture, "warm", () => [reachOf(picture, { x: 0.5, y: 0.5 }, SCOPE_TABLE[DEFAULT_SCOPE])]);
-  paintWheel(byId("wheel"), 60, null);
+  for (let lightness = SWATCH_LIGHTNESS[0]; lightness <= SWATCH_LIGHTNESS[1]; lightness += WHEEL_STEP) {
+    setTimeout(() => paintWheel(byId("wheel"), lightness, [0, 0]), 10 * lightness);
+  }
 }
 
 start().then(() => setTimeout(warmUp, 300));

@@ -26,6 +26,7 @@ const forward = (t) => (t > 0.008856 ? Math.cbrt(t) : (903.3 * t + 16) / 116);
 const backward = (f) => (f > 0.2068966 ? f * f * f : (f - 16 / 116) / 7.787);
 
 const LIGHTNESS = Float32Array.from({ length: 256 }, (_, code) => 116 * forward(toLinear(code / 255)) - 16);
+const LUMINANCE = LIGHTNESS.map((lightness) => backward((lightness + 16) / 116));
 const CODE_STEPS = 4096;
 const CODES = Uint8Array.from({ length: CODE_STEPS }, (_, step) => Math.round(255 * toCode((step / (CODE_STEPS - 1)) ** 2)));
 
@@ -233,7 +234,7 @@ function joinColor(codes, height, width, coefficients, prepared, rgba) {
       let a = (slopeA[l] + (slopeA[r] - slopeA[l]) * t) * lightness + offsetA[l] + (offsetA[r] - offsetA[l]) * t;
       let b = (slopeB[l] + (slopeB[r] - slopeB[l]) * t) * lightness + offsetB[l] + (offsetB[r] - offsetB[l]) * t;
       const f = (lightness + 16) / 116;
-      const y = backward(f);
+      const y = LUMINANCE[codes[place]];
       let x = backward(f + a / 500) * WHITE[0];
       let z = backward(f - b / 200) * WHITE[2];
       let red = rx * x + ry * y + rz * z;

@@ -3,6 +3,7 @@
 const HUES = [12, 42, 56, 78, 104, 122, 150, 175, 215, 265, 305, 322, 350]; // CIELAB degrees at which each name ends
 const BROWN = { from: 42, to: 95, below: 52 };
 const WHEEL_CHROMA = 100; // at the rim
+const WHEEL_STEP = 8; // L* units from one wheel that is kept to the next
 const SWATCH_LIGHTNESS = [42, 82]; // L* between which a color can be told from others: swatches keep to it
 
 function colorName(lightness, a, b) {
@@ -21,10 +22,11 @@ const hueOf = (a, b) => ((Math.atan2(b, a) * 180) / Math.PI + 360) % 360;
 const fromHue = (degrees, chroma) => [chroma * Math.cos((degrees * Math.PI) / 180), chroma * Math.sin((degrees * Math.PI) / 180)];
 const rounded = (ab) => ab.map((part) => Math.round(part * 10) / 10 + 0);
 
-function paintWheel(canvas, lightness, ab) {
-  const { width } = canvas;
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, width);
+const wheels = new Map(); // L* -> ImageData: it takes longer to make than all else that a click does
+
+function wheelAt(lightness, width) {
+  if (wheels.has(lightness)) return wheels.get(lightness);
+  const image = new ImageData(width, width);
   const middle = (width - 1) / 2;
   for (let row = 0; row < width; row += 1) {
     for (let column = 0; column < width; column += 1) {
@@ -36,8 +38,14 @@ function paintWheel(canvas, lightness, ab) {
       image.data[to + 3] = 255 * Math.min(1, (1 - far) * middle);
     }
   }
-  context.putImageData(image, 0, 0);
-  if (!ab) return;
+  wheels.set(lightness, image);
+  return image;
+}
+
+function paintWheel(canvas, lightness, ab) {
+  const context = canvas.getContext("2d");
+  const middle = (canvas.width - 1) / 2;
+  context.putImageData(wheelAt(Math.round(lightness / WHEEL_STEP) * WHEEL_STEP, canvas.width), 0, 0);
   const [x, y] = [middle + (ab[0] / WHEEL_CHROMA) * middle, middle - (ab[1] / WHEEL_CHROMA) * middle];
   for (const [radius, style] of [[7, "#000"], [5.5, "#fff"]]) {
     context.beginPath();

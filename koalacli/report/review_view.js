@@ -151,16 +151,17 @@ function paintGray(picture, canvas) {
   const image = new ImageData(picture.width, picture.height);
   const words = new Uint32Array(image.data.buffer);
   for (let place = 0; place < words.length; place += 1) words[place] = 0xff000000 | (picture.codes[place] * 0x010101);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
 }
 
+let rgba = null; // the pixels that were painted last: made anew only where the size changes
 function paintColor(picture, decision, canvas) {
   if (isGray(decision)) {
     paintGray(picture, canvas);
     return;
   }
   if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
-  const image = new ImageData(picture.width, picture.height);
-  joinColor(picture.codes, picture.height, picture.width, coefficientsOf(picture, decision), picture.prepared, image.data);
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  if (rgba?.width !== picture.width || rgba.height !== picture.height) rgba = new ImageData(picture.width, picture.height);
+  joinColor(picture.codes, picture.height, picture.width, coefficientsOf(picture, decision), picture.prepared, rgba.data);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(rgba, 0, 0);
 }
