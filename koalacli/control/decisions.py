@@ -4,6 +4,7 @@ A decisions file is a hints file with more in it: a verdict, a proposal, a revie
 the pictures the batch, its weights, the reviewer and the date of the file.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,7 +70,7 @@ class Decided:
     notices: list[Notice]
 
 
-def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job]) -> Decided:
+def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job], reviewer: str = "") -> Decided:
     """Give each job what is decided about it.
 
     A picture whose entry is wrong, or that has changed since, is refused by name and not written; the others go on.
@@ -78,6 +79,7 @@ def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job]) -> 
         places: decisions files.
         source: input as given on the command line.
         jobs: the work list.
+        reviewer: who decided, where a file does not say.
 
     Raises:
         UsageError: one of the places is no decisions file.
@@ -103,7 +105,7 @@ def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job]) -> 
         if decision and decision.verdict == "reject":
             records.append(_rejected(job, decision))
         else:
-            left.append(_decided(job, decision) if decision else job)
+            left.append(_decided(job, decision, reviewer) if decision else job)
     return Decided(left, records, notices)
 
 
@@ -158,6 +160,8 @@ def _read_decision(name: str, given: Any, path: Path, reviewer: str) -> Decision
         raise UsageError(f"unknown verdict {verdict[:40]!r}; there is {', '.join(VERDICTS)}")
     if fields.get("proposal", 1) != 1:
         raise UsageError(f"there is no proposal {given['proposal']}")
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in by):
+        raise UsageError("the reviewer's name holds signs that are no text")
     if len(by) > LONGEST_NAME:
         raise UsageError(f"the reviewer's name has {len(by)} characters; {LONGEST_NAME} at most")
     return Decision(entry, verdict, by, _read_date(fields.get("date", "")), str(path))
@@ -184,8 +188,8 @@ def _rejected(job: Job, decision: Decision) -> Record:
     return Record(job.source, job.target, Outcome.SKIPPED, f"rejected{by}{left}")
 
 
-def _decided(job: Job, decision: Decision) -> Job:
+def _decided(job: Job, decision: Decision, reviewer: str) -> Job:
     if decision.verdict == "gray":
         return GrayJob(job.source, job.target)
     hints = decision.entry.hints
-    return job if hints == Hints() else HintedJob(job.source, job.target, hints, decision.reviewer)
+    return job if hints == Hints() else HintedJob(job.source, job.target, hints, decision.reviewer or reviewer)

@@ -60,7 +60,9 @@ def colorize(
         yield Started(len(faults), "none", config.weights, 0)
         yield from (Record(name, "", Outcome.FAILED, f"{config.hints}: {name}: {reason}") for name, reason in faults)
         return
-    by_people = apply_decisions(config.decisions, source, jobs) if config.decisions else Decided(jobs, [], [])
+    by_people = Decided(jobs, [], [])
+    if config.decisions:
+        by_people = apply_decisions(config.decisions, source, jobs, config.reviewer)
     engine = start_engine(config, plan.output_folder, colorizer)
     decided, waiting = _decide(by_people.jobs, config, engine.journal)
     decided = [*(stray.record() for stray in plan.strays), *by_people.records, *decided]

@@ -100,6 +100,8 @@ def test_of_two_people_the_later_one_counts_and_is_told(scans: Path, colorizer: 
         ({"date": "yesterday"}, "not understood"),
         ({"proposal": 3}, "no proposal 3"),
         ({"reviewer": "x" * 1000}, "1000 characters"),
+        ({"reviewer": "\ud800"}, "no text"),
+        ({"reviewer": "\0"}, "no text"),
         ({"points": [{"x": 7, "y": 0, "color": "1,1"}]}, "outside"),
         ({"masks": [{"file": "../../etc/passwd", "color": "red"}]}, "below the folder"),
         ({"run": "rm"}, "unknown 'run'"),

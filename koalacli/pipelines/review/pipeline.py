@@ -116,7 +116,9 @@ def _find(source: str, folder: Path, config: ReviewConfig) -> tuple[list[Found],
         Record(str(path), "", Outcome.SKIPPED, "not a picture by its name") for path, _ in files if not codec_of(path)
     ]
     if not pictures:
-        raise NothingMatchedError(f"{source}: no pictures found")
+        raise NothingMatchedError(
+            f"{source}: no pictures found; for a film, review the stills that `koala video --export-scenes` makes"
+        )
     return pictures, skipped
 
 
