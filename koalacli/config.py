@@ -52,6 +52,12 @@ def flag_of(known: Field[Any]) -> str:
     return str(max(names, key=len)) if names else f"--{known.name.replace('_', '-')}"
 
 
+def shaping_settings(settings: Any) -> dict[str, Any]:
+    """The settings that shape outputs and are not what they are by default."""
+    known = [one for one in fields(settings) if one.metadata.get("shapes", True)]
+    return {one.name: getattr(settings, one.name) for one in known if getattr(settings, one.name) != one.default}
+
+
 def find_out_of_range(settings: Any) -> Field[Any] | None:
     """The first field whose value is out of its range, of another form, or no finite number; None is never."""
     for known in fields(settings):
@@ -150,15 +156,21 @@ class ReadOutSettings(Settings):
 
 
 @dataclass(frozen=True)
-class InputSettings(Settings):
-    """For commands that read folders of pictures."""
+class FolderSettings(Settings):
+    """For commands that read folders."""
 
-    max_pixels: int = setting(
-        MAX_PIXELS, "Refuse pictures with more pixels than this, all frames counted.", shapes=False, least=1
-    )
     recursive: bool = setting(True, "Descend into folders; their tree is mirrored.", shapes=False)
     follow_links: bool = setting(
         False, "Follow links to folders, and links to files that lead out of the input folder.", shapes=False
+    )
+
+
+@dataclass(frozen=True)
+class InputSettings(FolderSettings):
+    """For commands that decode pictures in folders."""
+
+    max_pixels: int = setting(
+        MAX_PIXELS, "Refuse pictures with more pixels than this, all frames counted.", shapes=False, least=1
     )
 
 
@@ -233,10 +245,21 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
         choices=("auto", "444", "420"),
     )
     lossless_luma: bool = setting(True, "Keep the luma of a gray JPEG bit for bit when a JPEG is made of it.")
+    revertible: bool = setting(
+        True,
+        "Carry in a JPEG that keeps the luma of a gray one what `koala revert` needs to give that very file back, some "
+        "hundred bytes as a rule; not with --strip-metadata, as metadata is part of it.",
+    )
     strip_metadata: bool = setting(False, "Leave out EXIF, XMP, IPTC and texts; the color profile stays.")
     provenance: bool = setting(True, "Say in XMP that the color is a guess, made by which weights.")
     preserve_times: bool = setting(False, "Give outputs the modification times of their inputs.", shapes=False)
     verify: bool = setting(False, "Decode every output and compare its luma with the input's.", shapes=False)
+    manifest: bool = setting(
+        False,
+        "Write manifest-sha256.txt into the output folder: digests of all outputs, as `sha256sum -c` checks them, and "
+        "of their sources.",
+        shapes=False,
+    )
     suffix: str = setting("", "Text added to output names, before the extension.", shapes=False)
     shard: str = setting(
         "", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.", shapes=False
@@ -372,3 +395,20 @@ def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig | ReviewConfig
     """The read-out settings that a command was given; the others are the weights' own."""
     asked = {known.name: getattr(config, known.name, None) for known in fields(ReadOut)}
     return {name: value for name, value in asked.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class VerifyConfig(ReportSettings, InputSettings):
+    """Settings of `koala verify`."""
+
+    source: str = setting(
+        "", "Where the inputs are: a folder, or a file for one output; by default where the journal says."
+    )
+    workers: int | None = setting(None, "Files that are compared at once; by default one per core.", **WORKERS)
+
+
+@dataclass(frozen=True)
+class RevertConfig(ReportSettings, FolderSettings):
+    """Settings of `koala revert`."""
+
+    on_exist: str = setting("skip", "What to do where the output exists.", choices=("skip", "overwrite", "error"))

@@ -37,6 +37,8 @@ class Entry:
         seconds: from the start of reading to the end of writing.
         reason: why it failed, or a remark.
         alone: it was asked for by its own name, maybe with settings of its own: batches leave it as it is.
+        source: path of the input, relative to the journal's folder where that can be, with slashes.
+        digest: SHA-256 of the input, hexadecimal; empty where it was not read.
     """
 
     path: str
@@ -48,6 +50,8 @@ class Entry:
     seconds: float
     reason: str = ""
     alone: bool = False
+    source: str = ""
+    digest: str = ""
 
 
 class Journal:
@@ -122,7 +126,17 @@ class Journal:
             return entry.outcome == Outcome.DONE
         return self.is_current(entry, stamp, own) and entry.outcome == Outcome.DONE
 
-    def note(self, target: str, stamp: Stamp, outcome: Outcome, seconds: float, reason: str = "", own: str = "") -> str:
+    def note(
+        self,
+        target: str,
+        stamp: Stamp,
+        outcome: Outcome,
+        seconds: float,
+        reason: str = "",
+        own: str = "",
+        source: str = "",
+        digest: str = "",
+    ) -> str:
         """Append an entry; safe from any thread.
 
         Returns:
@@ -134,12 +148,10 @@ class Journal:
         """
         if not self.is_kept:
             return ""
-        return self.append(
-            Entry(
-                *(self._key(target), *stamp, self._settings(own), self.weights),
-                *(str(outcome), round(seconds, 4), reason, self.alone),
-            )
-        )
+        source = self._relative(source) if source else ""
+        key, settings, took = self._key(target), self._settings(own), round(seconds, 4)
+        entry = Entry(key, *stamp, settings, self.weights, str(outcome), took, reason, self.alone, source, digest)
+        return self.append(entry)
 
     def append(self, entry: Entry) -> str:
         """Append an entry that is made already; as `note`."""
@@ -155,6 +167,10 @@ class Journal:
                 first, self._told = not self._told, True
                 return str(error) if first else ""
         return ""
+
+    def entries(self) -> list[Entry]:
+        """The last entry about each output, in the order of their first ones."""
+        return list(self._entries.values())
 
     def _settings(self, own: str) -> str:
         return f"{self.settings}+{own}" if own else self.settings
@@ -177,6 +193,12 @@ class Journal:
     def _key(self, target: str) -> str:
         assert self.folder is not None
         return Path(os.path.relpath(target, self.folder)).as_posix()
+
+    def _relative(self, source: str) -> str:
+        try:
+            return self._key(source)
+        except ValueError:  # another drive, on Windows
+            return Path(source).absolute().as_posix()
 
     def _load(self, path: Path) -> None:
         try:

@@ -1,6 +1,6 @@
 """What pipelines yield: one record per input. The command line shows them, engines carry them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,7 @@ class Record:
         reason: why it was skipped or failed, or a remark on how it was done; one line.
         seconds: from the start of reading to the end of writing.
         width, height: of the picture, 0 where unknown.
+        source_digest: SHA-256 of the input, hexadecimal; empty where it was not read.
     """
 
     source: str
@@ -34,6 +35,7 @@ class Record:
     seconds: float = 0.0
     width: int = 0
     height: int = 0
+    source_digest: str = ""
 
     def as_event(self) -> dict[str, Any]:
         """For --json and --report: plain values only."""
@@ -42,12 +44,21 @@ class Record:
 
 @dataclass(frozen=True)
 class Started:
-    """Sent once, before the first record: what is about to happen. A total of 0 is not known yet."""
+    """Sent once, before the first record: what is about to happen.
+
+    Attributes:
+        total: inputs; 0 is not known yet.
+        device, weights, batch_size: of the network; none, as asked for and 0 where it is not needed.
+        version: of koala.
+        settings: those that shape outputs and differ from their defaults.
+    """
 
     total: int
     device: str
     weights: str
     batch_size: int
+    version: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
 
     def as_event(self) -> dict[str, Any]:
         """For --json: plain values only."""

@@ -23,7 +23,8 @@ ROWS = {
         ["presets", "protocols", "tables"],
         ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
-    "pipelines": [["colorize", "video", "train", "evaluate", "review"]],
+    "pipelines": [["colorize", "video", "train", "evaluate", "review", "archive"]],
+    "pipelines.archive": [["verify", "revert"], ["proofs"]],
     "pipelines.train": [
         ["loop"],
         ["follower"],
@@ -42,7 +43,7 @@ ROWS = {
         ["items"],
     ],
     "engines": [["local", "ray"], ["worker", "pool"]],
-    "photograph": [["journey"], ["canvas"]],
+    "photograph": [["journey"], ["canvas", "sidecars"], ["proofs"]],
     "io": [
         ["side_outputs", "store_plan", "store_journal"],
         ["paths", "film"],
@@ -50,6 +51,7 @@ ROWS = {
         ["picture"],
         ["jpeg"],
         ["texts"],
+        ["manifest"],
         ["collisions", "files", "locks", "walk", "storage"],
     ],
     "model": [

@@ -8,6 +8,7 @@ import typer
 import typer.core
 
 from koalacli import errors
+from koalacli.cli import archive as archive_command
 from koalacli.cli import colorize as colorize_command
 from koalacli.cli import evaluate as evaluate_command
 from koalacli.cli import review as review_command
@@ -85,7 +86,8 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(_koala)
-    for command in (colorize_command, review_command, evaluate_command, video_command, train_command):
+    commands = colorize_command, review_command, evaluate_command, video_command, train_command, archive_command
+    for command in commands:
         command.register(made)
     return made
 

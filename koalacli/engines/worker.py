@@ -1,12 +1,13 @@
 """A worker: one loaded network with its journal, and reader and writer threads around it; jobs in, records out."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from koalacli.arrays import Array
 from koalacli.colorizer import Colorizer, Prediction
-from koalacli.config import ColorizeConfig, read_out_of
+from koalacli.config import ColorizeConfig, read_out_of, shaping_settings
 from koalacli.control.solver import apply_hints
 from koalacli.errors import KoalaError, StorageFullError
 from koalacli.io.paths import Job
@@ -117,7 +118,8 @@ class Worker:
 
     def _stage(self) -> Stage[Job, OpenedPhotograph, Record]:
         network = self.colorizer
-        provenance = Provenance(f"koala {__version__}", network.weights.name, f"sha256:{network.weights.digest}")
+        digest, settings = f"sha256:{network.weights.digest}", json.dumps(shaping_settings(self.config))
+        provenance = Provenance(f"koala {__version__}", network.weights.name, digest, settings=settings)
         setup = Setup(self.config, network, provenance, self.journal)
         return Stage(
             read=lambda job: open_photograph(job, setup),

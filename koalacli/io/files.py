@@ -43,6 +43,12 @@ def copy_file(source: Path, target: Path) -> None:
         os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def new_file(path: Path, times: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
     """A file open for writing that takes its name when the block ends well, and vanishes otherwise.

@@ -68,7 +68,9 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
         return Plan([_stream_job(source, output)], [])
     found, strays = find_files(source, output, recursive=config.recursive, follow_links=config.follow_links)
     pictures = [(path, relative) for path, relative in found if codec_of(path)]
-    strays += [Stray(str(path), no_picture(path)) for path, _ in found if not codec_of(path)]
+    own = {name for path, _ in pictures for name in (path, path.with_suffix(""))}  # sidecars go with their picture
+    others = [path for path, _ in found if not codec_of(path)]
+    strays += [Stray(str(path), no_picture(path)) for path in others if not _is_sidecar(path, own)]
     if len(found) == 1 and not pictures and Path(source).is_file():
         raise NothingMatchedError(f"{source}: {no_picture(Path(source))}")
     if not pictures and not any(stray.failed for stray in strays):
@@ -103,6 +105,16 @@ def refuse_settings(config: ColorizeConfig) -> None:
         raise UsageError(f"unknown format {config.format!r}; choose one of {', '.join(CODECS)}")
     if any(sign in config.suffix for sign in "/\\\0"):
         raise UsageError(f"--suffix {config.suffix!r}: a part of a name cannot lead to another folder")
+
+
+def sidecars_of(picture: Path) -> list[Path]:
+    """XMP files that belong to a picture: `name.jpg.xmp` and `name.xmp`, where they are."""
+    beside = picture.with_name(f"{picture.name}.xmp"), picture.with_suffix(".xmp")
+    return [path for path in beside if os.path.isfile(path)]  # noqa: PTH113 - a name that is too long is no file
+
+
+def _is_sidecar(path: Path, names: set[Path]) -> bool:
+    return path.suffix == ".xmp" and path.with_suffix("") in names
 
 
 def find_files(

@@ -22,7 +22,8 @@ from koalacli.color.lab import lightness_of
 from koalacli.config import ColorizeConfig
 from koalacli.control.solver import pixel_at, value_at
 from koalacli.errors import InputError, OutputError
-from koalacli.io.jpeg.layout import PROGRESSIVE, graft_cbcr
+from koalacli.io.jpeg.layout import PROGRESSIVE, Segment, graft_cbcr
+from koalacli.io.jpeg.revert import source_segments
 from koalacli.io.picture.codecs import CODECS, encode
 from koalacli.io.picture.graft import Graftable, encode_cbcr, luma_for_chroma, luma_of_jpeg
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
@@ -31,10 +32,8 @@ from koalacli.io.picture.profiles import SRGB
 from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.io.picture.scans import Scan, write_scan
 from koalacli.io.picture.tiff import rows_per_strip
+from koalacli.photograph.proofs import TOLERANCE, compare_lightness
 
-# Largest difference of L* between input and output that rounding explains, by depth.
-TOLERANCE = {"uint8": 0.65, "uint16": 0.02}
-LOSSY_TOLERANCE = 2.0  # mean difference of L* that lossy codecs may add
 REDUCED = 3  # pictures are averaged down to no less than this many times the network's size before
 
 
@@ -122,19 +121,11 @@ class Still:
             written = read_picture(data, f"{name}: verification failed: its output", self.config.max_pixels)
         except InputError as error:
             raise OutputError(str(error)) from error
+        try:
+            worst = compare_lightness(self.picture, written, self.format)
+        except OutputError as error:
+            raise OutputError(f"{name}: verification failed: {error}") from error
         lossless = CODECS[self.format].keeps_pixels_of(self.picture)
-        worst = 0.0
-        if len(written.frames) != len(self.picture.frames):
-            counts = f"the output has {len(written.frames)} frames instead of {len(self.picture.frames)}"
-            raise OutputError(f"{name}: verification failed: {counts}")
-        for before, after in zip(self.picture.frames, written.frames, strict=True):
-            difference = np.abs(lightness_of(before.pixels) - lightness_of(after.pixels))
-            found = float(difference.max() if lossless else difference.mean())
-            depth = "uint16" if before.pixels.dtype == after.pixels.dtype == np.uint16 else "uint8"
-            allowed = TOLERANCE[depth] if lossless else LOSSY_TOLERANCE
-            if found > allowed:
-                raise OutputError(f"{name}: verification failed: lightness differs by {found:.3f} L*, above {allowed}")
-            worst = max(worst, found)
         return f"verified: lightness within {worst:.3f} L*" + ("" if lossless else " on average")
 
 
@@ -177,7 +168,7 @@ class Graft:
         progressive = layout.frame == PROGRESSIVE
         cb, cr = (encode_cbcr(plane, self.config.quality, progressive) for plane in (blue, red))
         metadata = replace(self.graftable.metadata, icc=self.graftable.metadata.icc or SRGB)
-        data = graft_cbcr(layout, cb, cr, self.subsampling, jpeg_segments(metadata))
+        data = graft_cbcr(layout, cb, cr, self.subsampling, jpeg_segments(metadata) + self._carried())
         file.write(data)
         remarks = too_long_for_jpeg(metadata)
         if not self.config.verify:
@@ -185,6 +176,11 @@ class Graft:
         if not np.array_equal(luma_of_jpeg(data), luma_of_jpeg(self.source)):
             raise OutputError(f"{name}: verification failed: the luma of input and output differ")
         return [*remarks, "verified: luma is identical"]
+
+    def _carried(self) -> list[Segment]:
+        """What of the source `koala revert` needs; a source's metadata is part of it."""
+        asked = self.config.revertible and not self.config.strip_metadata
+        return source_segments(self.source, self.graftable.rests) if asked else []
 
 
 @dataclass

@@ -3,6 +3,7 @@
 Functions here run in reader and writer threads, locally or in an actor of a cluster.
 """
 
+import hashlib
 import io
 import os
 import sys
@@ -19,7 +20,7 @@ from koalacli.config import ColorizeConfig
 from koalacli.control.bind import GrayJob, digest_of, hints_of, reviewer_of
 from koalacli.control.hints import Hints
 from koalacli.errors import InputError, OutputError, writing_errors
-from koalacli.io.files import copy_file, new_file
+from koalacli.io.files import copy_file, file_digest, new_file
 from koalacli.io.paths import STREAM, Job
 from koalacli.io.picture.codecs import CODECS, codec_of
 from koalacli.io.picture.graft import Graftable, open_graftable
@@ -31,6 +32,7 @@ from koalacli.io.picture.xmp import OURS, Provenance, with_provenance
 from koalacli.io.storage import is_remote, local_copy, new_object, read_object
 from koalacli.journal import Journal, Stamp
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
+from koalacli.photograph.sidecars import carry_sidecars
 from koalacli.records import Outcome, Record
 
 COLORED_CHROMA = 4.0  # mean difference between channels, of 255, above which a picture counts as colored
@@ -65,6 +67,7 @@ class OpenedPhotograph:
         remarks: what the record shall say.
         hints: what is known of its colors.
         kept: what must live as long as the canvas.
+        digest: SHA-256 of the input, hexadecimal; empty where it was not read.
     """
 
     canvas: Canvas | None
@@ -74,6 +77,7 @@ class OpenedPhotograph:
     remarks: list[str] = field(default_factory=list)
     hints: Hints | None = None
     kept: Any = None
+    digest: str = ""
 
 
 def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
@@ -97,7 +101,7 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
         return _with_hints(opened, hints, job) if hints and opened.canvas else opened
     except InputError as error:
         seconds = time.perf_counter() - started
-        setup.journal.note(job.target, stamp, Outcome.FAILED, seconds, str(error), digest_of(job))
+        setup.journal.note(job.target, stamp, Outcome.FAILED, seconds, str(error), digest_of(job), job.source)
         raise
 
 
@@ -111,7 +115,7 @@ def _with_hints(opened: OpenedPhotograph, hints: Hints, job: Job) -> OpenedPhoto
 def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotograph:
     config, sight, name = setup.config, setup.sight, source_name(job)
     asked = config.format or codec_of(Path(job.target))
-    remarks = _sidecars(job)
+    remarks: list[str] = []
     if (asked is None or CODECS[asked].scrolls) and job.source != STREAM and job.target != STREAM:
         with decoder_errors(name):
             kept = local_copy(job.source) if is_remote(job.source) else None
@@ -119,10 +123,14 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
             if scan and (config.colored == "recolor" or scan.channels == 1):
                 if made := _made_by_koala(job, scan.metadata, config):
                     return OpenedPhotograph(None, made, started, stamp)
-                scroll = Scroll.open(scan, _labeled(scan.metadata, setup, remarks), config, sight)
-                return OpenedPhotograph(scroll, None, started, stamp, remarks, kept=kept)
+                digest = file_digest(scan.path)
+                metadata = _labeled(scan.metadata, _made_of(job, digest, setup), remarks)
+                scroll = Scroll.open(scan, metadata, config, sight)
+                return OpenedPhotograph(scroll, None, started, stamp, remarks, kept=kept, digest=digest)
     with decoder_errors(name):
         data = _read(job.source)
+        digest = hashlib.sha256(data).hexdigest()
+        setup = _made_of(job, digest, setup)
         grafts = config.lossless_luma and (asked is None or CODECS[asked].grafts)
         graftable = open_graftable(data, config.max_pixels) if grafts else ""
         if isinstance(graftable, Graftable):
@@ -130,16 +138,17 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
                 return OpenedPhotograph(None, made, started, stamp)
             metadata = _labeled(graftable.metadata, setup, remarks, graftable.orientation)
             graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight)
-            return OpenedPhotograph(graft, None, started, stamp, remarks)
+            return OpenedPhotograph(graft, None, started, stamp, remarks, digest=digest)
     picture = read_picture(data, name, config.max_pixels)
     if made := _made_by_koala(job, picture.metadata, config):
         return OpenedPhotograph(None, made, started, stamp)
     if config.colored != "recolor" and is_colored(picture):
-        return OpenedPhotograph(None, _keep_colored(job, picture, config), started, stamp)
+        return OpenedPhotograph(None, _keep_colored(job, picture, config), started, stamp, digest=digest)
     remarks += [f"luma is encoded anew: {graftable}"] if graftable else []
     remarks += [picture.remark] if picture.remark else []
     picture = replace(picture, metadata=_labeled(picture.metadata, setup, remarks))
-    return OpenedPhotograph(Still.open(picture, asked or picture.format, config, sight), None, started, stamp, remarks)
+    still = Still.open(picture, asked or picture.format, config, sight)
+    return OpenedPhotograph(still, None, started, stamp, remarks, digest=digest)
 
 
 def _read(source: str) -> bytes:
@@ -160,18 +169,17 @@ def _copy(job: Job) -> None:
         copy_file(Path(job.source), Path(job.target))
 
 
-def _sidecars(job: Job) -> list[str]:
-    """A remark per XMP file beside an input: what stands there about the picture is not read."""
-    path = Path(job.source)
-    beside = [path.with_suffix(".xmp"), path.with_name(f"{path.name}.xmp")] if job.source != STREAM else []
-    return [f"{file.name} beside it is not read" for file in beside if os.path.isfile(file)]  # noqa: PTH113 - a name that is too long is no file
-
-
 def _made_by_koala(job: Job, metadata: Metadata, config: ColorizeConfig) -> Record | None:
     """The record for an input that koala made, as its XMP says; given by its own name, it is colored again."""
     if config.alone or job.source == STREAM or OURS.encode() not in metadata.xmp:
         return None
     return Record(job.source, job.target, Outcome.SKIPPED, "made by koala already; give it by its own name to redo it")
+
+
+def _made_of(job: Job, digest: str, setup: Setup) -> Setup:
+    """The setup of one picture: its provenance names the source."""
+    name = "" if job.source == STREAM else Path(job.source).name
+    return replace(setup, provenance=replace(setup.provenance, source=f"sha256:{digest}", source_name=name))
 
 
 def source_name(job: Job) -> str:
@@ -221,14 +229,16 @@ def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array], se
         raise InputError(f"{job.source}: nothing was read")
     else:
         remarks = opened.remarks + _write(job, opened.canvas, colors, setup.config)
+        remarks += carry_sidecars(job, setup.config, turned=not isinstance(opened.canvas, Graft))
         height, width = opened.canvas.size
         seconds = time.perf_counter() - opened.started
         record = Record(job.source, job.target, Outcome.DONE, "; ".join(remarks), seconds, width, height)
     if record.outcome == Outcome.DONE:
-        own = digest_of(job)
-        trouble = setup.journal.note(job.target, opened.stamp, Outcome.DONE, record.seconds, record.reason, own)
-        return replace(record, reason="; ".join(filter(None, (record.reason, trouble))))
-    return record
+        seconds, digest = record.seconds, opened.digest
+        journal, own = setup.journal, digest_of(job)
+        trouble = journal.note(job.target, opened.stamp, Outcome.DONE, seconds, record.reason, own, job.source, digest)
+        record = replace(record, reason="; ".join(filter(None, (record.reason, trouble))))
+    return replace(record, source_digest=opened.digest)
 
 
 def _write(job: Job, canvas: Canvas, colors: list[Array], config: ColorizeConfig) -> list[str]:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from koalacli.config import ColorizeConfig
+from koalacli.config import ColorizeConfig, shaping_settings
 from koalacli.control.bind import bind_hints
 from koalacli.control.decisions import Decided, apply_decisions
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError, UsageError
-from koalacli.io.files import remove_leftovers
+from koalacli.io.files import file_digest, remove_leftovers
+from koalacli.io.manifest import write_manifest
 from koalacli.io.paths import Job, make_plan
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.storage import is_remote
@@ -21,12 +22,13 @@ from koalacli.io.store_plan import check_stored, is_stored, plan_stored
 from koalacli.io.walk import Stray
 from koalacli.journal import JOURNAL, Journal
 from koalacli.photograph.journey import decide_existing
-from koalacli.records import Notice, Outcome, Record, Started
+from koalacli.records import Notice, Outcome, Phase, Record, Started
+from koalacli.version import __version__
 
 
 def colorize(
     source: str, output: str, config: ColorizeConfig, colorizer: Predictor | None = None
-) -> Iterator[Started | Notice | Record]:
+) -> Iterator[Started | Notice | Phase | Record]:
     """Colorize a file, a folder, a glob, standard input, or what lies in an object store.
 
     Args:
@@ -50,6 +52,8 @@ def colorize(
         return
     plan = make_plan(source, output, config)
     config = replace(config, alone=os.path.isfile(source))  # noqa: PTH113 - nor is a name that is too long
+    if config.manifest and (plan.output_folder is None or config.shard):
+        raise UsageError("--manifest lists a folder that one run fills: neither standard output nor a --shard")
     paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
     paths += config.decisions
     check_side_outputs({"--report": config.report}, [config.weights, source, output, Path(output) / JOURNAL, *paths])
@@ -66,7 +70,8 @@ def colorize(
     engine = start_engine(config, plan.output_folder, colorizer)
     decided, waiting = _decide(by_people.jobs, config, engine.journal)
     decided = [*(stray.record() for stray in plan.strays), *by_people.records, *decided]
-    started = Started(len(decided) + len(waiting), "none" if config.dry_run else "", config.weights, 0)
+    device, settings = "none" if config.dry_run else "", shaping_settings(config)
+    started = Started(len(decided) + len(waiting), device, config.weights, 0, __version__, settings)
     if config.dry_run:
         yield started
         yield from by_people.notices
@@ -79,17 +84,31 @@ def colorize(
     for record in engine.run(waiting) if waiting else [started]:
         news: list[Started | Notice | Record] = [record]
         if isinstance(record, Started):
-            news = [replace(record, total=started.total), *by_people.notices, *decided]
+            start = replace(record, total=started.total, version=__version__, settings=started.settings)
+            news = [start, *by_people.notices, *decided]
         for one in news:
             yield one
             if config.fail_fast and isinstance(one, Record) and one.outcome == Outcome.FAILED:
                 return
+    if config.manifest and plan.output_folder:
+        yield Phase("digests of all outputs")
+        write_manifest(plan.output_folder, _digests(plan.output_folder, engine.journal.reread()))
+
+
+def _digests(folder: Path, journal: Journal) -> Iterator[tuple[str, str, str, str]]:
+    """Lines of the manifest: outputs of this run and of earlier ones."""
+    for entry in journal.entries():
+        path, source = folder / entry.path, Path(os.path.normpath(folder / entry.source))
+        if entry.outcome == Outcome.DONE and path.is_file() and (entry.digest or source.is_file()):
+            yield entry.path, file_digest(path), entry.source, entry.digest or file_digest(source)
 
 
 def _colorize_stored(
     source: str, output: str, config: ColorizeConfig, colorizer: Predictor | None
 ) -> Iterator[Started | Notice | Record]:
     """The same where inputs or outputs lie in an object store: work begins with the first keys that are listed."""
+    if config.manifest:
+        raise UsageError("--manifest: is for folders; object stores keep digests of their own")
     check_side_outputs({"--report": config.report}, [config.weights])
     check_stored(source, output, config)
     planned = plan_stored(source, output, config)
@@ -98,11 +117,14 @@ def _colorize_stored(
     waiting = _undecided(planned, config, engine.journal, decided)
     first = next(waiting, None)
     work = chain([first] if first else [], waiting)
-    started = Started(0, "none" if config.dry_run else "", config.weights, 0)
+    device, settings = "none" if config.dry_run else "", shaping_settings(config)
+    started = Started(0, device, config.weights, 0, __version__, settings)
     plans = (Record(job.source, job.target, Outcome.PLANNED) for job in work)
     records: Iterator[Started | Notice | Record] = chain([started], plans)
     try:
         for record in records if config.dry_run or not first else engine.run(work):
+            if isinstance(record, Started):
+                record = replace(record, version=__version__, settings=settings)
             news: list[Started | Notice | Record] = [record, *decided]
             decided.clear()
             for one in news:

@@ -39,6 +39,7 @@ class Layout:
         scans: bytes from the first SOS up to EOI: scans and the tables between them.
         restarts: whether a restart interval is in force at the end.
         regular: whether all that follows the first SOS is scans and tables and ends with EOI.
+        start: offset of the first SOS.
         end: offset behind EOI; the length of the file where that is not found.
     """
 
@@ -51,6 +52,7 @@ class Layout:
     scans: bytes = b""
     restarts: bool = False
     regular: bool = True
+    start: int = 0
     end: int = 0
 
 
@@ -107,7 +109,7 @@ def _take_frame(layout: Layout, marker: int, payload: bytes) -> None:
 def _take_scans(layout: Layout, data: bytes, start: int) -> None:
     """Follow scans and tables to the end marker."""
     at, count = start, 0
-    layout.end = len(data)
+    layout.start, layout.end = start, len(data)
     while True:
         try:
             marker, begin, end = _segment(data, at)
@@ -220,13 +222,19 @@ def _retargeted(scans: bytes, identifier: int) -> bytes:
 
 def iterate_scans(scans: bytes) -> Iterator[tuple[list[Segment], bytes, bytes]]:
     """(tables before it, payload of its SOS marker, entropy-coded data) of each scan."""
+    for before, header, begin, end in find_scans(scans):
+        yield before, header, scans[begin:end]
+
+
+def find_scans(scans: bytes) -> Iterator[tuple[list[Segment], bytes, int, int]]:
+    """As `iterate_scans`, with the offsets between which the entropy-coded data stands."""
     at = 0
     before: list[Segment] = []
     while at < len(scans):
         marker, begin, end = _segment(scans, at)
         if marker == SOS:
             at = _end_of_scan(scans, end)
-            yield before, scans[begin:end], scans[end:at]
+            yield before, scans[begin:end], end, at
             before = []
             continue
         if marker in (DHT, DQT, DRI):

@@ -31,7 +31,7 @@ DC_CODE = Code(bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]), bytes(ra
 
 
 @dataclass
-class _State:
+class State:
     """What is in force when a scan begins."""
 
     codes: dict[int, bytes] = field(default_factory=dict)  # class and number as in DHT -> counts and symbols
@@ -54,23 +54,24 @@ class _State:
         return Code(content[:16], content[16:])
 
 
-def split_luma(layout: Layout) -> bytes:
+def split_luma(layout: Layout, rests: list[bytes] | None = None) -> bytes:
     """A gray JPEG with the luma of a YCbCr one.
 
     Args:
         layout: of a baseline, extended or progressive file in which luma is the largest plane.
+        rests: takes, for each scan that luma is in, what else is in it; see `rest_of_scan`.
 
     Raises:
         InputError: its scans cannot be taken apart.
     """
     try:
-        return b"".join(_parts(layout))
+        return b"".join(_parts(layout, [] if rests is None else rests))
     except (IndexError, KeyError, ValueError, struct.error) as error:
         raise InputError("scans that make no sense") from error
 
 
-def _parts(layout: Layout) -> Iterator[bytes]:
-    state = _State()
+def _parts(layout: Layout, rests: list[bytes]) -> Iterator[bytes]:
+    state = State()
     for item in layout.header:
         state.take(*item)
     luma, _, table = layout.components[0]
@@ -78,7 +79,7 @@ def _parts(layout: Layout) -> Iterator[bytes]:
     for before, header, data in iterate_scans(layout.scans):
         for item in before:
             state.take(*item)
-        members = list(header[1 : 1 + 2 * header[0] : 2])
+        members = members_of(header)
         if luma not in members:
             continue
         if not begun:  # a table is in force from the first scan of its plane on
@@ -86,13 +87,17 @@ def _parts(layout: Layout) -> Iterator[bytes]:
             yield b"\xff\xd8" + segment(DQT, state.tables[table])
             frame = struct.pack(">BHHB", 8, layout.height, layout.width, 1)
             yield segment(layout.frame, frame + bytes([1, 0x11, table]))
-        yield from _own_scan(state, header, data) if len(members) == 1 else _cut_scan(layout, state, header, data)
+        if len(members) == 1:
+            rests.append(b"")
+            yield from _own_scan(state, header, data)
+        else:
+            yield from _cut_scan(layout, state, header, data, rests)
     if not begun:
         raise InputError("no scan of luma")
     yield b"\xff\xd9"
 
 
-def _own_scan(state: _State, header: bytes, data: bytes) -> Iterator[bytes]:
+def _own_scan(state: State, header: bytes, data: bytes) -> Iterator[bytes]:
     """A scan of luma alone, as it is."""
     for number in (header[2] >> 4, 16 | header[2] & 15):
         if number in state.codes:
@@ -101,20 +106,17 @@ def _own_scan(state: _State, header: bytes, data: bytes) -> Iterator[bytes]:
     yield segment(SOS, bytes([1, 1]) + header[2:]) + data
 
 
-def _cut_scan(layout: Layout, state: _State, header: bytes, data: bytes) -> Iterator[bytes]:
+def _cut_scan(layout: Layout, state: State, header: bytes, data: bytes, rests: list[bytes]) -> Iterator[bytes]:
     """Luma's part of a scan of several planes."""
-    members = {header[at]: header[at + 1] for at in range(1, 1 + 2 * header[0], 2)}
-    spectral = header[1 + 2 * header[0] :]
-    numbers = members[layout.components[0][0]]
-    grid = _Grid.of(layout, members, state.interval)
+    numbers, spectral = tables_of(layout, header), header[1 + 2 * header[0] :]
     stretch = unstuff(data)
-    if len(stretch.begins) != len(grid.mcus):
-        raise InputError("restart markers that make no sense")
-    if layout.frame == PROGRESSIVE and spectral[2] >> 4:  # refinement of DC: a bit per block
-        cut = _refinement(grid, stretch)
-    else:
-        steps = {name: _steps(layout.frame, state, tables) for name, tables in members.items()}
-        cut = _cut(grid, stretch, [steps[name] for name in grid.units], state.code(numbers >> 4))
+    grid, blocks = find_luma(layout, state, header, stretch)
+    rests.append(rest_of_scan(stretch, grid, blocks))
+    words, lengths = np.zeros(grid.order.size, np.uint32), np.zeros(grid.order.size, np.int64)
+    if blocks.levels is not None:
+        words, lengths = code_levels(np.diff(blocks.levels[grid.order].ravel(), prepend=0), DC_CODE)
+    shape = grid.order.shape
+    cut = _Cut(words.reshape(shape), lengths.reshape(shape), blocks.taken[grid.order], blocks.ends[grid.order])
     yield segment(DHT, bytes([numbers >> 4]) + DC_CODE.counts + DC_CODE.symbols)
     if layout.frame != PROGRESSIVE:
         yield segment(DHT, bytes([16 | numbers & 15]) + state.codes[16 | numbers & 15])
@@ -123,7 +125,7 @@ def _cut_scan(layout: Layout, state: _State, header: bytes, data: bytes) -> Iter
     yield _packed(stretch, cut, grid.down)
 
 
-def _steps(frame: int, state: _State, tables: int) -> tuple[Steps, Steps]:
+def _steps(frame: int, state: State, tables: int) -> tuple[Steps, Steps]:
     """Steps of DC and of AC for blocks with these numbers of tables."""
     if frame == PROGRESSIVE:  # AC has scans of its own
         only = state.code(tables >> 4).steps(dc_only_advance)
@@ -132,7 +134,7 @@ def _steps(frame: int, state: _State, tables: int) -> tuple[Steps, Steps]:
 
 
 @dataclass(frozen=True)
-class _Grid:
+class Grid:
     """How blocks follow one another in a scan of several planes.
 
     Attributes:
@@ -151,7 +153,7 @@ class _Grid:
     order: Bits
 
     @classmethod
-    def of(cls, layout: Layout, members: dict[int, int], interval: int) -> "_Grid":
+    def of(cls, layout: Layout, members: dict[int, int], interval: int) -> "Grid":
         """The grid of a scan with these members."""
         luma, sampling, _ = layout.components[0]
         across, down = sampling >> 4, sampling & 15
@@ -174,6 +176,66 @@ class _Grid:
         sums = np.cumsum(differences)
         return np.asarray(sums - np.repeat(sums[firsts] - differences[firsts], blocks))
 
+    def differences(self, levels: Bits) -> Bits:
+        """The other way of `levels`."""
+        blocks = self.mcus * self.across * self.down
+        firsts = np.cumsum(blocks) - blocks
+        found = np.diff(levels, prepend=0)
+        found[firsts] = levels[firsts]
+        return found
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The luma blocks of a scan, in its order: offsets in bits.
+
+    Attributes:
+        begins, ends: of each block.
+        taken: where its DC has been read: what follows can be taken over as it is.
+        levels: its DC; None in a scan that only adds a bit to it.
+    """
+
+    begins: Bits
+    taken: Bits
+    ends: Bits
+    levels: Bits | None
+
+
+def members_of(header: bytes) -> dict[int, int]:
+    """Planes of a scan, and the numbers of their Huffman tables: that of DC in the upper four bits."""
+    return {header[at]: header[at + 1] for at in range(1, 1 + 2 * header[0], 2)}
+
+
+def tables_of(layout: Layout, header: bytes) -> int:
+    """Those numbers for luma."""
+    return members_of(header)[layout.components[0][0]]
+
+
+def find_luma(layout: Layout, state: State, header: bytes, stretch: Stretch) -> tuple[Grid, Blocks]:
+    """Where the luma blocks of a scan are.
+
+    Raises:
+        InputError: its data makes no sense.
+    """
+    members = members_of(header)
+    grid = Grid.of(layout, members, state.interval)
+    if len(stretch.begins) != len(grid.mcus):
+        raise InputError("restart markers that make no sense")
+    counts = grid.mcus * len(grid.units)
+    if layout.frame == PROGRESSIVE and header[-1] >> 4:  # refinement of DC: a bit per block
+        offsets = np.arange(len(grid.is_luma)) - np.repeat(np.cumsum(counts) - counts, counts)
+        begins = (np.repeat(stretch.begins, counts) + offsets)[grid.is_luma]
+        if np.any(stretch.begins + counts > stretch.ends):
+            raise InputError("fewer blocks than its size asks for")
+        return grid, Blocks(begins, begins, begins + 1, None)
+    steps = {name: _steps(layout.frame, state, tables) for name, tables in members.items()}
+    found = find_blocks(stretch, [steps[name] for name in grid.units], counts)
+    is_block = np.ones(len(found), bool)
+    is_block[np.cumsum(counts + 1) - 1] = False  # the ends of restart intervals
+    which = np.flatnonzero(is_block)[grid.is_luma]
+    differences, taken = _dc(stretch, state.code(tables_of(layout, header) >> 4), found[which])
+    return grid, Blocks(found[which], taken, found[which + 1], grid.levels(differences))
+
 
 @dataclass(frozen=True)
 class _Cut:
@@ -191,26 +253,19 @@ class _Cut:
     ends: Bits
 
 
-def _refinement(grid: _Grid, stretch: Stretch) -> _Cut:
-    counts = grid.mcus * len(grid.units)
-    offsets = np.arange(len(grid.is_luma)) - np.repeat(np.cumsum(counts) - counts, counts)
-    begins = (np.repeat(stretch.begins, counts) + offsets)[grid.is_luma][grid.order]
-    if np.any(stretch.begins + counts > stretch.ends):
-        raise InputError("fewer blocks than its size asks for")
-    return _Cut(np.zeros_like(begins, np.uint32), np.zeros_like(begins), begins, begins + 1)
-
-
-def _cut(grid: _Grid, stretch: Stretch, steps: list[tuple[Steps, Steps]], code: Code) -> _Cut:
-    counts = grid.mcus * len(grid.units)
-    found = find_blocks(stretch, steps, counts)
-    is_block = np.ones(len(found), bool)
-    is_block[np.cumsum(counts + 1) - 1] = False  # the ends of restart intervals
-    which = np.flatnonzero(is_block)[grid.is_luma]
-    differences, taken = _dc(stretch, code, found[which])
-    levels = grid.levels(differences)[grid.order]
-    words, lengths = _coded(np.diff(levels.ravel(), prepend=0))
-    shape = grid.order.shape
-    return _Cut(words.reshape(shape), lengths.reshape(shape), taken[grid.order], found[which + 1][grid.order])
+def rest_of_scan(stretch: Stretch, grid: Grid, blocks: Blocks) -> bytes:
+    """What of an interleaved scan is not luma of the picture; `splice.py` puts them together again."""
+    kept = np.sort(grid.order.ravel())
+    firsts = np.append(0, blocks.ends[kept])
+    runs = np.append(blocks.begins[kept], stretch.ends[-1]) - firsts
+    places = np.repeat(firsts - (np.cumsum(runs) - runs), runs)
+    places += np.arange(len(places))
+    bits = stretch.content[places >> 3] >> (7 - (places & 7)).astype(np.uint8) & 1
+    levels = np.empty(0, np.int64)
+    if blocks.levels is not None:
+        levels = blocks.levels[np.setdiff1d(np.arange(len(blocks.levels)), kept)]
+    parts = [runs.astype("<u4"), levels.astype("<i2"), (stretch.begins // 8).astype("<u4"), np.packbits(bits)]
+    return b"".join(struct.pack("<I", part.nbytes) + part.tobytes() for part in parts)
 
 
 def _dc(stretch: Stretch, code: Code, starts: Bits) -> tuple[Bits, Bits]:
@@ -225,16 +280,17 @@ def _dc(stretch: Stretch, code: Code, starts: Bits) -> tuple[Bits, Bits]:
     return values, at + size
 
 
-def _coded(values: Bits) -> tuple[NDArray[np.uint32], Bits]:
+def code_levels(differences: Bits, code: Code) -> tuple[NDArray[np.uint32], Bits]:
     """Code words of DC differences, from the highest bit of 32 on, and their lengths."""
-    size = np.frexp(np.abs(values).astype(np.float64))[1].astype(np.int64)
-    words = {symbol: (length, word) for symbol, length, word in DC_CODE.words()}
-    if size.max(initial=0) >= len(words):
+    size = np.frexp(np.abs(differences).astype(np.float64))[1].astype(np.int64)
+    known = np.zeros((2, 32), np.int64)  # length and code word of each size
+    for symbol, length, word in code.words():
+        known[:, symbol & 31] = length, word
+    if size.max(initial=0) >= 12 or not np.all(known[0][size]):
         raise InputError("luma out of range")
-    length = np.array([words[symbol][0] for symbol in range(len(words))])[size]
-    word = np.array([words[symbol][1] for symbol in range(len(words))])[size]
-    bits = (word << size) | np.where(values < 0, values + (1 << size) - 1, values)
-    return (bits << (32 - length - size)).astype(np.uint32), length + size
+    lengths = known[0][size]
+    bits = (known[1][size] << size) | np.where(differences < 0, differences + (1 << size) - 1, differences)
+    return (bits << (32 - lengths - size)).astype(np.uint32), lengths + size
 
 
 def _packed(stretch: Stretch, cut: _Cut, together: int) -> bytes:

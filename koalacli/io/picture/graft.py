@@ -35,6 +35,7 @@ class Graftable:
         metadata: with that orientation in it, and the profile under which its luma keeps its meaning.
         meaning: uint8 (256,), the sRGB code of each code of the file; None where they are the same.
         gray: of a file with color planes, its luma as a gray JPEG of its own.
+        rests: what is left of such a file's scans, see `io.jpeg.luma.split_luma`.
     """
 
     layout: Layout
@@ -42,6 +43,7 @@ class Graftable:
     metadata: Metadata
     meaning: NDArray[np.uint8] | None = None
     gray: bytes = b""
+    rests: tuple[bytes, ...] = ()
 
 
 def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
@@ -57,16 +59,17 @@ def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
         if mode == "RGB" and luma is None:
             return ""
         layout, gray = read_layout(data), b""
+        rests: list[bytes] = []
         if reason := why_not_graftable(layout):
             return reason
         if luma is not None:
             try:
-                layout, gray = _split(layout, luma)
+                layout, gray = _split(layout, luma, rests)
             except InputError as error:
                 return f"JPEG with {error}"
         orientation = orientation_of(image.getexif())
         metadata = read_metadata(image, data, size, orientation)
-        graftable = Graftable(layout, orientation, metadata, gray=gray)
+        graftable = Graftable(layout, orientation, metadata, gray=gray, rests=tuple(rests))
         return _with_meaning(graftable, image.info.get("icc_profile", b""), mode)
 
 
@@ -105,13 +108,13 @@ def _luma_if_neutral(image: Image.Image, data: bytes) -> NDArray[np.uint8] | Non
         return np.asarray(whole.getchannel("Y")) if _is_neutral(whole, whole.size) else None
 
 
-def _split(layout: Layout, luma: NDArray[np.uint8]) -> tuple[Layout, bytes]:
+def _split(layout: Layout, luma: NDArray[np.uint8], rests: list[bytes]) -> tuple[Layout, bytes]:
     """The layout of the luma alone, and that as a file.
 
     Raises:
         InputError: it cannot be taken out, or decoders would not find the same picture in it.
     """
-    gray = split_luma(layout)
+    gray = split_luma(layout, rests)
     if not np.array_equal(_decode_own(gray), luma):
         raise InputError("scans that are damaged")
     return read_layout(gray), gray

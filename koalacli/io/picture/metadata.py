@@ -4,6 +4,7 @@ EXIF loses its thumbnail (it would show the gray picture) and tells the size and
 the output; what XMP tells of the color is in `io.xmp`.
 """
 
+import io
 import math
 import struct
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from koalacli.errors import InputError
 from koalacli.io.jpeg.layout import APP1, APP13, Segment, read_layout
 from koalacli.io.picture.containers import xmp_of_gif, xmp_of_jp2
 from koalacli.io.picture.packet import read_packet
-from koalacli.io.picture.xmp import join_extension, upright, without, without_extension, xmp_payloads
+from koalacli.io.picture.xmp import join_extension, source_digest, upright, without, without_extension, xmp_payloads
 
 ORIENTATION = 0x0112  # EXIF tag
 _EXIF_FOLDER, _WIDTH, _HEIGHT, _COLOR_SPACE = 0x8769, 0xA002, 0xA003, 0xA001
@@ -84,6 +85,13 @@ def only_orientation(orientation: int) -> bytes:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+def told_source(data: bytes) -> str:
+    """SHA-256, hexadecimal, of the file that a picture was made of, as its XMP tells it; empty where it does not."""
+    with Image.open(io.BytesIO(data)) as image:
+        found = image.info.get("xmp", b"")
+    return source_digest(found.encode() if isinstance(found, str) else found).removeprefix("sha256:")
 
 
 def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orientation: int) -> Metadata:

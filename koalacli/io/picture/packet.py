@@ -17,11 +17,19 @@ _ATTRIBUTE = re.compile(rb"""\s*([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
 
 @dataclass(frozen=True)
 class Property:
-    """An attribute or element: its name without prefix, where it stands, the text in it without blanks around it."""
+    """An attribute or element.
+
+    Attributes:
+        name: without prefix.
+        span: where it stands.
+        value: the text in it without blanks around it.
+        own: whether it says something of the picture itself, and is no part of another property.
+    """
 
     name: str
     span: Span
     value: bytes
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,8 @@ class _Reader:
     def _take_attributes(self, at: int) -> None:
         while found := _ATTRIBUTE.match(self.packet.text, at):
             if (name := _local(found[1].decode())) in self.names and b":" in found[1]:
-                self.packet.properties.append(Property(name, found.span(), found[2][1:-1].strip()))
+                own = len(self.open) == self.rdf + 1
+                self.packet.properties.append(Property(name, found.span(), found[2][1:-1].strip(), own))
             at = found.end()
 
     def _end(self, name: str) -> None:
@@ -151,7 +160,7 @@ class _Reader:
         span = (opened.start, opened.inside if empty else text.index(b">", inside) + 1)
         if _local(name) in self.names and ":" in name:
             value = b"" if empty else text[opened.inside : inside].strip()
-            self.packet.properties.append(Property(_local(name), span, value))
+            self.packet.properties.append(Property(_local(name), span, value, depth == self.rdf + 2))
         if depth == self.rdf and not empty and not self.packet.end:
             self.packet.end = inside
         elif depth == self.rdf + 1 and self.rdf and not self.packet.end:

@@ -5,10 +5,13 @@ else stays byte for byte. Packets are strangers' text: they are bounded, and not
 """
 
 import hashlib
+import json
+import re
 import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
-from xml.sax.saxutils import quoteattr
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from xml.sax.saxutils import quoteattr, unescape
 
 from koalacli.errors import InputError
 from koalacli.io.picture.packet import LONGEST_PACKET, RDF, Packet, Span, cut, read_packet
@@ -23,6 +26,9 @@ class Provenance:
         weights, digest: name and digest of the weights.
         hints: what a person told of the colors, in words; empty without any.
         reviewer: that person, where known.
+        settings: what shaped the picture besides, as JSON.
+        source: digest of the file that it was made of, as `sha256:...`; empty where none shall be named.
+        source_name: name of that file, without folders.
     """
 
     tool: str
@@ -30,6 +36,14 @@ class Provenance:
     digest: str
     hints: str = ""
     reviewer: str = ""
+    settings: str = ""
+    source: str = ""
+    source_name: str = ""
+
+    @property
+    def instance(self) -> str:
+        """Identity of what is made: the same for the same source, made in the same way."""
+        return _identity(json.dumps(asdict(self), sort_keys=True))
 
 
 DIGITAL_SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
@@ -42,9 +56,17 @@ _DESCRIPTION = (
     f'<rdf:Description rdf:about="" xmlns:rdf="{RDF}"'
     f' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:koala="{OURS}"'
     " Iptc4xmpExt:DigitalSourceType={source} koala:Tool={tool} koala:Weights={weights}"
-    " koala:WeightsDigest={digest}{more}/>\n"
+    " koala:WeightsDigest={digest}{more}>{inside}</rdf:Description>\n"
 )
+# XMP part 2, namespace xmpMM: what a picture was made of, and that it is another one now.
+_DERIVED = (
+    '<xmpMM:DerivedFrom xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/"'
+    ' xmlns:stRef="http://ns.adobe.com/xap/1.0/sType/ResourceRef#"{}/>'
+    '<xmpMM:InstanceID xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/">{}</xmpMM:InstanceID>'
+)
+_IDENTITIES = ("InstanceID", "DerivedFrom", "DocumentID")
 _SOURCE_TYPE = "DigitalSourceType"
+_PLAIN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 _SIZES = ("ImageWidth", "ImageLength", "PixelXDimension", "PixelYDimension")
 
 
@@ -53,23 +75,54 @@ def with_provenance(xmp: bytes, provenance: Provenance) -> bytes:
 
     A packet that is no XMP is replaced.
     """
-    description = _DESCRIPTION.format(
+    try:
+        packet = read_packet(xmp, (_SOURCE_TYPE, *_IDENTITIES))
+    except InputError:
+        return _PACKET.format(_describe(provenance, {})).encode()
+    told = [found for found in packet.properties if found.own and found.name in _IDENTITIES]
+    known = {found.name: unescape(found.value.decode(), {"&quot;": '"', "&apos;": "'"}) for found in told}
+    gone = [found.span for found in packet.properties if found.name == _SOURCE_TYPE] + _ours(packet)
+    gone += [found.span for found in told if provenance.source and found.name != "DocumentID"]
+    return cut(packet.text, gone, {packet.end: _describe(provenance, known).encode()})
+
+
+def _describe(provenance: Provenance, known: Mapping[str, str]) -> str:
+    """The description to put in; `known` are the identities of the source."""
+    more = {"Hints": provenance.hints, "Reviewer": provenance.reviewer if provenance.hints else ""}
+    more |= {"Settings": provenance.settings, "SourceDigest": provenance.source}
+    references = {
+        "instanceID": known.get("InstanceID") or _identity(provenance.source),
+        "documentID": known.get("DocumentID", ""),
+        "filePath": provenance.source_name,
+    }
+    derived = _DERIVED.format(_attributes("stRef", references), provenance.instance) if provenance.source else ""
+    return _DESCRIPTION.format(
         source=quoteattr(DIGITAL_SOURCE),
         tool=quoteattr(provenance.tool),
         weights=quoteattr(provenance.weights),
         digest=quoteattr(provenance.digest),
-        more="".join(
-            f" koala:{name}={quoteattr(value)}"
-            for name, value in (("Hints", provenance.hints), ("Reviewer", provenance.reviewer))
-            if provenance.hints and value
-        ),
-    ).encode()
+        more=_attributes("koala", more),
+        inside=derived,
+    )
+
+
+def _attributes(prefix: str, values: Mapping[str, str]) -> str:
+    """Those that are there, as text; bytes of a file name that are no UTF-8 as escapes."""
+    texts = {name: value.encode("utf-8", "backslashreplace").decode() for name, value in values.items() if value}
+    return "".join(f" {prefix}:{name}={quoteattr(_PLAIN.sub('?', value))}" for name, value in texts.items())
+
+
+def _identity(text: str) -> str:
+    return f"xmp.iid:{uuid.uuid5(uuid.NAMESPACE_URL, OURS + text)}"
+
+
+def source_digest(xmp: bytes) -> str:
+    """Digest of the file that a picture was made of, as its packet tells it; empty where it does not."""
     try:
-        packet = read_packet(xmp, (_SOURCE_TYPE,))
+        found = [one.value for one in read_packet(xmp, ("SourceDigest",)).properties if one.own]
     except InputError:
-        return _PACKET.format(description.decode()).encode()
-    gone = [found.span for found in packet.properties] + _ours(packet)
-    return cut(packet.text, gone, {packet.end: description})
+        return ""
+    return found[0].decode() if found else ""
 
 
 def _ours(packet: Packet) -> list[Span]:

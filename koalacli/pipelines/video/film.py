@@ -55,7 +55,7 @@ def colorize_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> It
             yield from _colorize_segments(plan, work, colorizer)
         damage = _put_together(plan, work, target)
         record = _record(plan, work, damage, time.perf_counter() - started)
-        journal.note(job.target, stamp, record.outcome, record.seconds, record.reason)
+        journal.note(job.target, stamp, record.outcome, record.seconds, record.reason, source=job.source)
         work.remove()
     yield record
 

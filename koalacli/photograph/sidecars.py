@@ -1,0 +1,48 @@
+"""XMP files beside a picture: `name.jpg.xmp` or `name.xmp`. They go along with it.
+
+Their text stays as it is, but for what is true no more: that the picture is turned, where it has been put upright.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+from koalacli.config import ColorizeConfig
+from koalacli.errors import InputError
+from koalacli.io.files import write_file
+from koalacli.io.paths import STREAM, Job, sidecars_of
+from koalacli.io.picture.read import read_bytes
+from koalacli.io.picture.xmp import upright
+from koalacli.io.storage import is_remote
+
+
+def carry_sidecars(job: Job, config: ColorizeConfig, *, turned: bool) -> list[str]:
+    """Put an input's sidecars beside its output; returns remarks on those that stay behind.
+
+    Args:
+        job: an input and its output.
+        config: strip_metadata leaves them out.
+        turned: whether the output is upright whatever the input was.
+
+    Raises:
+        OutputError: one cannot be written.
+    """
+    if job.source == STREAM or is_remote(job.source) or is_remote(job.target):
+        return []
+    source, target = Path(job.source), Path(job.target)
+    remarks = []
+    for sidecar in sidecars_of(source):
+        if config.strip_metadata or job.target == STREAM:
+            remarks.append(f"{sidecar.name} beside it is left out")
+            continue
+        beside = target.with_name(f"{target.name if sidecar.stem == source.name else target.stem}{sidecar.suffix}")
+        try:
+            content = read_bytes(sidecar)
+        except (OSError, InputError) as error:
+            remarks.append(f"{sidecar.name} beside it is left out: cannot be read ({error})")
+            continue
+        if turned:
+            with suppress(InputError):  # no XMP: it goes along all the same
+                content = upright(content)
+        if not (beside.exists() and beside.samefile(sidecar)):
+            write_file(beside, content)
+    return remarks
