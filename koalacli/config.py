@@ -228,9 +228,11 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
     )
     reviewer: str = setting("", "Who gave the hints; stands in the XMP of pictures that have some.", shapes=False)
     colored: str = setting(
-        "recolor",
-        "What to do with color inputs: recolor from their lightness, skip, or copy.",
-        choices=("recolor", "skip", "copy"),
+        "auto",
+        "Pictures that are in color already: auto copies them (encodes them anew where another format is asked for), "
+        "recolor makes their color anew, skip leaves them out, copy copies them or fails. Toned prints and scans with "
+        "a cast count as gray.",
+        choices=("auto", "recolor", "skip", "copy"),
     )
     format: str = setting("", "Output format; by default each input's own.")
     quality: int = setting(

@@ -26,6 +26,7 @@ class Record:
         seconds: from the start of reading to the end of writing.
         width, height: of the picture, 0 where unknown.
         source_digest: SHA-256 of the input, hexadecimal; empty where it was not read.
+        kind: among what the summary counts it where that is not its outcome, as "in color already, copied".
     """
 
     source: str
@@ -36,6 +37,7 @@ class Record:
     width: int = 0
     height: int = 0
     source_digest: str = ""
+    kind: str = ""
 
     def as_event(self) -> dict[str, Any]:
         """For --json and --report: plain values only."""

@@ -9,11 +9,11 @@ import numpy as np
 
 from koalacli.arrays import Array, Rgb8
 from koalacli.color.lab import LUMA_REC601, luminance_to_lightness, srgb_to_linear
+from koalacli.color.tone import PROBE_SIDE, color_beyond_tint
 from koalacli.tables import Augmentation
 
 SMALLEST_SIDE = 48  # pixels; below, a picture is a thumbnail of a thumbnail
 LEAST_COLOR = 1.5  # standard deviation of ab beyond a tint, CIELAB units; below, a picture is gray or toned
-PROBE_SIDE = 32  # pixels of the small copy that is judged
 ORTHOCHROMATIC = np.array([0.03, 0.57, 0.40], np.float32)  # early film: nearly blind for red
 
 
@@ -37,18 +37,9 @@ def decode(content: bytes) -> Rgb8:
         raise UnusableError(f"tiny ({bgr.shape[1]} x {bgr.shape[0]})")
     rgb8 = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     probe = cv2.resize(rgb8, (PROBE_SIDE, PROBE_SIDE), interpolation=cv2.INTER_AREA)
-    if _colorfulness_beyond_tint(to_lab(probe)) < LEAST_COLOR:
+    if color_beyond_tint(to_lab(probe)) < LEAST_COLOR:
         raise UnusableError("gray, or a single tint")
     return np.asarray(rgb8, np.uint8)
-
-
-def _colorfulness_beyond_tint(lab: Array) -> float:
-    """Standard deviation of what lightness does not explain of ab: zero for gray, sepia and duotone."""
-    lightness = lab[..., 0].ravel() / 100
-    basis = np.stack([np.ones_like(lightness), lightness, lightness**2], axis=1)
-    ab = lab[..., 1:].reshape(-1, 2)
-    tint, *_ = np.linalg.lstsq(basis, ab)
-    return float((ab - basis @ tint).std(axis=0).max())
 
 
 def to_lab(rgb8: Rgb8) -> Array:

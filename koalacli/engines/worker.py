@@ -130,12 +130,12 @@ class Worker:
 
 
 def predict(network: Predictor, batch: list[OpenedPhotograph]) -> list[list[Array]]:
-    """Small ab for every guide of every photograph; guides of equal size go through the network together."""
+    """Small ab for every guide of every photograph; those of equal size go through the network together."""
     guides = [
         (place, guide, opened.hints is not None)
         for place, opened in enumerate(batch)
         if opened.canvas
-        for guide in opened.canvas.guides
+        for guide in opened.canvas.seen
     ]
     colors: dict[int, Array] = {}  # by number of the guide
     for shape, hinted in dict.fromkeys((guide.shape, hinted) for _, guide, hinted in guides):
@@ -152,17 +152,17 @@ def predict(network: Predictor, batch: list[OpenedPhotograph]) -> list[list[Arra
     return results
 
 
-def _predict_hinted(network: Predictor, guides: list[Array], photographs: list[OpenedPhotograph]) -> list[Array]:
+def _predict_hinted(network: Predictor, seen: list[Array], photographs: list[OpenedPhotograph]) -> list[Array]:
     """Small ab as what a person knows corrects them."""
     asked = [opened.hints.vividness if opened.hints else None for opened in photographs]
-    said = network.predict(guides, features=True, bin_probs=any(asked))
+    said = network.predict(seen, features=True, bin_probs=any(asked))
     assert said.features is not None
     colors = list(said.ab)
     for place, vividness in enumerate(asked):
         if vividness is not None and said.bin_probs is not None:
             colors[place] = network.read_bins(said.bin_probs[place], vividness)
     return [
-        apply_hints(ab, features, guide, opened.hints, opened.canvas.lightness_at)
-        for ab, features, guide, opened in zip(colors, said.features, guides, photographs, strict=True)
+        apply_hints(ab, features, opened.canvas.guides[0], opened.hints, opened.canvas.lightness_at)
+        for ab, features, opened in zip(colors, said.features, photographs, strict=True)
         if opened.hints is not None and opened.canvas is not None
     ]

@@ -10,15 +10,17 @@ All have the same face: `guides` go to the network, `write` takes what comes bac
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Pixels
 from koalacli.color.cbcr_jpeg import cbcr_planes
 from koalacli.color.join import GuidedColor, colorize_pixels, merge_rows
 from koalacli.color.lab import lightness_of
+from koalacli.color.tone import channel_of_toned, is_colored
 from koalacli.config import ColorizeConfig
 from koalacli.control.solver import pixel_at, value_at
 from koalacli.errors import InputError, OutputError
@@ -51,10 +53,14 @@ class Canvas(Protocol):
     """A photograph on its way.
 
     Attributes:
-        guides: float32 (h, w, 1) each, upright: what the network shall see.
+        guides: float32 (h, w, 1) each, upright: the picture's lightness at the size that the network sees.
+        seen: of the same shapes: what the network shall see, the guides but for toned pictures.
     """
 
     guides: list[Array]
+
+    @property
+    def seen(self) -> list[Array]: ...
 
     @property
     def size(self) -> tuple[int, int]:
@@ -84,11 +90,14 @@ class Still:
     format: str
     config: ColorizeConfig
     guides: list[Array]
+    seen: list[Array]
 
     @classmethod
     def open(cls, picture: Picture, format: str, config: ColorizeConfig, sight: Sight) -> "Still":
         """Take the guides of every frame."""
-        return cls(picture, format, config, [guide_of(frame.pixels, sight) for frame in picture.frames])
+        guides = [guide_of(frame.pixels, sight) for frame in picture.frames]
+        seen = [seen_of(frame.pixels, guide, sight) for frame, guide in zip(picture.frames, guides, strict=True)]
+        return cls(picture, format, config, guides, seen)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -150,6 +159,10 @@ class Graft:
         return cls(source, graftable, luma, subsampling, config, [guide])
 
     @property
+    def seen(self) -> list[Array]:
+        return self.guides
+
+    @property
     def size(self) -> tuple[int, int]:
         return self.graftable.layout.height, self.graftable.layout.width
 
@@ -185,12 +198,14 @@ class Graft:
 
 @dataclass
 class Scroll:
-    """A large TIFF that never is in memory as a whole."""
+    """A large TIFF that never is in memory as a whole; `colored` says that it is in color already."""
 
     scan: Scan
     metadata: Metadata
     config: ColorizeConfig
     guides: list[Array]
+    seen: list[Array]
+    colored: bool
 
     @classmethod
     def open(cls, scan: Scan, metadata: Metadata, config: ColorizeConfig, sight: Sight) -> "Scroll":
@@ -199,8 +214,15 @@ class Scroll:
         network = sight.network_shape(scan.height, scan.width)
         side = max(1, min(scan.height // (REDUCED * network[0]), scan.width // (REDUCED * network[1])))
         step = max(1, (1 << 21) // scan.width // side) * side
-        small = [_average(lightness_of(pixels)[..., 0], side) for pixels in scan.strips(step)]
-        return cls(scan, metadata, config, [sight.shrink(np.concatenate(small)[..., None])])
+        lightness, codes = [], []
+        for pixels in scan.strips(step):
+            lightness.append(_average(lightness_of(pixels)[..., 0], side))
+            codes += [_average(pixels, side)] if pixels.ndim == 3 else []
+        guide = sight.shrink(np.concatenate(lightness)[..., None])
+        if not codes:
+            return cls(scan, metadata, config, [guide], [guide], colored=False)
+        small = np.concatenate(codes)
+        return cls(scan, metadata, config, [guide], [seen_of(small, guide, sight)], is_colored(small))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -242,7 +264,7 @@ def _lightness_at(pixels: Pixels, x: float, y: float) -> float:
 
 
 def guide_of(pixels: Pixels, sight: Sight) -> Array:
-    """What the network shall see of a picture.
+    """The lightness of a picture at the size that the network sees.
 
     Pictures much larger than that are halved as they are first: averaging codes instead of
     lightness moves L* by a few hundredths and saves most of the time.
@@ -254,14 +276,20 @@ def guide_of(pixels: Pixels, sight: Sight) -> Array:
     return sight.shrink(lightness_of(pixels))
 
 
+def seen_of(pixels: Pixels, guide: Array, sight: Sight) -> Array:
+    """What the network shall see of a picture with this guide: of toned ones, the channel that tells most."""
+    channel = channel_of_toned(pixels)
+    return guide if channel is None else sight.shrink(lightness_of(channel))
+
+
 def _halved(pixels: Pixels) -> Pixels:
     even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
     return np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
 
-def _average(lightness: Array, side: int) -> Array:
+def _average(lightness: NDArray[Any], side: int) -> NDArray[Any]:
     """Means of squares; at the right and the bottom the last pixels are repeated to fill them."""
-    height, width = lightness.shape
+    height, width = lightness.shape[:2]
     size = (-(-width // side), -(-height // side))
     missing = (size[1] * side - height, size[0] * side - width)
     if any(missing):

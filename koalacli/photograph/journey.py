@@ -13,16 +13,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from koalacli.arrays import Array
+from koalacli.color.tone import is_colored
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import GrayJob, digest_of, hints_of, reviewer_of
 from koalacli.control.hints import Hints
 from koalacli.errors import InputError, OutputError, writing_errors
 from koalacli.io.files import copy_file, file_digest, new_file
 from koalacli.io.paths import STREAM, Job
-from koalacli.io.picture.codecs import CODECS, codec_of
+from koalacli.io.picture.codecs import CODECS, codec_of, encode
 from koalacli.io.picture.graft import Graftable, open_graftable
 from koalacli.io.picture.metadata import Metadata, only_orientation
 from koalacli.io.picture.picture import Picture
@@ -35,7 +34,7 @@ from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
 from koalacli.photograph.sidecars import carry_sidecars
 from koalacli.records import Outcome, Record
 
-COLORED_CHROMA = 4.0  # mean difference between channels, of 255, above which a picture counts as colored
+COPIED = "in color already, copied"
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,8 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
         if hints:
             told = replace(setup.provenance, hints=str(hints), reviewer=reviewer_of(job) or setup.config.reviewer)
             setup = replace(setup, provenance=told)
+            if setup.config.colored == "auto":  # who says which colors it has wants them made
+                setup = replace(setup, config=replace(setup.config, colored="recolor"))
         opened = _open(job, setup, started, stamp)
         return _with_hints(opened, hints, job) if hints and opened.canvas else opened
     except InputError as error:
@@ -118,15 +119,18 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
     remarks: list[str] = []
     if (asked is None or CODECS[asked].scrolls) and job.source != STREAM and job.target != STREAM:
         with decoder_errors(name):
-            kept = local_copy(job.source) if is_remote(job.source) else None
-            scan = open_scan(Path(kept.name if kept else job.source), config.max_pixels)
-            if scan and (config.colored == "recolor" or scan.channels == 1):
+            held = local_copy(job.source) if is_remote(job.source) else None
+            scan = open_scan(Path(held.name if held else job.source), config.max_pixels)
+            if scan:
                 if made := _made_by_koala(job, scan.metadata, config):
                     return OpenedPhotograph(None, made, started, stamp)
                 digest = file_digest(scan.path)
                 metadata = _labeled(scan.metadata, _made_of(job, digest, setup), remarks)
                 scroll = Scroll.open(scan, metadata, config, sight)
-                return OpenedPhotograph(scroll, None, started, stamp, remarks, kept=kept, digest=digest)
+                if scroll.colored and config.colored != "recolor":
+                    kept = _keep_colored(job, config, scroll.size)
+                    return OpenedPhotograph(None, kept, started, stamp, digest=digest)
+                return OpenedPhotograph(scroll, None, started, stamp, remarks, kept=held, digest=digest)
     with decoder_errors(name):
         data = _read(job.source)
         digest = hashlib.sha256(data).hexdigest()
@@ -142,8 +146,9 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
     picture = read_picture(data, name, config.max_pixels)
     if made := _made_by_koala(job, picture.metadata, config):
         return OpenedPhotograph(None, made, started, stamp)
-    if config.colored != "recolor" and is_colored(picture):
-        return OpenedPhotograph(None, _keep_colored(job, picture, config), started, stamp, digest=digest)
+    if config.colored != "recolor" and any(is_colored(frame.pixels) for frame in picture.frames):
+        kept = _keep_colored(job, config, picture.pixels.shape[:2], data, picture)
+        return OpenedPhotograph(None, kept, started, stamp, digest=digest)
     remarks += [f"luma is encoded anew: {graftable}"] if graftable else []
     remarks += [picture.remark] if picture.remark else []
     picture = replace(picture, metadata=_labeled(picture.metadata, setup, remarks))
@@ -159,6 +164,12 @@ def _read(source: str) -> bytes:
 
 def _new(target: str, times: tuple[int, int] | None = None) -> AbstractContextManager[BinaryIO]:
     return new_object(target) if is_remote(target) else new_file(Path(target), times)
+
+
+def _print(data: bytes) -> None:
+    with writing_errors("standard output"):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def _copy(job: Job) -> None:
@@ -246,9 +257,7 @@ def _write(job: Job, canvas: Canvas, colors: list[Array], config: ColorizeConfig
     if job.target == STREAM:
         buffer = io.BytesIO()
         remarks = canvas.write(buffer, colors, name)
-        with writing_errors("standard output"):
-            sys.stdout.buffer.write(buffer.getvalue())
-            sys.stdout.buffer.flush()
+        _print(buffer.getvalue())
         return remarks
     times = None
     if config.preserve_times and job.source != STREAM:
@@ -263,16 +272,6 @@ def _times(path: str) -> tuple[int, int]:
     return status.st_atime_ns, status.st_mtime_ns
 
 
-def is_colored(picture: Picture) -> bool:
-    """Whether a picture holds more color than toning, a color cast of a scan, or JPEG noise."""
-    if picture.pixels.ndim == 2:
-        return False
-    rgb = picture.pixels.astype(np.float32) * (255 / np.iinfo(picture.pixels.dtype).max)
-    difference = rgb - rgb.mean(-1, keepdims=True)
-    cast = difference.mean((0, 1), keepdims=True)  # toning shifts all pixels alike
-    return float(np.abs(difference - cast).mean()) > COLORED_CHROMA
-
-
 def _keep_gray(job: Job, config: ColorizeConfig) -> Record:
     if config.format and config.format != codec_of(Path(job.source)):
         raise OutputError(f"{job.source}: is to stay gray, and a copy cannot change its format; leave out --format")
@@ -280,17 +279,34 @@ def _keep_gray(job: Job, config: ColorizeConfig) -> Record:
         _copy(job)
     except FileNotFoundError as error:
         raise InputError(f"{job.source}: the file is gone") from error
-    return Record(job.source, job.target, Outcome.DONE, "kept gray, copied")
+    return Record(job.source, job.target, Outcome.DONE, "kept gray, copied", kind="kept gray")
 
 
-def _keep_colored(job: Job, picture: Picture, config: ColorizeConfig) -> Record:
-    height, width = picture.pixels.shape[:2]
+def _keep_colored(
+    job: Job, config: ColorizeConfig, size: tuple[int, ...], data: bytes = b"", picture: Picture | None = None
+) -> Record:
+    """Leave out or copy an input that is in color; under `auto`, where another format is wanted, it is encoded anew.
+
+    Raises:
+        OutputError: it cannot be written, or is to be copied and another format was asked for.
+    """
+    height, width = size
     record = Record(job.source, job.target, Outcome.SKIPPED, "in color already", width=width, height=height)
     if config.colored == "skip":
-        return record
-    if STREAM in (job.source, job.target):
-        raise OutputError("standard input and output: --colored copy needs files")
-    if config.format and config.format != picture.format:
-        raise OutputError(f"{job.source}: in color already, and a copy cannot change its format; use --colored skip")
-    _copy(job)
-    return replace(record, outcome=Outcome.DONE, reason="in color already, copied")
+        return replace(record, kind="in color already")
+    asked = config.format or codec_of(Path(job.target))
+    if picture and asked and asked != picture.format:
+        if config.colored == "copy":
+            raise OutputError(f"{source_name(job)}: in color already, and a copy cannot become {asked}; see --colored")
+        data, remarks = encode(picture, asked, config.quality, "444", source_name(job))
+        record = replace(record, reason="; ".join([f"in color already, kept as {asked}", *remarks]))
+    else:
+        record = replace(record, reason=COPIED)
+    if job.target == STREAM:
+        _print(data)
+    elif record.reason == COPIED and job.source != STREAM:
+        _copy(job)
+    else:
+        with _new(job.target) as file:
+            file.write(data)
+    return replace(record, outcome=Outcome.DONE, kind=COPIED)

@@ -270,7 +270,7 @@ def test_fail_fast_stops_at_the_first_failure(tmp_path: Path) -> None:
 
 
 def test_colored_inputs_follow_the_policy(tmp_path: Path) -> None:
-    """Pictures in color are recolored, skipped or copied, as asked; toned ones count as gray."""
+    """Pictures in color are copied, recolored or skipped, as asked; toned ones count as gray."""
     ramp = np.linspace(40, 220, 64).astype(np.uint8)
     colored = np.stack([np.tile(ramp, (64, 1)), np.tile(ramp[:, None], (1, 64)), np.full((64, 64), 80, np.uint8)], -1)
     toned = np.clip(np.tile(ramp, (64, 1))[..., None].astype(int) + np.array((12, 0, -15)), 0, 255).astype(np.uint8)
@@ -281,7 +281,15 @@ def test_colored_inputs_follow_the_policy(tmp_path: Path) -> None:
     assert "1 images colorized, 1 skipped" in run(app, [*arguments, str(tmp_path / "s"), "--colored", "skip"]).stderr
     assert run(app, [*arguments, str(tmp_path / "c"), "--colored", "copy"]).exit_code == 0
     assert (tmp_path / "c/colored.png").read_bytes() == (tmp_path / "in/colored.png").read_bytes()
-    assert "2 images colorized" in run(app, [*arguments, str(tmp_path / "r")]).stderr
+    assert "2 images colorized" in run(app, [*arguments, str(tmp_path / "r"), "--colored", "recolor"]).stderr
+    assert (tmp_path / "r/colored.png").read_bytes() != (tmp_path / "in/colored.png").read_bytes()
+    told = run(app, [*arguments, str(tmp_path / "a")])
+    assert "colored.png (in color already, copied)" in told.stderr
+    assert (tmp_path / "a/colored.png").read_bytes() == (tmp_path / "in/colored.png").read_bytes()
+    assert (tmp_path / "a/toned.png").read_bytes() == (tmp_path / "r/toned.png").read_bytes()
+    assert run(app, [*arguments, str(tmp_path / "t"), "--format", "tiff"]).exit_code == 0
+    with Image.open(tmp_path / "t/colored.tif") as image:  # in another format, with its own pixels
+        assert np.array_equal(np.asarray(image), colored)
 
 
 def test_glob_and_single_file(tmp_path: Path) -> None:

@@ -307,3 +307,18 @@ def test_a_format_of_both_kinds_is_verified_as_it_is_written(tmp_path: Path, mon
     save(tmp_path / "a.png")
     done = run(tmp_path / "a.png", tmp_path / "out", format="made", verify=True)
     assert "on average" not in done["a.png"].reason
+
+
+def test_large_scans_in_color_are_copied_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read in strips is judged as well: color is copied, a toned scan is colored."""
+    monkeypatch.setattr("koalacli.io.picture.scans.LARGE", 10_000)
+    rows, columns = np.mgrid[40:240, 40:240].astype(np.uint8)
+    source = tmp_path / "in"
+    source.mkdir()
+    Image.fromarray(np.dstack([rows, columns, rows])).save(source / "color.tif")
+    Image.fromarray(np.dstack([rows, rows // 8 * 7, rows // 8 * 5])).save(source / "toned.tif")
+    records = run(source, tmp_path / "out")
+    assert records["color.tif"].reason == "in color already, copied"
+    assert (tmp_path / "out/color.tif").read_bytes() == (source / "color.tif").read_bytes()
+    assert records["toned.tif"].reason == ""
+    assert run(source, tmp_path / "all", colored="recolor")["color.tif"].reason == ""

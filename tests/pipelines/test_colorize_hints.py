@@ -112,3 +112,15 @@ def test_a_painted_copy_colors_its_picture(folder: Path, colorizer: Colorizer, g
     assert records[-1].outcome == Outcome.DONE
     ab = rgb_to_lab(read_picture(folder.parent / "out" / "still.png").pixels.astype(np.float32) / 255)[73, 50, 1:]
     assert ab[0] > 20
+
+
+def test_a_hint_asks_for_color(tmp_path: Path, colorizer: Colorizer) -> None:
+    """A picture in color is colored anew where somebody says which colors it has, and copied otherwise."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rows, columns = np.mgrid[40:104, 40:104].astype(np.uint8)
+    for name in ("told.png", "other.png"):
+        Image.fromarray(np.dstack([rows, columns, rows])).save(folder / name)
+    records = run(folder, colorizer, {"told.png": {"points": [POINT]}})
+    assert records["told.png"].reason.startswith("hinted")
+    assert records["other.png"].reason == "in color already, copied"

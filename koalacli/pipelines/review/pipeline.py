@@ -25,7 +25,7 @@ from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.texts import as_json, write_text
-from koalacli.photograph.canvas import guide_of
+from koalacli.photograph.canvas import guide_of, seen_of
 from koalacli.process import quiet_libraries
 from koalacli.records import Outcome, Record, Started
 from koalacli.report.review import MARK, review_page
@@ -48,7 +48,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Opened:
-    """A picture between reading and writing; `script` where its sheet is there already."""
+    """A picture between reading and writing; `script` where its sheet is there already.
+
+    `seen` is what the network sees in place of `guide`: another for toned pictures.
+    """
 
     identity: str
     sha256: str
@@ -56,6 +59,7 @@ class Opened:
     size: tuple[int, int] = (0, 0)
     lightness: Array | None = None
     guide: Array | None = None
+    seen: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,9 @@ def _open(item: Found, folder: Path, config: ReviewConfig, colorizer: Colorizer,
     picture = read_picture(data, str(item.path), config.max_pixels)
     lightness = lightness_of(picture.pixels)
     height, width = lightness.shape[:2]
-    return Opened(identity, sha256, "", (height, width), _shown(lightness), guide_of(picture.pixels, colorizer))
+    guide = guide_of(picture.pixels, colorizer)
+    seen = seen_of(picture.pixels, guide, colorizer)
+    return Opened(identity, sha256, "", (height, width), _shown(lightness), guide, seen)
 
 
 def _shown(lightness: Array) -> Array:
@@ -185,7 +191,7 @@ def _shown(lightness: Array) -> Array:
 def _predict(colorizer: Colorizer, batch: list[Opened]) -> list[Opinion]:
     bins = bool(colorizer.weights.network.config.bins)
     said = colorizer.predict(
-        [opened.guide for opened in batch if opened.guide is not None], features=True, bin_probs=bins
+        [opened.seen for opened in batch if opened.seen is not None], features=True, bin_probs=bins
     )
     assert said.features is not None
     return [
