@@ -62,7 +62,7 @@ class Decided:
     Attributes:
         jobs: what is left to do, with hints, or as copies.
         records: what is rejected, and what is refused.
-        notices: where people differed.
+        notices: where people differed, and what is flagged.
     """
 
     jobs: list[Job]
@@ -98,6 +98,7 @@ def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job], rev
     refused = {name for name, _ in faults}
     records = [Record(name, "", Outcome.FAILED, f"{name}: {reason}") for name, reason in faults]
     left: list[Job] = []
+    flagged: list[str] = []
     for number, job in enumerate(jobs):
         decision = merged[bound[number].name] if number in bound else None
         if _is_refused(name_in(source, job), refused):
@@ -105,7 +106,10 @@ def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job], rev
         if decision and decision.verdict == "reject":
             records.append(_rejected(job, decision))
         else:
+            flagged += [decision.entry.name] if decision and decision.verdict == "flag" else []
             left.append(_decided(job, decision, reviewer) if decision else job)
+    if flagged:
+        notices.append(Notice(f"flagged for another look: {', '.join(flagged)}"))
     return Decided(left, records, notices)
 
 

@@ -6,7 +6,12 @@ const FACTS = JSON.parse(byId("facts").textContent);
 const ENTRIES = JSON.parse(byId("entries").textContent);
 
 const say = (key, values = {}) => TEXTS[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-const report = (text) => { byId("status").textContent = text; };
+let fading = 0;
+function report(text) {
+  byId("status").textContent = text;
+  clearTimeout(fading);
+  fading = setTimeout(() => { byId("status").textContent = ""; }, 8000);
+}
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
 for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say(element.dataset.label));

@@ -53,7 +53,8 @@ def test_each_verdict_does_what_it_says(scans: Path, colorizer: Any, tmp_path: P
         "e.png": {"verdict": "flag"},
         "g.png": {"verdict": "keep"},
     }
-    records, _ = run(scans, colorizer, write(tmp_path / "decisions.json", pictures))
+    records, notices = run(scans, colorizer, write(tmp_path / "decisions.json", pictures))
+    assert notices == ["flagged for another look: e.png"]
     color = tmp_path / "color"
     assert sorted(path.name for path in color.glob("*.png")) == ["b.png", "c.png", "e.png", "f.png"]
     assert (records["a.png"].outcome, records["a.png"].reason) == (Outcome.SKIPPED, "rejected by Ada")
