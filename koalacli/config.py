@@ -400,6 +400,16 @@ def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig | ReviewConfig
 
 
 @dataclass(frozen=True)
+class ExportConfig(Settings):
+    """Settings of `koala export`."""
+
+    logits: bool = setting(False, "Give the logits of the gamut bins instead of ab.", names=("--logits",))
+    half: bool = setting(
+        False, "16-bit values and arithmetic: half the size; input and output stay 32-bit.", names=("--half",)
+    )
+
+
+@dataclass(frozen=True)
 class VerifyConfig(ReportSettings, InputSettings):
     """Settings of `koala verify`."""
 

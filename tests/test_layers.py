@@ -23,7 +23,7 @@ ROWS = {
         ["presets", "protocols", "tables"],
         ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
-    "pipelines": [["colorize", "video", "train", "evaluate", "review", "archive"]],
+    "pipelines": [["colorize", "video", "train", "evaluate", "review", "archive", "export"]],
     "pipelines.archive": [["verify", "revert"], ["proofs"]],
     "pipelines.train": [
         ["loop"],
@@ -55,6 +55,7 @@ ROWS = {
         ["collisions", "files", "locks", "walk", "storage"],
     ],
     "model": [
+        ["onnx_graph"],
         ["weights", "recipes", "optimizers", "judges"],
         ["header"],
         ["read_outs"],
@@ -82,6 +83,8 @@ FENCES = {  # third party -> the only rooms that may import it
     "jax": ["model.backend"],
     "torch": ["model.backend"],
     "ray": ["engines.ray"],
+    "onnx": ["model.onnx_graph"],
+    "onnxruntime": ["pipelines.export"],
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
 

@@ -11,6 +11,7 @@ from koalacli import errors
 from koalacli.cli import archive as archive_command
 from koalacli.cli import colorize as colorize_command
 from koalacli.cli import evaluate as evaluate_command
+from koalacli.cli import export as export_command
 from koalacli.cli import review as review_command
 from koalacli.cli import train as train_command
 from koalacli.cli import video as video_command
@@ -86,8 +87,8 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(_koala)
-    commands = colorize_command, review_command, evaluate_command, video_command, train_command, archive_command
-    for command in commands:
+    pictures = colorize_command, review_command, evaluate_command, video_command
+    for command in (*pictures, train_command, archive_command, export_command):
         command.register(made)
     return made
 
