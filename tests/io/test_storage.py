@@ -179,7 +179,8 @@ def test_folders_and_stores_go_together(pictures: Path, local: dict[str, bytes],
     storage.write_object("memory://home/a.png", next(pictures.rglob("*.png")).read_bytes())
     storage.write_object("memory://home/notes.txt", b"text")
     assert run("memory://home", str(tmp_path / "out"), tmp_path) == {Outcome.DONE: 1, Outcome.SKIPPED: 1}
-    assert Image.open(tmp_path / "out" / "a.png").size == (50, 40)
+    with Image.open(tmp_path / "out" / "a.png") as image:
+        assert image.size == (50, 40)
 
 
 @pytest.mark.parametrize("key", ["../../up.png", "a/../../up.png", "a//b.png"])
