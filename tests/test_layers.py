@@ -23,7 +23,7 @@ ROWS = {
         ["presets", "protocols", "tables"],
         ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
-    "pipelines": [["colorize", "video", "train", "evaluate", "review", "archive", "export"]],
+    "pipelines": [["colorize", "video", "train", "evaluate", "review", "archive", "export"], ["shards"]],
     "pipelines.archive": [["verify", "revert"], ["proofs"]],
     "pipelines.train": [
         ["loop"],
@@ -45,7 +45,7 @@ ROWS = {
     "engines": [["local", "ray"], ["worker", "pool"]],
     "photograph": [["journey"], ["canvas", "sidecars"], ["proofs"]],
     "io": [
-        ["side_outputs", "store_plan", "store_journal"],
+        ["side_outputs", "store_plan", "store_journal", "tar"],
         ["paths", "film"],
         ["suffixes"],
         ["picture"],

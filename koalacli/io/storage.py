@@ -59,9 +59,8 @@ def list_objects(place: str) -> Iterator[Found]:
     try:
         found = _list_s3(store, path) if hasattr(store, "call_s3") else _list_folders(store, path)
         for info in found:
-            size, mtime = int(info.get("size") or 0), info.get("LastModified") or info.get("mtime") or 0
             name = str(info["name"])
-            yield Found(name if is_remote(name) else f"{scheme}://{name.lstrip('/')}", size, _nanoseconds(mtime))
+            yield _found(name if is_remote(name) else f"{scheme}://{name.lstrip('/')}", info)
     except FileNotFoundError as error:
         raise NothingMatchedError(f"{place}: no such bucket, folder or object") from error
     except OSError as error:
@@ -79,6 +78,21 @@ def read_object(place: str) -> bytes:
         return bytes(_patiently(lambda: store.cat_file(path)))
     except OSError as error:
         raise InputError(f"cannot be read ({_reason(error)})") from error
+
+
+def find_object(place: str) -> Found:
+    """One object, without a listing; size and time are zeros where there is none.
+
+    Raises:
+        InputError: the store does not say.
+    """
+    store, path = _store(place)
+    try:
+        return _found(place, _patiently(lambda: store.info(path)))
+    except FileNotFoundError:
+        return Found(place, 0, 0)
+    except OSError as error:
+        raise InputError(f"{place}: cannot be looked for ({_reason(error)})") from error
 
 
 def has_object(place: str) -> bool:
@@ -224,6 +238,11 @@ def _list_folders(store: Any, path: str) -> Iterator[dict[str, Any]]:
         entries = sorted(_patiently(partial(store.ls, folder, detail=True)), key=lambda entry: entry["name"])
         yield from (entry for entry in entries if entry["type"] == "file")
         waiting += [entry["name"] for entry in reversed(entries) if entry["type"] == "directory"]
+
+
+def _found(place: str, info: dict[str, Any]) -> Found:
+    moment = info.get("LastModified") or info.get("mtime") or info.get("last_modified") or info.get("created") or 0
+    return Found(place, int(info.get("size") or 0), _nanoseconds(moment))
 
 
 def _nanoseconds(moment: Any) -> int:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from koalacli.errors import InputError, NothingMatchedError, OutputError
-from koalacli.io.storage import has_object, is_remote, list_objects, read_object, write_object
+from koalacli.io.storage import is_remote, list_objects, read_object, write_object
 from koalacli.journal import Entry, Journal, parse_entry
 
 FOLDER = ".koala-journal"
@@ -105,8 +105,3 @@ class StoreJournal(Journal):
             except InputError as error:
                 raise OutputError(f"{place}: the journal {error}") from error
             self._entries |= {entry.path: entry for line in lines if (entry := parse_entry(line))}
-
-
-def is_there(target: str) -> bool:
-    """Whether an output is there, by a question of its own."""
-    return has_object(target) if is_remote(target) else Path(target).exists()

@@ -19,9 +19,11 @@ from koalacli.io.paths import Job, make_plan
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.storage import is_remote
 from koalacli.io.store_plan import check_stored, is_stored, plan_stored
+from koalacli.io.tar import is_shards
 from koalacli.io.walk import Stray
 from koalacli.journal import JOURNAL, Journal
 from koalacli.photograph.journey import decide_existing
+from koalacli.pipelines.shards import colorize_shards
 from koalacli.records import Notice, Outcome, Phase, Record, Started
 from koalacli.version import __version__
 
@@ -47,6 +49,9 @@ def colorize(
     Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done. Where
     --decisions has some, each is a failed Record, their pictures are not written, and the others are.
     """
+    if is_shards(source):
+        yield from colorize_shards(source, output, config, colorizer)
+        return
     if is_stored(source, output):
         yield from _colorize_stored(source, output, config, colorizer)
         return

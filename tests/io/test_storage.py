@@ -1,9 +1,11 @@
 """Pictures in object stores, against a server that speaks S3 on loopback, and in memory."""
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import time
 import urllib.request
 from collections import Counter
@@ -159,6 +161,23 @@ def test_a_killed_run_leaves_whole_objects_and_its_rerun_does_the_rest(
         Outcome.SKIPPED: len(made),
     }
     assert outputs(f"{bucket}/out") == local
+
+
+def test_shards_lie_in_stores_too(bucket: str, tmp_path: Path) -> None:
+    """A range of them, without a listing; the second run knows that they are done."""
+    for number in range(2):
+        shard = io.BytesIO()
+        with tarfile.open(fileobj=shard, mode="w") as archive:
+            data = storage.read_object(f"{bucket}/in/box {number}/é{number:02d}.png")
+            info = tarfile.TarInfo("a.png")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+        storage.write_object(f"{bucket}/shards/s-{number}.tar", shard.getvalue())
+    source = f"{bucket}/shards/s-{{0..1}}.tar"
+    assert run(source, f"{bucket}/colored", tmp_path) == {Outcome.DONE: 2}
+    assert run(source, f"{bucket}/colored", tmp_path) == {Outcome.SKIPPED: 2}
+    storage.write_object(f"{bucket}/shards/s-1.tar", shard.getvalue() + bytes(512))
+    assert run(source, f"{bucket}/colored", tmp_path) == {Outcome.SKIPPED: 1, Outcome.DONE: 1}
 
 
 def test_an_output_is_there_whole_or_not_at_all(bucket: str) -> None:
