@@ -31,6 +31,7 @@ from koalacli.weights_files import WeightsFile, open_weights
 
 EVERY = 0.25  # seconds for which an actor gathers records: a message costs about as much as a small picture
 CONNECT_LIMIT = 10.0  # seconds in which a cluster has to answer
+NODE_LIMIT = 3.0  # seconds in which a node has to answer
 START_LIMIT = 300.0  # seconds in which at least one worker has to be ready
 STOP_LIMIT = 60.0  # seconds that workers have to finish what they have begun
 
@@ -83,6 +84,8 @@ def _import_ray() -> Any:
         import ray
     except ImportError as error:
         raise UsageError(f"--ray needs an extra: pip install 'koala-colorizer[ray]' ({error})") from error
+    # Ray prints what becomes of its nodes on standard output, whatever it is asked, amid koala's own lines or JSON.
+    ray._private.worker.print_to_stdstream = lambda *_given, **_options: None
     return ray
 
 
@@ -218,9 +221,19 @@ class RayCrew:
             del self._pending[ref]
             node = self._nodes.get(worker)
             self.dismiss(worker)  # where it is merely out of reach, it must not go on writing
-            alive = {known["NodeID"] for known in self._ray.nodes() if known["Alive"]}
             reason = str(error).strip().splitlines()[-1].strip()
-            return Died(worker, reason, with_node=node is not None and node not in alive)
+            return Died(worker, reason, with_node=node is not None and not self._answers(node))
+
+    def _answers(self, node: str) -> bool:
+        """Whether a node is there; the cluster itself takes some time to notice that one is gone."""
+        known = next((known for known in self._ray.nodes() if known["NodeID"] == node and known["Alive"]), None)
+        if known is None:
+            return False
+        try:
+            socket.create_connection((known["NodeManagerAddress"], known["NodeManagerPort"]), NODE_LIMIT).close()
+        except OSError:
+            return False
+        return True
 
 
 class Actor:

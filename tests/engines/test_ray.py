@@ -74,9 +74,10 @@ def lightness(pictures: Path, number: int) -> int:
 
 
 def test_a_node_that_dies_takes_no_picture_along(
-    cluster: Any, pictures: Path, local: dict[str, bytes], tmp_path: Path
+    cluster: Any, pictures: Path, local: dict[str, bytes], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """In the middle of a run: the bytes that one process makes, each picture once in the journal, nothing to redo."""
+    told = []
     node = cluster.add_node(num_cpus=1, object_store_memory=ROOM)
     config = ColorizeConfig(ray=cluster.address)
     records = []
@@ -84,11 +85,14 @@ def test_a_node_that_dies_takes_no_picture_along(
         if isinstance(news, Started):
             assert news.device == "3 × cpu (ray)"
         records += [news] if isinstance(news, Record) else []
+        told += [news.text] if isinstance(news, Notice) else []
         if len(records) == COUNT // 4 and node:
             cluster.remove_node(node, allow_graceful=False)
             node = None
     assert Counter(record.source for record in records) == Counter(map(str, pictures.glob("*.png")))
     assert {record.outcome for record in records} == {Outcome.DONE}
+    assert told in ([], ["a node is gone: its work goes to others"])  # it may have had nothing to do just then
+    assert capfd.readouterr().out == ""  # where --json goes
     assert contents(tmp_path / "out") == local
     assert noted(tmp_path / "out") == Counter((name, "done") for name in local)
     _, *again = colorize(str(pictures), str(tmp_path / "out"), config, StandIn(tmp_path))
