@@ -235,6 +235,11 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
         choices=("auto", "recolor", "skip", "copy"),
     )
     format: str = setting("", "Output format; by default each input's own.")
+    layer: bool = setting(
+        False,
+        "Write the color alone, as a transparent PNG: a layer for blend mode Color, in GIMP, Krita, Photoshop.",
+        names=("--layer",),
+    )
     quality: int = setting(
         95,
         "Quality of lossy outputs; of the new chroma alone where a gray JPEG keeps its luma.",

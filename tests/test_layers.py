@@ -67,7 +67,12 @@ ROWS = {
     ],
     "model.backend": [["devices"], ["trace", "machines"]],
     "control": [["decisions"], ["bind"], ["book", "painted"], ["solver"], ["hints", "floors"], ["colors", "kernel"]],
-    "color": [["cbcr_jpeg"], ["join", "probe"], ["upsample", "gamut", "bins", "cbcr_video", "levels", "tone"], ["lab"]],
+    "color": [
+        ["cbcr_jpeg"],
+        ["join", "probe"],
+        ["layer", "upsample", "gamut", "bins", "cbcr_video", "levels", "tone"],
+        ["lab"],
+    ],
 }
 FENCES = {  # third party -> the only rooms that may import it
     "typer": ["cli"],

@@ -20,6 +20,7 @@ from koalacli.arrays import Array, Pixels
 from koalacli.color.cbcr_jpeg import cbcr_planes
 from koalacli.color.join import GuidedColor, colorize_pixels, merge_rows
 from koalacli.color.lab import lightness_of
+from koalacli.color.layer import color_layer
 from koalacli.color.tone import channel_of_toned, is_colored
 from koalacli.config import ColorizeConfig
 from koalacli.control.solver import pixel_at, value_at
@@ -29,7 +30,7 @@ from koalacli.io.jpeg.revert import source_segments
 from koalacli.io.picture.codecs import CODECS, encode
 from koalacli.io.picture.graft import Graftable, encode_cbcr, luma_for_chroma, luma_of_jpeg
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
-from koalacli.io.picture.picture import Picture, turn, turn_back
+from koalacli.io.picture.picture import Frame, Picture, turn, turn_back
 from koalacli.io.picture.profiles import SRGB
 from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.io.picture.scans import Scan, write_scan
@@ -113,6 +114,8 @@ class Still:
             replace(frame, pixels=colorize_pixels(frame.pixels, guide, ab, frame.pixels.dtype if deep else np.uint8))
             for frame, guide, ab in zip(self.picture.frames, self.guides, colors, strict=True)
         ]
+        if self.config.layer:
+            painted = [_layer_of(frame) for frame in painted]
         first = painted[0]
         colored = replace(self.picture, pixels=first.pixels, alpha=first.alpha, more=tuple(painted[1:]))
         subsampling = "444" if self.config.chroma_subsampling == "auto" else self.config.chroma_subsampling
@@ -136,6 +139,15 @@ class Still:
             raise OutputError(f"{name}: verification failed: {error}") from error
         lossless = CODECS[self.format].keeps_pixels_of(self.picture)
         return f"verified: lightness within {worst:.3f} L*" + ("" if lossless else " on average")
+
+
+def _layer_of(frame: Frame) -> Frame:
+    """A colored frame as a layer: where it was transparent, that is, too."""
+    rgb, alpha = color_layer(frame.pixels)
+    if frame.alpha is not None:
+        share = frame.alpha.astype(np.float32) / np.iinfo(frame.alpha.dtype).max
+        alpha = np.rint(alpha * share).astype(np.uint8)
+    return replace(frame, pixels=rgb, alpha=alpha)
 
 
 @dataclass

@@ -49,6 +49,8 @@ def colorize(
     Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done. Where
     --decisions has some, each is a failed Record, their pictures are not written, and the others are.
     """
+    if config.layer:
+        config = _for_layers(config)
     if is_shards(source):
         yield from colorize_shards(source, output, config, colorizer)
         return
@@ -106,6 +108,14 @@ def _digests(folder: Path, journal: Journal) -> Iterator[tuple[str, str, str, st
         path, source = folder / entry.path, Path(os.path.normpath(folder / entry.source))
         if entry.outcome == Outcome.DONE and path.is_file() and (entry.digest or source.is_file()):
             yield entry.path, file_digest(path), entry.source, entry.digest or file_digest(source)
+
+
+def _for_layers(config: ColorizeConfig) -> ColorizeConfig:
+    if config.format not in ("", "png"):
+        raise UsageError(f"--format {config.format}: a layer is a PNG")
+    if config.verify:
+        raise UsageError("--verify compares lightness, and a layer has none")
+    return replace(config, format="png")
 
 
 def _colorize_stored(

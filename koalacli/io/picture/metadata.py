@@ -17,7 +17,15 @@ from koalacli.errors import InputError
 from koalacli.io.jpeg.layout import APP1, APP13, Segment, read_layout
 from koalacli.io.picture.containers import xmp_of_gif, xmp_of_jp2
 from koalacli.io.picture.packet import read_packet
-from koalacli.io.picture.xmp import join_extension, source_digest, upright, without, without_extension, xmp_payloads
+from koalacli.io.picture.xmp import (
+    join_extension,
+    source_digest,
+    told_settings,
+    upright,
+    without,
+    without_extension,
+    xmp_payloads,
+)
 
 ORIENTATION = 0x0112  # EXIF tag
 _EXIF_FOLDER, _WIDTH, _HEIGHT, _COLOR_SPACE = 0x8769, 0xA002, 0xA003, 0xA001
@@ -89,9 +97,18 @@ def only_orientation(orientation: int) -> bytes:
 
 def told_source(data: bytes) -> str:
     """SHA-256, hexadecimal, of the file that a picture was made of, as its XMP tells it; empty where it does not."""
+    return source_digest(_own_xmp(data)).removeprefix("sha256:")
+
+
+def is_layer(data: bytes) -> bool:
+    """Whether a picture is color alone, as its XMP tells it."""
+    return told_settings(_own_xmp(data)).get("layer") is True
+
+
+def _own_xmp(data: bytes) -> bytes:
     with Image.open(io.BytesIO(data)) as image:
         found = image.info.get("xmp", b"")
-    return source_digest(found.encode() if isinstance(found, str) else found).removeprefix("sha256:")
+    return found.encode() if isinstance(found, str) else found
 
 
 def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orientation: int) -> Metadata:

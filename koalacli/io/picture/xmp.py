@@ -11,6 +11,7 @@ import struct
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 from xml.sax.saxutils import quoteattr, unescape
 
 from koalacli.errors import InputError
@@ -65,6 +66,7 @@ _DERIVED = (
     '<xmpMM:InstanceID xmlns:xmpMM="http://ns.adobe.com/xap/1.0/mm/">{}</xmpMM:InstanceID>'
 )
 _IDENTITIES = ("InstanceID", "DerivedFrom", "DocumentID")
+_QUOTES = {"&quot;": '"', "&apos;": "'"}
 _SOURCE_TYPE = "DigitalSourceType"
 _PLAIN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 cannot hold
 _SIZES = ("ImageWidth", "ImageLength", "PixelXDimension", "PixelYDimension")
@@ -80,7 +82,7 @@ def with_provenance(xmp: bytes, provenance: Provenance) -> bytes:
     except InputError:
         return _PACKET.format(_describe(provenance, {})).encode()
     told = [found for found in packet.properties if found.own and found.name in _IDENTITIES]
-    known = {found.name: unescape(found.value.decode(), {"&quot;": '"', "&apos;": "'"}) for found in told}
+    known = {found.name: unescape(found.value.decode(), _QUOTES) for found in told}
     gone = [found.span for found in packet.properties if found.name == _SOURCE_TYPE] + _ours(packet)
     gone += [found.span for found in told if provenance.source and found.name != "DocumentID"]
     return cut(packet.text, gone, {packet.end: _describe(provenance, known).encode()})
@@ -118,11 +120,24 @@ def _identity(text: str) -> str:
 
 def source_digest(xmp: bytes) -> str:
     """Digest of the file that a picture was made of, as its packet tells it; empty where it does not."""
+    return _told(xmp, "SourceDigest")
+
+
+def told_settings(xmp: bytes) -> dict[str, Any]:
+    """Settings that a picture was made with and that are not the usual ones, as its packet tells them."""
     try:
-        found = [one.value for one in read_packet(xmp, ("SourceDigest",)).properties if one.own]
+        found = json.loads(_told(xmp, "Settings") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _told(xmp: bytes, name: str) -> str:
+    try:
+        found = [one.value for one in read_packet(xmp, (name,)).properties if one.own]
     except InputError:
         return ""
-    return found[0].decode() if found else ""
+    return unescape(found[0].decode(), _QUOTES) if found else ""
 
 
 def _ours(packet: Packet) -> list[Span]:

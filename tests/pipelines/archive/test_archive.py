@@ -267,3 +267,17 @@ def test_films_are_proven_frame_by_frame(tmp_path: Path) -> None:
     code, found = proofs(film(tmp_path / "lossy.mp4", "libx264"), "--source", source)
     assert code == 0
     assert 0 < found["lossy.mp4"]["figure"] < 3
+
+
+def test_a_layer_is_transparent_and_nothing_to_verify(archive: Path, tmp_path: Path) -> None:
+    """`--layer` writes PNG whatever the input is; verify says that there is no lightness in it."""
+    source = archive / "in" / "box 1"
+    assert koala("colorize", source, tmp_path / "out", "--layer").exit_code == 0
+    with Image.open(tmp_path / "out" / "jpeg-gray.png") as layer:
+        assert layer.mode == "RGBA"
+    with Image.open(tmp_path / "out" / "tiff-gray16.png") as layer:
+        assert layer.mode == "RGBA"
+    code, found = proofs(tmp_path / "out")
+    assert code == 0
+    assert {proof["outcome"] for proof in found.values()} == {"skipped"}
+    assert koala("colorize", source, tmp_path / "no", "--layer", "--format", "jpeg").exit_code == 2
