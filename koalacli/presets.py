@@ -2,10 +2,14 @@
 
 `NetworkConfig` says what is built, by names of EXTRACTORS and HEADS in `tables` and of ENCODERS,
 FUSIONS and DECODERS in `model.network`. Sources: Baldassarre et al., "Deep Koalarization" (2017)
-and its code; the KTH re-implementation (2019); Photos-colorization (2020).
+and its code; the KTH re-implementation (2019); Photos-colorization (2020); and those that
+`model.family` names. What each original does wrong, and what is different here, stands in docs/family.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+WIDTH = {"least": 1 / 64, "most": 4.0}
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class NetworkConfig:
     lightness_scale: float = 50.0
     ab_scale: float = 128.0  # ab_scaled = ab / ab_scale; unused by the bins head
     output_stride: int = 4  # network input pixels per output pixel
-    bins: int = 0  # number of gamut bins; 0 for the ab head
+    bins: int = 0  # number of gamut bins; 0 for heads without
+    width: float = 1.0  # factor on the filters of every layer; a trunk that was trained before has 1
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,9 @@ class Recipe:
     batch_size: int
     extractor_weights: str = "imagenet"
     loss: str = "mse"
+    rebalance_strength: float = 0.6
+    regression_weight: float = 0.02
+    chroma_gain: float = 1.05
     optimizer: str = "adam"
     lr: float = 1e-3
     weight_decay: float = 0.0
@@ -53,11 +61,12 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Preset:
-    """A network with its recipe."""
+    """A network with its recipe, and what differs from its head's own read-out, by names of `config.ReadOut`."""
 
     help: str
     network: NetworkConfig
     recipe: Recipe
+    read_out: dict[str, Any] = field(default_factory=dict)
 
 
 PRESETS: dict[str, Preset] = {
@@ -138,5 +147,97 @@ PRESETS: dict[str, Preset] = {
             output_stride=2,
         ),
         Recipe(image_size=224, batch_size=64),
+    ),
+    # Wallner 2017: raw lightness, RMSprop 1e-3. Alpha learns one picture of 400 px; 416 is the next multiple of 32.
+    "wallner-alpha": Preset(
+        "Wallner 2017, one picture by heart",
+        NetworkConfig(
+            preset="wallner-alpha",
+            encoder="alpha",
+            extractor="none",
+            fusion="none",
+            decoder="alpha",
+            head="ab",
+            lightness_center=0.0,
+            lightness_scale=1.0,
+            output_stride=1,
+        ),
+        Recipe(image_size=416, batch_size=1, optimizer="rmsprop", epochs=1000),
+    ),
+    "wallner-beta": Preset(
+        "Wallner 2017, encoder and decoder alone",
+        NetworkConfig(
+            preset="wallner-beta",
+            encoder="beta",
+            extractor="none",
+            fusion="none",
+            decoder="beta",
+            head="ab",
+            lightness_center=0.0,
+            lightness_scale=1.0,
+            output_stride=2,
+        ),
+        Recipe(image_size=256, batch_size=10, optimizer="rmsprop", augment="warp"),
+        {"size": 256},
+    ),
+    "wallner-full": Preset(
+        "Wallner 2017, with the embedding",
+        NetworkConfig(
+            preset="wallner-full",
+            encoder="koalarization",
+            extractor="inception-resnet-v2",
+            cut="softmax",
+            fusion="concatenate",
+            decoder="kth",
+            head="ab",
+            lightness_center=0.0,
+            lightness_scale=1.0,
+            output_stride=2,
+        ),
+        Recipe(image_size=256, batch_size=10, optimizer="rmsprop", augment="warp"),
+        {"size": 256},
+    ),
+    # Zhang et al. 2016: crops of 176 px from 256, batches of 40; 192 is the next multiple of 32.
+    "zhang-2016": Preset(
+        "Zhang et al. 2016",
+        NetworkConfig(
+            preset="zhang-2016",
+            encoder="zhang",
+            extractor="none",
+            fusion="none",
+            decoder="zhang",
+            head="bins",
+            lightness_scale=100.0,
+            output_stride=4,
+        ),
+        Recipe(
+            image_size=192,
+            batch_size=40,
+            loss="rebalanced",
+            rebalance_strength=1.0,
+            regression_weight=0.0,
+            chroma_gain=1.0,
+            optimizer="adam-2016",
+            lr=3e-5,
+            weight_decay=1e-3,
+            augment="crop",
+        ),
+        {"size": 256, "vividness": 0.38},
+    ),
+    # Batches of 38, 200 epochs, three times Adam 1e-4: of layers that share no gradient, so one Adam is the same.
+    "kriztoper-refine": Preset(
+        "two networks and a refinement over both",
+        NetworkConfig(
+            preset="kriztoper-refine",
+            encoder="koalarization-and-lightness",
+            extractor="inception-resnet-v2",
+            cut="logits",
+            fusion="concatenate",
+            decoder="refined",
+            head="ab-refined",
+            ab_scale=127.0,
+            output_stride=2,
+        ),
+        Recipe(image_size=224, batch_size=38, loss="mse-each", lr=1e-4, epochs=200),
     ),
 }

@@ -114,16 +114,30 @@ def cut_names() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class HeadRow:
-    """One kind of output: `kind` is a Part, a `model.heads.Head`; `loss` trains it unless another is asked for."""
+    """One kind of output.
+
+    Attributes:
+        help: what it is, in a few words.
+        kind: Part: a `model.heads.Head`.
+        loss: trains it unless another is asked for.
+        decoder: the only one that makes what it needs; empty if any does.
+    """
 
     help: str
     kind: Part
     loss: str
+    decoder: str = ""
 
 
 HEADS: dict[str, HeadRow] = {
     "ab": HeadRow("direct regression of ab, as in 2017", "koalacli.model.heads:AB", "mse"),
     "bins": HeadRow("soft-encoded gamut bins, read out by annealed mean", "koalacli.model.heads:BINS", "rebalanced"),
+    "ab-refined": HeadRow(
+        "two proposals of ab and what a third network makes of them",
+        "koalacli.model.heads:REFINED",
+        "mse-each",
+        decoder="refined",
+    ),
 }
 
 
@@ -148,6 +162,11 @@ LOSSES: dict[str, LossRow] = {
     "rebalanced": LossRow(
         "cross-entropy over bins, rare colors count more", "bins", "koalacli.model.losses:build_rebalanced"
     ),
+    "mse-each": LossRow(
+        "mean squared distance of each proposal and of the result, summed",
+        "ab-refined",
+        "koalacli.model.losses:build_mse_each",
+    ),
 }
 
 
@@ -162,6 +181,7 @@ class OptimizerRow:
 OPTIMIZERS: dict[str, OptimizerRow] = {
     "adam": OptimizerRow("Adam", "koalacli.model.optimizers:Adam"),
     "adamw": OptimizerRow("the same: with --weight-decay Adam is AdamW", "koalacli.model.optimizers:Adam"),
+    "adam-2016": OptimizerRow("Adam with beta2 0.99, as in Zhang et al.", "koalacli.model.optimizers:AdamOf2016"),
     "sgd": OptimizerRow("plain gradient descent", "koalacli.model.optimizers:Sgd"),
     "rmsprop": OptimizerRow("RMSprop", "koalacli.model.optimizers:RmsProp"),
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from koalacli.config import SIZE, WORKERS, Settings, setting
-from koalacli.presets import PRESETS
+from koalacli.presets import PRESETS, WIDTH
 from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, cut_names
 
 OWN = "by default the preset's own"
@@ -25,6 +25,7 @@ class TrainConfig(Settings):
     val_limit: int = setting(1000, "Most pictures to validate on; 0 takes all.", least=0)
     limit: int = setting(0, "Most pictures to train on, drawn by name; 0 takes all.", least=0)
     preset: str = setting("koala", "Network to train.", choices=PRESETS)
+    width: float = setting(1.0, "Factor on the filters of every layer: a small variant, for small machines.", **WIDTH)
     start: str = setting("", "Weights to go on from: a shipped name or a file.", names=("--from",))
     name: str = setting("", "Name of the run's folder; by default the preset and a number.")
     runs: str = setting("runs/train", "Folder of all runs.")
@@ -39,11 +40,11 @@ class TrainConfig(Settings):
     cache_embeddings: str = setting("", "File in which embeddings are kept, so that each picture is embedded once.")
     head: str | None = setting(None, f"Kind of output; {OWN}.", choices=HEADS)
     loss: str | None = setting(None, f"What is made small; {OWN}.", choices=LOSSES)
-    rebalance_strength: float = setting(
-        0.6, "How much rare colors count more: 0 not at all, 1 as in Zhang et al.", least=0, most=10
+    rebalance_strength: float | None = setting(
+        None, f"How much rare colors count more: 0 not at all, 1 as in Zhang et al.; {OWN}.", least=0, most=10
     )
-    regression_weight: float = setting(
-        0.02, "Weight of the expected color's distance; only for the rebalanced loss.", least=0
+    regression_weight: float | None = setting(
+        None, f"Weight of the expected color's distance; only for the rebalanced loss; {OWN}.", least=0
     )
     edge_weight: float = setting(
         0.0, "Weight of errors in color edges, against bleeding; only for rebalanced.", least=0
@@ -51,7 +52,9 @@ class TrainConfig(Settings):
     chroma_weight: float = setting(
         0.0, "Weight of errors in a picture's mean chroma, against fading; as above.", least=0
     )
-    chroma_gain: float = setting(1.05, "Factor on the target's chroma; only for the rebalanced loss.", above=0, most=10)
+    chroma_gain: float | None = setting(
+        None, f"Factor on the target's chroma; only for the rebalanced loss; {OWN}.", above=0, most=10
+    )
     augment: str | None = setting(None, f"What is done to training pictures; {OWN}.", choices=AUGMENTATIONS)
     image_size: int | None = setting(None, f"Side of the square that the network sees, pixels; {OWN}.", **SIZE)
     batch_size: int | None = setting(None, f"Pictures per step; {OWN}.", least=1)

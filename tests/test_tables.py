@@ -126,7 +126,7 @@ def test_an_encoder_is_one_entry(monkeypatch: Patch, trained: Any) -> None:
         optimizers.Adam, "prepare", lambda self, trunk, *rest: marked.append(trunk) or prepare(self, trunk, *rest)
     )
 
-    def encode(x: Any, folded: bool) -> network.Features:
+    def encode(x: Any, config: Any, folded: bool) -> network.Features:
         return {8: keras.layers.Conv2D(8, 8, strides=8, padding="same", name="mine_1")(x)}
 
     trunk = replace(network.MOBILENET_TRUNK, prefixes=("mine_",))
@@ -151,7 +151,7 @@ def test_a_fusion_is_one_entry(monkeypatch: Patch, trained: Any) -> None:
 def test_a_decoder_is_one_entry(monkeypatch: Patch, trained: Any) -> None:
     """Fused features in, features at the output stride out."""
 
-    def decode(x: Any, features: network.Features, folded: bool) -> Any:
+    def decode(x: Any, features: network.Features, config: Any, folded: bool) -> Any:
         return keras.layers.UpSampling2D(4, name="mine")(x)
 
     monkeypatch.setitem(network.DECODERS, "made-up", decode)

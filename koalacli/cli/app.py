@@ -12,6 +12,7 @@ from koalacli.cli import archive as archive_command
 from koalacli.cli import colorize as colorize_command
 from koalacli.cli import evaluate as evaluate_command
 from koalacli.cli import export as export_command
+from koalacli.cli import presets as presets_command
 from koalacli.cli import review as review_command
 from koalacli.cli import train as train_command
 from koalacli.cli import video as video_command
@@ -88,7 +89,7 @@ def make_app() -> typer.Typer:
     )
     made.callback()(_koala)
     pictures = colorize_command, review_command, evaluate_command, video_command
-    for command in (*pictures, train_command, archive_command, export_command):
+    for command in (*pictures, train_command, presets_command, archive_command, export_command):
         command.register(made)
     return made
 

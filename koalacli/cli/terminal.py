@@ -24,6 +24,13 @@ def print_event(event: dict[str, Any]) -> None:
         sys.stdout.flush()
 
 
+def print_text(text: str) -> None:
+    """Lines on standard output; errors as `print_event`."""
+    with writing_errors(STDOUT):
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
 def print_table(table: Table) -> None:
     """A table on standard output; errors as `print_event`."""
     with writing_errors(STDOUT):

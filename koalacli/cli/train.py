@@ -1,13 +1,14 @@
 """`koala train`."""
 
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
+from typing import Any
 
 import typer
 
 from koalacli.cli.display import JsonFlag
 from koalacli.cli.options import command
 from koalacli.cli.train_display import QuietFlag, TrainDisplay
-from koalacli.presets import PRESETS
+from koalacli.presets import PRESETS, Recipe
 from koalacli.train_config import TrainConfig
 
 HELP = """Train a network on photographs: any folder or tar shards, no labels needed.
@@ -30,9 +31,14 @@ def register(app: typer.Typer) -> None:
 
 
 def recipe_table() -> str:
-    """Every preset's own defaults, as paragraphs that help prints as they are."""
-    paragraphs = []
+    """What presets train with, as paragraphs that help prints as they are: the usual, then what each says otherwise."""
+    usual = {known.name: known.default for known in fields(Recipe) if known.default is not MISSING}
+    paragraphs = [f"Where a preset says nothing else, it trains with {_flags(usual)}."]
     for name, preset in PRESETS.items():
-        flags = [f"--{key.replace('_', '-')} {value}" for key, value in asdict(preset.recipe).items()]
-        paragraphs.append(f"Preset {name} trains with {' '.join(flags)}.")
+        own = {key: value for key, value in asdict(preset.recipe).items() if usual.get(key) != value}
+        paragraphs.append(f"Preset {name} trains with {_flags(own)}.")
     return "\n\n".join(paragraphs)
+
+
+def _flags(values: dict[str, Any]) -> str:
+    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in values.items())

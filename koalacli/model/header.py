@@ -8,7 +8,7 @@ from koalacli.kinds import find_wrong_kind
 from koalacli.model.heads import head_of
 from koalacli.model.network import DECODERS, ENCODERS, FUSIONS
 from koalacli.model.read_outs import find_fault
-from koalacli.presets import PRESETS, NetworkConfig
+from koalacli.presets import PRESETS, WIDTH, NetworkConfig
 from koalacli.tables import EXTRACTORS, HEADS, cut_names
 
 MAX_BINS, MAX_EMBEDDING = 4096, 65536  # a header must not make koala allocate absurdities
@@ -29,6 +29,7 @@ RANGES = {
     "lightness_scale": (1 / LARGEST_SCALE, LARGEST_SCALE),
     "ab_scale": (1 / LARGEST_SCALE, LARGEST_SCALE),
     "output_stride": (1, STRIDE),
+    "width": (WIDTH["least"], WIDTH["most"]),
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from keras import ops
+from keras import layers, ops
 
 from koalacli.arrays import Array, Tensor
 from koalacli.color.bins import UNIFORM_SHARE, annealed_mean, rebalance_weights
@@ -92,6 +92,37 @@ def score_ab(figures: Figures, baseline: Figures) -> float:
 
 
 AB = Head(build_ab, read_ab, constant_ab, start_ab, score_ab, ReadOut(size=224))
+
+
+# --- ab-refined: two proposals and what a third network makes of them -------------------------
+
+PROPOSAL_PLANES = 4  # ab of either proposal, before the features of the refinement
+AB_LAYERS = ("plain_ab", "embedded_ab", "ab")  # in the order of the outputs' planes
+
+
+def build_refined(x: Tensor, config: NetworkConfig) -> Tensor:
+    """Six planes in -1..1: both proposals as they came, and the refined ab."""
+    refined = convolve(x[..., PROPOSAL_PLANES:], 2, "ab", activation="tanh")
+    return layers.Concatenate(name="ab_of_each")([x[..., :PROPOSAL_PLANES], refined])
+
+
+def read_refined(outputs: Array, tables: Tables, config: NetworkConfig, temperature: float) -> Array:
+    """The refined planes times their scale."""
+    return read_ab(outputs[..., PROPOSAL_PLANES:], tables, config, temperature)
+
+
+def constant_refined(config: NetworkConfig, tables: Tables, strength: float) -> Array:
+    """The mean color from each of the three, in network units."""
+    return np.tile(constant_ab(config, tables, strength), len(AB_LAYERS))
+
+
+def start_refined(core: Any, constant: Array) -> None:
+    """The biases answer, through tanh."""
+    for name, ab in zip(AB_LAYERS, np.split(constant, len(AB_LAYERS)), strict=True):
+        core.get_layer(name).bias.assign(np.arctanh(np.clip(ab, -0.9, 0.9)))
+
+
+REFINED = Head(build_refined, read_refined, constant_refined, start_refined, score_ab, ReadOut(size=224))
 
 
 # --- bins: classification -------------------------------------------------------------------

@@ -73,6 +73,27 @@ class GrayInput(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("koala")
+class DoubleSmoothly(layers.Layer):
+    """Bilinear doubling of height and width: nearest-neighbor doubling, then 1 2 1 along both.
+
+    Keras' own UpSampling2D cannot do it where sides are known only when the network runs.
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        for axis in (1, 2):
+            x = ops.repeat(x, 2, axis=axis)
+            low, high = (slice(None),) * axis + (slice(1),), (slice(None),) * axis + (slice(-1, None),)
+            but_low, but_high = (slice(None),) * axis + (slice(1, None),), (slice(None),) * axis + (slice(-1),)
+            before = ops.concatenate([x[low], x[but_high]], axis=axis)
+            behind = ops.concatenate([x[but_low], x[high]], axis=axis)
+            x = (before + 2.0 * x + behind) / 4.0
+        return x
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return (shape[0], *(None if side is None else 2 * side for side in shape[1:3]), shape[3])
+
+
+@keras.saving.register_keras_serializable("koala")
 class PointwiseConv2D(layers.Conv2D):
     """1x1 convolution that trains as one matrix product over all pixels.
 
@@ -112,10 +133,23 @@ class BatchNorm(layers.BatchNormalization):
 
 
 def convolve(
-    x: Tensor, filters: int, name: str, *, kernel: int = 3, stride: int = 1, activation: str | None = "relu"
+    x: Tensor,
+    filters: int,
+    name: str,
+    *,
+    kernel: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+    activation: str | None = "relu",
 ) -> Tensor:
     """Plain convolution with bias, same padding: the building block of the 2017 family."""
-    return layers.Conv2D(filters, kernel, strides=stride, padding="same", activation=activation, name=name)(x)
+    options: dict[str, Any] = {"strides": stride, "dilation_rate": dilation, "activation": activation}
+    return layers.Conv2D(filters, kernel, padding="same", name=name, **options)(x)
+
+
+def widen(filters: int, width: float) -> int:
+    """Filters of a layer in a network that is `width` times as wide as its source."""
+    return max(1, round(filters * width))
 
 
 def convolve_normalized(

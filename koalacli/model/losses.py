@@ -44,6 +44,17 @@ def build_mse(config: NetworkConfig, tables: dict[str, Any], settings: LossSetti
     return mse
 
 
+def build_mse_each(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
+    """Sum of the mean squared distances of several ab, side by side in the outputs, to the same target."""
+
+    def mse_each(ab: Tensor, outputs: Tensor) -> Tensor:
+        count = outputs.shape[-1] // 2
+        target = ops.tile(ab / config.ab_scale, (1, 1, 1, count))
+        return count * ops.mean(ops.square(ops.cast(outputs, "float32") - target), axis=PICTURE)
+
+    return mse_each
+
+
 def build_huber(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
     """Smooth L1 with its knee at 10 CIELAB units, in network units."""
     knee = 10.0 / config.ab_scale

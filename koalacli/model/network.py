@@ -15,6 +15,18 @@ import keras
 from keras import layers
 
 from koalacli.arrays import Tensor
+from koalacli.model.family import (
+    ALPHA_DECODER,
+    ALPHA_ENCODER,
+    BETA_DECODER,
+    BETA_ENCODER,
+    Plan,
+    decode_plain,
+    decode_refined,
+    decode_zhang,
+    encode_plain,
+    encode_zhang,
+)
 from koalacli.model.heads import head_of
 from koalacli.model.layers import (
     BatchNorm,
@@ -23,6 +35,7 @@ from koalacli.model.layers import (
     ScaleLightness,
     convolve,
     convolve_normalized,
+    widen,
 )
 from koalacli.model.pretrained import Trunk
 from koalacli.presets import NetworkConfig
@@ -64,12 +77,12 @@ def build_network(config: NetworkConfig, tables: dict[str, Any] | None = None, *
     """
     lightness = layers.Input((None, None, 1), name="lightness")
     scaled = ScaleLightness(config.lightness_center, config.lightness_scale, name="lightness_scaled")(lightness)
-    features = ENCODERS[config.encoder].build(scaled, folded)  # stride s -> (B, H/s, W/s, C)
+    features = ENCODERS[config.encoder].build(scaled, config, folded)  # stride s -> (B, H/s, W/s, C)
     source = EXTRACTORS[config.extractor]
     extractor = load_part(source.build)(source, config.cut) if source.build else None
     embedding = layers.Input((config.embedding_size,), name="embedding") if extractor is not None else None
     fused = FUSIONS[config.fusion](features, embedding, config, folded)
-    decoded = DECODERS[config.decoder](fused, features, folded)
+    decoded = DECODERS[config.decoder](fused, features, config, folded)
     outputs = head_of(config.head).build(decoded, config)
     if extractor is None:
         model = core = keras.Model(lightness, outputs, name=config.preset)
@@ -103,14 +116,12 @@ MOBILENET_BLOCKS = (  # filters, stride; Howard et al. 2017, table 1, width 1.0
 MOBILENET_TAPS = {3: 4, 5: 8, 11: 16, 13: 32}  # block -> stride of its output
 
 
-def encode_koalarization(x: Tensor, folded: bool) -> Features:
+def encode_koalarization(x: Tensor, config: NetworkConfig, folded: bool) -> Features:
     """Eight plain convolutions down to stride 8 (Baldassarre et al. 2017)."""
-    for number, (filters, stride) in enumerate(KOALARIZATION_ENCODER, 1):
-        x = convolve(x, filters, f"encoder_{number}", stride=stride)  # 64 at H/2, 128, 128 at H/4, 256, 256 at H/8 ...
-    return {8: x}  # (B, H/8, W/8, 256)
+    return encode_plain(KOALARIZATION_ENCODER, x, config)  # {8: (B, H/8, W/8, 256)}
 
 
-def encode_mobilenet_v1(x: Tensor, folded: bool) -> Features:
+def encode_mobilenet_v1(x: Tensor, config: NetworkConfig, folded: bool) -> Features:
     """MobileNet v1, the gray repeated to its three input channels, with taps at strides 4 to 32."""
     x = layers.Concatenate(name="gray_as_rgb")([x, x, x])  # (B, H, W, 3)
     x = convolve_normalized(x, 32, "conv1", kernel=3, stride=2, folded=folded)  # (B, H/2, W/2, 32)
@@ -128,11 +139,11 @@ class Encoder:
     """How features are made.
 
     Attributes:
-        build: (lightness_scaled, folded) -> features.
+        build: (lightness_scaled, config, folded) -> features.
         trunk: what of it was trained before; None where all of it begins at random.
     """
 
-    build: Callable[[Tensor, bool], Features]
+    build: Callable[[Tensor, NetworkConfig, bool], Features]
     trunk: Trunk | None = None
 
 
@@ -145,6 +156,10 @@ MOBILENET_TRUNK = Trunk(
 ENCODERS: dict[str, Encoder] = {
     "koalarization": Encoder(encode_koalarization),
     "mobilenet-v1": Encoder(encode_mobilenet_v1, MOBILENET_TRUNK),
+    "alpha": Encoder(lambda x, config, folded: encode_plain(ALPHA_ENCODER, x, config)),
+    "beta": Encoder(lambda x, config, folded: encode_plain(BETA_ENCODER, x, config)),
+    "zhang": Encoder(lambda x, config, folded: encode_zhang(x, config)),
+    "koalarization-and-lightness": Encoder(lambda x, config, folded: {1: x, **encode_koalarization(x, config, folded)}),
 }
 
 
@@ -157,7 +172,7 @@ def fuse_concatenate(features: Features, embedding: Tensor | None, config: Netwo
     if embedding is not None:  # (B, E)
         repeated = RepeatOverCells(name="embedding_repeated")(embedding, x)  # (B, h, w, E)
         x = layers.Concatenate(name="fusion_concatenate")([x, repeated])  # (B, h, w, C + E)
-    return convolve(x, 256, "fusion", kernel=1)  # (B, h, w, 256)
+    return convolve(x, widen(256, config.width), "fusion", kernel=1)  # (B, h, w, 256)
 
 
 def fuse_add(features: Features, embedding: Tensor | None, config: NetworkConfig, folded: bool) -> Tensor:
@@ -179,32 +194,30 @@ def fuse_add(features: Features, embedding: Tensor | None, config: NetworkConfig
 FUSIONS: dict[str, Callable[[Features, Tensor | None, NetworkConfig, bool], Tensor]] = {
     "concatenate": fuse_concatenate,
     "add": fuse_add,
+    "none": lambda features, embedding, config, folded: features[max(features)],
 }
 
 
 # --- decoders: fused features -> features at the output stride ----------------------------
 
+Decoder = Callable[[Tensor, Features, NetworkConfig, bool], Tensor]
 # "up" doubles the sides. The originals double once more after the last layer; here that
 # enlargement is `color.upsample`, guided by the full-size lightness.
-PLAIN_DECODERS: dict[str, tuple[int | str, ...]] = {
+PLAIN_DECODERS: dict[str, Plan] = {
     "koalarization": (128, "up", 64, 64, "up", 32),
     "kth": (128, "up", 64, "up", 32, 16),
     "photos": (256, 128, "up", 64, 64, "up", 32),
+    "alpha": ALPHA_DECODER,
+    "beta": BETA_DECODER,
 }
 U_SHAPED_STAGES = ((16, 256), (8, 192), (4, 128))  # stride, filters
 
 
-def decode_plain(plan: tuple[int | str, ...], x: Tensor) -> Tensor:
-    """Convolutions and nearest-neighbor doublings, as listed."""
-    for number, step in enumerate(plan, 1):
-        if step == "up":
-            x = layers.UpSampling2D(2, interpolation="nearest", name=f"decoder_{number}_up")(x)  # (B, 2h, 2w, C)
-        else:
-            x = convolve(x, int(step), f"decoder_{number}")  # (B, h, w, step)
-    return x
+def _plain(name: str) -> Decoder:
+    return lambda x, features, config, folded: decode_plain(PLAIN_DECODERS[name], x, config)
 
 
-def decode_u_shaped(x: Tensor, features: Features, folded: bool) -> Tensor:
+def decode_u_shaped(x: Tensor, features: Features, config: NetworkConfig, folded: bool) -> Tensor:
     """Three times: double, join the encoder's tap, mix, two depthwise-separable blocks."""
     for stride, filters in U_SHAPED_STAGES:
         name = f"u{stride}"
@@ -217,9 +230,9 @@ def decode_u_shaped(x: Tensor, features: Features, folded: bool) -> Tensor:
     return x
 
 
-DECODERS: dict[str, Callable[[Tensor, Features, bool], Tensor]] = {
-    "koalarization": lambda x, features, folded: decode_plain(PLAIN_DECODERS["koalarization"], x),
-    "kth": lambda x, features, folded: decode_plain(PLAIN_DECODERS["kth"], x),
-    "photos": lambda x, features, folded: decode_plain(PLAIN_DECODERS["photos"], x),
+DECODERS: dict[str, Decoder] = {
     "u-shaped": decode_u_shaped,
+    **{name: _plain(name) for name in PLAIN_DECODERS},
+    "zhang": lambda x, features, config, folded: decode_zhang(x, config),
+    "refined": lambda x, features, config, folded: decode_refined(PLAIN_DECODERS["koalarization"], x, features, config),
 }

@@ -30,6 +30,9 @@ class Made:
     lightness: Tensor
 
 
+Read = Callable[[Made, dict[str, Any], NetworkConfig, ReadOut], Tensor]
+
+
 @dataclass(frozen=True)
 class Reading:
     """One way to read color.
@@ -42,7 +45,7 @@ class Reading:
     """
 
     head: str
-    read: Callable[[Made, dict[str, Any], NetworkConfig, ReadOut], Tensor]
+    read: Read
     help: str
     uses_features: bool = False
 
@@ -65,10 +68,22 @@ def read_scaled(made: Made, tables: dict[str, Any], config: NetworkConfig, read_
     return ops.cast(made.outputs, "float32") * config.ab_scale
 
 
+def read_planes(first: int) -> Read:
+    """A reading of two planes out of several ab side by side, from plane number `first` on."""
+
+    def read(made: Made, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Tensor:
+        return ops.cast(made.outputs[..., first : first + 2], "float32") * config.ab_scale
+
+    return read
+
+
 READ_OUTS: dict[str, Reading] = {  # the first entry of a head is its usual one
     "annealed-mean": Reading("bins", read_annealed_mean, "mean of the bins, the likely ones made likelier"),
     "coherence": Reading("bins", read_coherent, "the same, with things that look alike agreeing on their color", True),
     "scaled": Reading("ab", read_scaled, "the two planes as they are, at their scale"),
+    "refined": Reading("ab-refined", read_planes(4), "what the refinement makes of both proposals"),
+    "plain-proposal": Reading("ab-refined", read_planes(0), "the proposal of the network without embedding"),
+    "embedded-proposal": Reading("ab-refined", read_planes(2), "the proposal of the network with embedding"),
 }
 
 

@@ -24,6 +24,9 @@ class TrainSettings(TrainConfig):
     extractor_weights: str = ""
     head: str = ""
     loss: str = ""
+    rebalance_strength: float = 0.0
+    regression_weight: float = 0.0
+    chroma_gain: float = 0.0
     augment: str = ""
     image_size: int = 0
     batch_size: int = 0
@@ -59,6 +62,7 @@ def network_config(config: TrainSettings, bins: int) -> NetworkConfig:
     preset = PRESETS[config.preset].network
     size = EXTRACTORS[config.extractor].embedding_size.get(config.cut, preset.embedding_size)
     network = replace(preset, extractor=config.extractor, cut=config.cut, head=config.head, embedding_size=size)
+    network = replace(network, width=config.width)
     return replace(network, bins=bins) if "gamut_bins" in head_of(config.head).tables else network
 
 
@@ -83,8 +87,14 @@ def _recipe(config: TrainConfig) -> dict[str, Any]:
 
 
 def _check_parts(config: TrainSettings) -> None:
-    extractor, loss = config.extractor, config.loss
-    own_trunk = PRESETS[config.preset].network.extractor == "trunk"
+    extractor, loss, network = config.extractor, config.loss, PRESETS[config.preset].network
+    own_trunk = network.extractor == "trunk"
+    if own_trunk and config.width != 1:
+        raise UsageError(f"preset {config.preset} has a trunk that was trained at its width; --width may be 1")
+    if network.fusion == "none" and extractor != "none":
+        raise UsageError(f"preset {config.preset} uses no embedding; --extractor may be none")
+    if config.head != network.head and (HEADS[network.head].decoder or HEADS[config.head].decoder):
+        raise UsageError(f"head {config.head} does not go with preset {config.preset}; --head may be {network.head}")
     if own_trunk and extractor not in ("trunk", "none"):
         raise UsageError(f"preset {config.preset} is its own extractor; --extractor may be trunk or none")
     if not own_trunk and extractor == "trunk":

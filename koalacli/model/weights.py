@@ -58,8 +58,8 @@ def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) 
             raise TrainingError(f"{name} has grown too large to be stored; a smaller --lr may help")
     header = {
         "format": FORMAT,
-        "network": asdict(network.config),
-        # What says nothing is left out, so that koalas of before the setting can read the file.
+        # What says nothing is left out, here and below, so that koalas of before the setting can read the file.
+        "network": {name: value for name, value in asdict(network.config).items() if (name, value) != ("width", 1.0)},
         "read_out": {name: value for name, value in asdict(read_out).items() if value != ""},
         "record": record,
     }

@@ -9,6 +9,7 @@ from koalacli.color.bins import UNIFORM_SHARE, gamut_bins, rebalance_weights, so
 from koalacli.color.lab import rgb_to_lab
 from koalacli.model.heads import head_of
 from koalacli.model.losses import LossSettings, bin_table, encode_on_device
+from koalacli.model.recipes import complete
 from koalacli.presets import PRESETS, NetworkConfig
 from koalacli.tables import LOSSES, load_part
 from koalacli.train_config import TrainConfig
@@ -21,7 +22,7 @@ KOALA, PLAIN = PRESETS["koala"].network, PRESETS["deep-koalarization"].network
 
 def settings(**changes: float) -> LossSettings:
     """The default knobs, with changes."""
-    config = TrainConfig()
+    config = complete(TrainConfig())
     return LossSettings(**{key: changes.get(key, getattr(config, key)) for key in LossSettings.__dataclass_fields__})
 
 
@@ -107,7 +108,7 @@ def test_huber_grows_linearly_for_strong_errors() -> None:
 
 def test_a_fresh_network_begins_at_the_best_constant_answer() -> None:
     """Its cross-entropy is close to the least that any constant distribution reaches, and below a random start."""
-    config = TrainConfig()
+    config = complete(TrainConfig())
     features = layers.Input((None, None, 8))
     core = keras.Model(features, layers.Conv2D(len(BINS), 1, name="logits")(features))
     numbers = np.random.default_rng(2).choice(len(BINS), 20000, p=PRIOR / PRIOR.sum())

@@ -15,14 +15,17 @@ from koalacli.model.pretrained import fill_extractor, fill_trunk
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.presets import PRESETS, NetworkConfig
 from koalacli.tables import EXTRACTORS, Extractor
+from koalacli.weights_files import open_weights
 
 BINS = gamut_bins()
 
 
 def small(preset: str) -> NetworkConfig:
-    """A preset as trained, but without the external extractor's own network."""
+    """A preset without the external extractor's own network, narrow unless it has a trunk."""
     config = PRESETS[preset].network
-    return replace(config, bins=len(BINS)) if config.head == "bins" else replace(config, extractor="none")
+    if config.extractor != "trunk":
+        config = replace(config, extractor="none", width=1 / 8)
+    return replace(config, bins=len(BINS)) if config.head == "bins" else config
 
 
 def count(model: keras.Model) -> int:
@@ -45,11 +48,23 @@ def without_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("preset", "parameters"),
-    [("deep-koalarization", 6_573_794), ("kth-2019", 6_541_202), ("photos-xception", 7_163_874)],
+    [
+        ("deep-koalarization", 6_573_794),
+        ("kth-2019", 6_541_202),
+        ("photos-xception", 7_163_874),
+        ("wallner-alpha", 32_202),
+        ("wallner-beta", 3_892_194),
+        ("wallner-full", 6_541_202),
+        # 32,230,393 with 313 bins and BatchNorm without scale and shift, which are 4,992 values.
+        ("zhang-2016", 32_230_393 - (313 - len(BINS)) * 257 + 4_992),
+        ("kriztoper-refine", 6_573_794 + 12_216_290 + 12_218_594),
+    ],
 )
 def test_the_2017_family_has_its_published_size(without_extractors: None, preset: str, parameters: int) -> None:
     """Trained values of the originals, with an embedding of 1000."""
-    assert count(build_network(PRESETS[preset].network).model) == parameters
+    config = PRESETS[preset].network
+    config = replace(config, bins=len(BINS)) if config.head == "bins" else config
+    assert count(build_network(config, {"gamut_bins": BINS}).model) == parameters
 
 
 def test_koala_has_its_published_size() -> None:
@@ -88,6 +103,16 @@ def test_saved_and_loaded_folded_or_not_is_the_same_network(tmp_path: Path, pres
         loaded = load_weights(tmp_path / "w.safetensors", folded=folded)
         again = keras.ops.convert_to_numpy(loaded.network.model(lightness, training=False))
         assert np.abs(again - outputs).max() < 0.01 * max(1, np.abs(outputs).max())
+
+
+def test_a_width_is_said_only_where_it_says_something(tmp_path: Path) -> None:
+    """Weights of full width are those of before the setting; narrow ones say so and load as what they are."""
+    for width in (1.0, 0.5):
+        config = replace(PRESETS["wallner-alpha"].network, width=width)
+        (tmp_path / "w.safetensors").write_bytes(encode_weights(build_network(config), ReadOut(), {})[0])
+        assert open_weights(tmp_path / "w.safetensors").header["network"].get("width", 1.0) == width
+        assert load_weights(tmp_path / "w.safetensors").network.config == config
+    assert "width" in open_weights(tmp_path / "w.safetensors").header["network"]
 
 
 @pytest.mark.parametrize("name", ["inception-resnet-v2", "xception"])

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -24,6 +25,7 @@ from koalacli.model.recipes import TrainSettings, network_config
 from koalacli.model.weights import Weights, fill_network, load_weights, network_tensors, round_to_disk
 from koalacli.pipelines.train.embedder import Embedder
 from koalacli.pipelines.train.folder import Arrays
+from koalacli.presets import PRESETS
 from koalacli.tables import LOSSES, OPTIMIZERS, load_part
 
 # Rise of the cosine schedule, whichever is shorter: Adam's first steps are as long as its later ones, and blind.
@@ -68,7 +70,7 @@ class Session:
         network = network_config(config, len(tables["gamut_bins"]))
         self.head, trunk = head_of(network.head), ENCODERS[network.encoder].trunk
         self.network: Network = build_network(network, {name: tables[name] for name in self.head.tables})
-        self.read_out: ReadOut = self.head.settings
+        self.read_out: ReadOut = replace(self.head.settings, **PRESETS[network.preset].read_out)
         self.origin = ""
         if config.overfit:
             for layer in self.network.core.layers:
