@@ -374,6 +374,16 @@ class VideoConfig(OutputSettings, ReadOutSettings, NetworkSettings):
     preview_layout: str = setting(
         "side", "Preview: whole pictures side by side, or one picture split in the middle.", choices=("side", "split")
     )
+    hints: str = setting(
+        "",
+        "What is known of colors: a JSON file of hints that name a time or frame; see docs/control.md.",
+        shapes=False,
+    )
+    references: str = setting(
+        "",
+        "Folder of frames in color, such as stills from --export-scenes: their color is carried through their scenes.",
+        shapes=False,
+    )
     export_scenes: str = setting(
         "",
         "Color nothing: write a still of every scene into this folder, with a contact sheet and scenes.csv.",

@@ -17,7 +17,8 @@ class Painter(Colorizer):
         self.weights = SimpleNamespace(name="painter", digest="painter")
         self._read_out = ReadOut(size=64)
 
-    def predict(self, guides: list[Array], **_extras: bool) -> Prediction:
-        """What is dark is blue, what is light is red."""
+    def predict(self, guides: list[Array], *, features: bool = False, **_extras: bool) -> Prediction:
+        """What is dark is blue, what is light is red; all is the same thing."""
         small = np.stack(guides)[:, ::4, ::4, 0]
-        return Prediction(np.stack([small / 4, small / 2 - 30], axis=-1).astype(np.float32))
+        ab = np.stack([small / 4, small / 2 - 30], axis=-1).astype(np.float32)
+        return Prediction(ab, features=np.ones((*small.shape, 2), np.float32) if features else None)

@@ -67,7 +67,15 @@ ROWS = {
         ["backend"],
     ],
     "model.backend": [["devices"], ["trace", "machines"]],
-    "control": [["decisions"], ["bind"], ["book", "painted"], ["solver"], ["hints", "floors"], ["colors", "kernel"]],
+    "control": [
+        ["decisions"],
+        ["bind"],
+        ["films"],
+        ["book", "painted"],
+        ["solver"],
+        ["hints", "floors"],
+        ["colors", "kernel"],
+    ],
     "color": [
         ["cbcr_jpeg"],
         ["join", "probe"],

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from koalacli.control.book import Entry, read_book
 from koalacli.control.hints import Hints
@@ -15,6 +16,7 @@ from koalacli.io.picture.read import displayed_size
 
 PAINTED_SUFFIX = "_hints"  # a painted copy may be called x_hints.png
 Faults = list[tuple[str, str]]  # what is wrong, and why
+E = TypeVar("E", bound=Entry)
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,9 @@ def bind_hints(place: str, source: str, jobs: Sequence[Job], reviewer: str = "")
     return hinted, faults + unbound
 
 
-def bind_entries(entries: Sequence[Entry], source: str, jobs: Sequence[Job]) -> tuple[dict[int, Entry], Faults]:
+def bind_entries(entries: Sequence[E], source: str, jobs: Sequence[Job]) -> tuple[dict[int, E], Faults]:
     """Entries by the number of their job, and those that fit none."""
-    bound: dict[int, Entry] = {}
+    bound: dict[int, E] = {}
     faults: Faults = []
     names = [name_in(source, job) for job in jobs]
     for entry in entries:

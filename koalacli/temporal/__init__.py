@@ -10,17 +10,24 @@ the key frames on both sides. Three things stop color from ghosting:
 * every pixel has an age, the number of opinions its color is an average of, and distrust
   lowers it: what has just come into view has age 0 and takes the network's color at once;
 * a scene cut begins a new scene, which shares nothing with the old one.
+
+What a person knows of single frames does not age (`known.py`): it is carried through its scene both ways,
+as far as links are to be trusted, and is laid over the average.
 """
 
-from koalacli.temporal.color import Carried, Colored, colorize_each, colorize_spans, finish
+from koalacli.temporal.color import Carried, Colored, as_color, colorize_each, colorize_spans, finish
+from koalacli.temporal.known import Known, KnownScene
 from koalacli.temporal.scenes import METHODS, Method, Span, link_spans
 
 __all__ = [
     "METHODS",
     "Carried",
     "Colored",
+    "Known",
+    "KnownScene",
     "Method",
     "Span",
+    "as_color",
     "colorize_each",
     "colorize_spans",
     "finish",

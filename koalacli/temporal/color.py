@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from koalacli.arrays import Array
+from koalacli.temporal.known import Known
 from koalacli.temporal.motion import COLOR_SHARE, Gray, Reach, reaches_backward, reaches_forward, sample
 from koalacli.temporal.scenes import Method, S, Span
 
@@ -60,12 +61,14 @@ class Key(Generic[S]):
         opinion: float32 (h, w, 3), what the network says: a, b and chroma, at the size of carried color.
         forward: how each frame of the span is reached from the key frame before; empty at a scene's start.
         backward: how the key frame before, and each frame of the span but the last, is reached from this one.
+        known: of the color of the key frame.
     """
 
     shots: list[S]
     opinion: Array
     forward: list[Reach]
     backward: list[Reach]
+    known: Known | None = None
 
 
 def colorize_spans(
@@ -92,6 +95,7 @@ def colorize_spans(
             carried = _arrive(carried, key, method.memory) if key.forward else _begin(key.opinion)
         assert carried is not None
         color = _average(carried, key, future, method.memory)
+        color = key.known.settle(color) if key.known else color
         if key.forward:
             assert before is not None  # a scene begins with a span without links
             yield from _between(key, before, color)
@@ -123,8 +127,8 @@ def chroma_of(ab: Array) -> Array:
 def _keys(spans: Iterable[Span[S]], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Key[S]]:
     for group in batched(spans, KEYS_AT_ONCE):
         for span, ab in zip(group, predict([span.key.small for span in group]), strict=True):
-            opinion = _as_color(ab, span.key.small)
-            yield Key(span.shots, opinion, reaches_forward(span.links), reaches_backward(span.links))
+            opinion = as_color(ab, span.key.small)
+            yield Key(span.shots, opinion, reaches_forward(span.links), reaches_backward(span.links), span.known)
 
 
 def _with_future(keys: Iterable[Key[S]], count: int) -> Iterator[tuple[Key[S], list[Key[S]]]]:
@@ -141,8 +145,8 @@ def _with_future(keys: Iterable[Key[S]], count: int) -> Iterator[tuple[Key[S], l
         yield waiting.popleft(), list(waiting)
 
 
-def _as_color(opinion: Array, small: Gray) -> Array:
-    """The network's ab at the size of carried color, with its chroma as third plane."""
+def as_color(opinion: Array, small: Gray) -> Array:
+    """ab (h, w, 2) at the size of carried color, with its chroma as third plane: float32 (h, w, 3)."""
     size = (small.shape[1] // COLOR_SHARE, small.shape[0] // COLOR_SHARE)
     ab = cv2.resize(opinion, size, interpolation=cv2.INTER_LINEAR)
     return np.dstack([ab, chroma_of(ab)])

@@ -1,11 +1,12 @@
 """A film cut into scenes, and scenes into spans from key frame to key frame."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import cv2
 
+from koalacli.temporal.known import Known
 from koalacli.temporal.motion import Gray, Link, Tracker
 
 
@@ -47,10 +48,14 @@ class Span(Generic[S]):
     """Frames after one key frame, up to and with the next, and a link from each to its predecessor.
 
     The first span of a scene is one frame without a link.
+
+    Attributes:
+        known: of the color of the key frame.
     """
 
     shots: list[S]
     links: list[Link]
+    known: Known | None = None
 
     @property
     def key(self) -> S:
@@ -58,12 +63,15 @@ class Span(Generic[S]):
         return self.shots[-1]
 
 
-def link_spans(shots: Iterable[S], method: Method) -> Iterator[Span[S]]:
+def link_spans(
+    shots: Iterable[S], method: Method, is_key: Callable[[S], bool] = lambda shot: False
+) -> Iterator[Span[S]]:
     """Cut a film into scenes and scenes into spans from key frame to key frame.
 
     Args:
         shots: frames in order of display, all of one size.
         method: an entry of METHODS.
+        is_key: frames that have to be key frames.
 
     Yields:
         Spans that hold every shot once, in order. The frame before a cut is a key frame too, so
@@ -84,7 +92,7 @@ def link_spans(shots: Iterable[S], method: Method) -> Iterator[Span[S]]:
             continue
         waiting.append(shot)
         links.append(link)
-        if len(waiting) == method.spacing:
+        if len(waiting) == method.spacing or is_key(shot):
             yield Span(waiting, links)
             waiting, links = [], []
     if waiting:

@@ -8,9 +8,20 @@ import cv2
 import numpy as np
 import pytest
 
-from koalacli.temporal import METHODS, Carried, Colored, Method, colorize_each, colorize_spans, finish, link_spans
+from koalacli.temporal import (
+    METHODS,
+    Carried,
+    Colored,
+    Known,
+    KnownScene,
+    Method,
+    colorize_each,
+    colorize_spans,
+    finish,
+    link_spans,
+)
 from koalacli.temporal.color import MOST_LOST, chroma_of
-from koalacli.temporal.motion import Tracker
+from koalacli.temporal.motion import Link, Tracker, place_grid
 
 SIZE = (96, 64)  # width, height
 FAST = METHODS["fast"]
@@ -241,3 +252,38 @@ def test_links_trust_what_agrees() -> None:
     assert link is not None
     assert link.back_trust[:, :10].min() > 0.9
     assert link.back_trust[12:18, 23:32].mean() < 0.4
+
+
+def carried_weights(shots: list[Still], at: int) -> list[Known | None]:
+    """What is known at the key frames where the color of one frame is."""
+    spans = list(link_spans(shots, FAST, lambda shot: shot.number == at))
+    size = (SIZE[1] // 2, SIZE[0] // 2)
+    red = Known(np.full((*size, 3), (60.0, 0.0, 60.0), np.float32), np.ones(size, np.float32))
+    scene = KnownScene()
+    for span in spans:
+        scene.add(red if span.key.number == at else None, span.links)
+    return scene.finish()
+
+
+def test_known_color_goes_both_ways_and_does_not_fade() -> None:
+    """After sixty frames what is still in view has all of it, and what has come into view since has none."""
+    known = carried_weights(pan(61), 0)
+    last = known[-1]
+    assert last is not None
+    assert np.median(last.weight[:, :15]) > 0.99, "the right part of the first frame has moved to the left"
+    assert last.weight[:, -12:].max() < 0.5, "it was not there"
+    assert np.allclose(last.color[:, :15, 0], 60, atol=0.1)
+    back = carried_weights(pan(61), 60)[0]
+    assert back is not None
+    assert np.median(back.weight[:, -15:]) > 0.99
+    assert back.weight[:, :12].max() < 0.5
+
+
+def test_between_two_known_frames_the_nearer_counts_more() -> None:
+    """Color goes over from one to the other."""
+    still = Link(*[place_grid((4, 4))] * 2, *[np.ones((4, 4), np.float32)] * 2)
+    ends = [Known(np.full((4, 4, 3), value, np.float32), np.ones((4, 4), np.float32)) for value in (0, 30)]
+    scene = KnownScene()
+    for given, links in ((ends[0], []), (None, [still]), (None, [still, still]), (ends[1], [still])):
+        scene.add(given, links)
+    assert [round(float(one.color[0, 0, 0])) for one in scene.finish() if one] == [0, 10, 20, 30]

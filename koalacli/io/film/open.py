@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 
-from koalacli.errors import InputError, NothingMatchedError, OutputError, writing_errors
+from koalacli.errors import InputError, NothingMatchedError, OutputError, UsageError, writing_errors
 from koalacli.io.suffixes import is_film
 
 # Demuxers that read other files, or the network, on behalf of the one that was named; `image2` reads its neighbors
@@ -191,3 +191,26 @@ def clock(seconds: Fraction | float) -> str:
     total = round(float(seconds) * 1000)
     sign, total = ("-", -total) if total < 0 else ("", total)
     return f"{sign}{total // 3_600_000}:{total // 60_000 % 60:02}:{total // 1000 % 60:02}.{total % 1000:03}"
+
+
+def parse_time(text: str) -> Fraction:
+    """Seconds from `90`, `1:30`, `0:01:30.5`.
+
+    Raises:
+        UsageError: anything else.
+    """
+    parts = [as_fraction(part) for part in text.split(":")]
+    if len(parts) > 3 or any(part is None or part < 0 for part in parts):
+        raise UsageError(f"{text!r} is no time; give seconds or h:mm:ss")
+    seconds = Fraction(0)
+    for part in parts:
+        seconds = seconds * 60 + (part or 0)
+    return seconds
+
+
+def as_fraction(text: str) -> Fraction | None:
+    """A number or a fraction, as 29.97 or 24000/1001; None where it is neither."""
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None

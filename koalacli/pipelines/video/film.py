@@ -14,6 +14,8 @@ from koalacli.io.film.open import film_writing_errors, identity_of, stamp_of_fil
 from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of
 from koalacli.io.film.source import FilmSource
 from koalacli.journal import Journal, digest_settings
+from koalacli.pipelines.video.known import NOTHING_KNOWN, KnownFrames, known_ahead, with_known
+from koalacli.pipelines.video.lookup import digest_of_known, find_known
 from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, plan_film, wanted_frames
 from koalacli.pipelines.video.studio import Painted, Studio, opening_studio, predict_small
 from koalacli.records import Outcome, Progress, Record
@@ -39,40 +41,42 @@ def colorize_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> It
     started = time.perf_counter()
     target = Path(job.target)
     journal = Journal(target.parent, digest_settings(config), colorizer.weights.digest)
-    if existing := existing_film(job, config, journal):
+    own = digest_of_known(job, config)
+    if existing := existing_film(job, config, journal, own):
         yield existing
         return
     stamp, plan = stamp_of_film(Path(job.source)), plan_film(job, config)
     if config.colored == "skip" and _begins_in_color(plan.take, colorizer):
         yield Record(job.source, job.target, Outcome.SKIPPED, "in color already")
         return
-    with WorkFolder(target, work_name(journal), _fingerprint(plan, colorizer)) as work:
+    with WorkFolder(target, work_name(journal, own), _fingerprint(plan, colorizer)) as work:
         journal = journal.reread()
-        if existing := existing_film(job, config, journal):  # by a run that ended a moment ago
+        if existing := existing_film(job, config, journal, own):  # by a run that ended a moment ago
             yield existing
             return
+        known = find_known(plan.take, colorizer)
         if not work.done:
-            yield from _colorize_segments(plan, work, colorizer)
+            yield from _colorize_segments(plan, work, colorizer, known)
         damage = _put_together(plan, work, target)
-        record = _record(plan, work, damage, time.perf_counter() - started)
-        journal.note(job.target, stamp, record.outcome, record.seconds, record.reason, source=job.source)
+        record = _record(plan, work, [*known.remarks], damage, time.perf_counter() - started)
+        journal.note(job.target, stamp, record.outcome, record.seconds, record.reason, own, source=job.source)
         work.remove()
     yield record
 
 
-def _record(plan: FilmPlan, work: WorkFolder, damage: list[str], seconds: float) -> Record:
+def _record(plan: FilmPlan, work: WorkFolder, known: list[str], damage: list[str], seconds: float) -> Record:
     take = plan.take
     unfinished = [f"unfinished work with other settings is kept in {folder}" for folder in work.others()]
     frames = work.joint.frames if work.joint else 0
-    reason = "; ".join([*take.remarks, *work.remarks, *unfinished, *summed_damage(damage, frames)])
+    reason = "; ".join([*take.remarks, *known, *work.remarks, *unfinished, *summed_damage(damage, frames)])
     outcome = Outcome.FAILED if damage else Outcome.DONE
     reason = f"{take.job.source}: {reason}" if damage else reason
     return Record(take.job.source, take.job.target, outcome, reason, seconds, take.info.width, take.info.height)
 
 
-def work_name(journal: Journal) -> str:
-    """What work with a journal's settings and weights is called."""
-    return fingerprint_of(journal.settings, journal.weights)[:8]
+def work_name(journal: Journal, own: str = "") -> str:
+    """What work with a journal's settings and weights, and what is known of this film, is called."""
+    return fingerprint_of(journal.settings, journal.weights, *filter(None, [own]))[:8]
 
 
 def _put_together(plan: FilmPlan, work: WorkFolder, target: Path) -> list[str]:
@@ -95,7 +99,9 @@ def _put_together(plan: FilmPlan, work: WorkFolder, target: Path) -> list[str]:
     return damage
 
 
-def _colorize_segments(plan: FilmPlan, work: WorkFolder, colorizer: Colorizer) -> Iterator[Progress]:
+def _colorize_segments(
+    plan: FilmPlan, work: WorkFolder, colorizer: Colorizer, known: KnownFrames
+) -> Iterator[Progress]:
     """Color what the work lacks, segment by segment."""
     take, joint = plan.take, work.joint
     done = before = joint.frames if joint else 0
@@ -105,7 +111,7 @@ def _colorize_segments(plan: FilmPlan, work: WorkFolder, colorizer: Colorizer) -
     with (
         take.open(work.damage) as source,
         film_writing_errors(work.folder),
-        closing(painted_frames(take, source, colorizer, joint)) as frames,
+        closing(painted_frames(take, source, colorizer, joint, known)) as frames,
     ):
         try:
             for painted in frames:
@@ -141,7 +147,11 @@ def _close_segment(
 
 
 def painted_frames(
-    take: Take, source: FilmSource, colorizer: Colorizer, joint: Joint | None = None
+    take: Take,
+    source: FilmSource,
+    colorizer: Colorizer,
+    joint: Joint | None = None,
+    known: KnownFrames = NOTHING_KNOWN,
 ) -> Generator[Painted, None, None]:
     """The frames of a take, colored, from the joint on; every stage in a thread of its own."""
     config = take.config
@@ -153,23 +163,25 @@ def painted_frames(
         colored = colorize_each(read_ahead(shots, SHOTS_AHEAD), predict)
     else:
         method = METHODS[config.temporal]
-        spans = read_ahead(link_spans(shots, method), 1)
-        colored = colorize_spans(spans, predict, method, carried)
+        spans = link_spans(shots, method, known.holds)
+        if known:
+            spans = with_known(spans, known_ahead(take, known, colorizer, method))
+        colored = colorize_spans(read_ahead(spans, 1), predict, method, carried)
     yield from read_ahead((studio.paint(one) for one in read_ahead(colored, SHOTS_AHEAD)), PAINTED_AHEAD)
 
 
-def existing_film(job: FilmJob, config: VideoConfig, journal: Journal) -> Record | None:
+def existing_film(job: FilmJob, config: VideoConfig, journal: Journal, own: str = "") -> Record | None:
     """The record of a film that is there and stays; None if it has to be made.
 
     Raises:
         OutputError: it is there, and must not be.
     """
     entry, stamp = journal.find(job.target), stamp_of_film(Path(job.source))
-    damaged = entry is not None and journal.is_current(entry, stamp) and entry.outcome == Outcome.FAILED
+    damaged = entry is not None and journal.is_current(entry, stamp, own) and entry.outcome == Outcome.FAILED
     if entry and damaged and config.on_exist == "skip" and Path(job.target).exists():
         reason = f"{entry.reason} (as before; --on-exist overwrite tries again)"
         return Record(job.source, job.target, Outcome.FAILED, reason)
-    if journal.keeps(job.target, stamp, config.on_exist):
+    if journal.keeps(job.target, stamp, config.on_exist, own):
         return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
     return None
 

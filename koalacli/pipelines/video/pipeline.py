@@ -2,21 +2,24 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig, read_out_of
+from koalacli.control.bind import Faults, bind_entries
+from koalacli.control.films import read_film_book
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.film.encoders import CONTAINERS, OTHERWISE
-from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film
+from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film, parse_time
 from koalacli.io.picture.sequences import ANIMATIONS
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
 from koalacli.pipelines.video.film import colorize_film
-from koalacli.pipelines.video.plan import FilmJob, parse_time
+from koalacli.pipelines.video.plan import FilmJob
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
 from koalacli.pipelines.video.scenes import export_scenes
 from koalacli.records import Outcome, Progress, Record, Started
@@ -48,8 +51,14 @@ def colorize_video(
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
     jobs, strays = ([], []) if pictures else plan_jobs(source, config)
+    jobs, faults = ([], []) if pictures else _with_hints(source, config, jobs)
+    if faults:
+        yield Started(len(faults), "none", config.weights, 0)
+        yield from (Record(name, "", Outcome.FAILED, f"{config.hints}: {name}: {reason}") for name, reason in faults)
+        return
     paths = [path for job in jobs for path in (job.source, job.target)]
-    check_side_outputs({"--report": config.report}, [config.weights, source, config.output or source, *paths])
+    known = filter(None, (config.hints, config.references))
+    check_side_outputs({"--report": config.report}, [config.weights, source, config.output or source, *known, *paths])
     colorizer = colorizer or Colorizer(config.weights, config.device, **read_out_of(config))
     cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
     yield Started((len(jobs) + len(strays)) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
@@ -63,6 +72,26 @@ def colorize_video(
             if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and len(jobs) == 1):
                 raise  # the request itself is at fault, or nothing more can be written
             yield Record(job.source, job.target, Outcome.FAILED, str(error))
+
+
+def _with_hints(source: str, config: VideoConfig, jobs: list[FilmJob]) -> tuple[list[FilmJob], Faults]:
+    """Give each film its hints; what is wrong with them.
+
+    Raises:
+        UsageError: what is known cannot be used in this way.
+    """
+    if config.references and Path(source).is_dir():
+        raise UsageError(f"{source}: --references is for one film")
+    if (config.hints or config.references) and config.temporal == "off":
+        raise UsageError(
+            "--temporal off carries no color from frame to frame, so --hints and --references cannot be met"
+        )
+    if not config.hints:
+        return jobs, []
+    entries, faults = read_film_book(Path(config.hints))
+    bound, unbound = bind_entries(entries, source, jobs)
+    hinted = [replace(job, frames=bound[number].frames) if number in bound else job for number, job in enumerate(jobs)]
+    return hinted, faults + unbound
 
 
 def _export_scenes(

@@ -8,24 +8,34 @@ from pathlib import Path
 from typing import Any
 
 from koalacli.config import VideoConfig
+from koalacli.control.films import FrameHints
 from koalacli.errors import InputError, UnsupportedError, UsageError
 from koalacli.io.film.encode import EncoderPlan, Wanted, plan_encoder
 from koalacli.io.film.encoders import QUALITY_OPTIONS, SOURCE, is_for_masters, loses_nothing, master_encoders
 from koalacli.io.film.info import FilmInfo
 from koalacli.io.film.mux import Cut
-from koalacli.io.film.open import USUAL_RATE, clock, is_sequence
+from koalacli.io.film.open import USUAL_RATE, as_fraction, clock, is_sequence, parse_time, stamp_of_film
 from koalacli.io.film.planes import PIXEL_FORMATS, PixelFormat, is_rgb, source_planes
 from koalacli.io.film.segments import Joint, luma_check
 from koalacli.io.film.source import FilmSource
 from koalacli.io.film.streams import StreamPlan, plan_streams
+from koalacli.io.paths import Job
+from koalacli.journal import Stamp
 
 
 @dataclass(frozen=True)
-class FilmJob:
-    """A film, or a sequence of pictures, and its output; both paths."""
+class FilmJob(Job):
+    """A film, or a sequence of pictures, and its output; both paths.
 
-    source: str
-    target: str
+    Attributes:
+        frames: what is known of single frames.
+    """
+
+    frames: tuple[FrameHints, ...] = ()
+
+    def stamp(self) -> Stamp:
+        """State of the input now."""
+        return stamp_of_film(Path(self.source))
 
 
 @dataclass(frozen=True)
@@ -213,38 +223,16 @@ def _cut(config: VideoConfig) -> Cut:
     return Cut(start, end)
 
 
-def parse_time(text: str) -> Fraction:
-    """Seconds from `90`, `1:30`, `0:01:30.5`.
-
-    Raises:
-        UsageError: anything else.
-    """
-    parts = [_fraction(part) for part in text.split(":")]
-    if len(parts) > 3 or any(part is None or part < 0 for part in parts):
-        raise UsageError(f"{text!r} is no time; give seconds or h:mm:ss")
-    seconds = Fraction(0)
-    for part in parts:
-        seconds = seconds * 60 + (part or 0)
-    return seconds
-
-
 def parse_rate(text: str) -> Fraction:
     """Frames per second from `24`, `29.97`, `24000/1001`.
 
     Raises:
         UsageError: anything else.
     """
-    rate = _fraction(text)
+    rate = as_fraction(text)
     if rate is None or not 0 < rate <= 1000:
         raise UsageError(f"--fps {text}: give frames per second, such as 24 or 24000/1001")
     return rate
-
-
-def _fraction(text: str) -> Fraction | None:
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        return None
 
 
 def _wanted_format(config: VideoConfig, info: FilmInfo) -> PixelFormat:

@@ -42,6 +42,8 @@ ENCODING = (
     "preset",
     "encoder_option",
     "pix_fmt",
+    "hints",
+    "references",
 )  # settings that mean nothing without a film to write
 READING = ("start", "end", "preview", "track", "deinterlace", "colored")  # ... or without one to read
 

@@ -272,7 +272,7 @@ def finish(colorizer: Any) -> Callable[..., Record]:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def contents() -> Callable[..., Contents]:
     """Read a film back."""
     return read_film

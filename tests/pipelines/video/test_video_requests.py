@@ -14,10 +14,11 @@ import pytest
 from koalacli.config import VideoConfig
 from koalacli.errors import InputError, UnsupportedError, UsageError
 from koalacli.io.film.mux import decoding_times
+from koalacli.io.film.open import parse_time
 from koalacli.pipelines.video import film as video_film
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.pipeline import colorize_video, plan_jobs
-from koalacli.pipelines.video.plan import FilmJob, parse_time
+from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome, Progress, Record
 
 SETTINGS = {"crf": 12, "preset": "ultrafast"}

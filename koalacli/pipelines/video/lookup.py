@@ -1,0 +1,219 @@
+"""Finding the frames of a film that hints and references speak of."""
+
+import csv
+import hashlib
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from koalacli.arrays import Array, Pixels
+from koalacli.color.lab import lightness_of, lightness_to_luminance, linear_to_srgb
+from koalacli.colorizer import Colorizer
+from koalacli.config import VideoConfig
+from koalacli.control.films import FrameHints, digest_of_frames
+from koalacli.control.hints import Hints
+from koalacli.errors import UsageError
+from koalacli.io.film.open import clock, parse_time
+from koalacli.io.picture.codecs import codec_of
+from koalacli.io.picture.read import read_bytes, read_picture
+from koalacli.pipelines.video.known import KnownFrames
+from koalacli.pipelines.video.plan import FilmJob, Take, wanted_frames
+from koalacli.pipelines.video.scenes import SHEET, TABLE
+from koalacli.pipelines.video.studio import opening_studio
+
+LOOK = (16, 12)  # width and height of what frames and pictures are compared by
+NAMED_ALIKE, ALIKE = 0.5, 0.9  # correlation of luma with the frame that a name gives; with the frame it looks like
+SAME_SHAPE = 0.03  # relative difference of aspect that rounding may leave
+HALF_MILLISECOND = Fraction(1, 2000)  # times are written in milliseconds
+MOST_NAMES = 4  # that a remark gives
+TIME_IN_NAME = re.compile(r"(?<!\d)\d{4,}_(\d+-\d\d-\d\d\.\d{3})")
+NUMBER_IN_NAME = re.compile(r"\d+")
+
+
+@dataclass
+class Survey:
+    """All frames of a take, in order.
+
+    Attributes:
+        looks: float32 (192,) each, small luma without mean and contrast.
+        size: height and width of a frame, upright, as shown to the network.
+    """
+
+    take: Take
+    pts: list[int] = field(default_factory=list)
+    looks: list[Array] = field(default_factory=list)
+    size: tuple[int, int] = (0, 0)
+
+    def frame_at(self, seconds: Fraction) -> int | None:
+        """Number of the frame that is shown at a time; None where that lies outside."""
+        base = self.take.info.time_base
+        number = bisect_right(self.pts, (seconds + HALF_MILLISECOND) / base) - 1
+        after = self.pts[-1] * base + 1 / self.take.info.rate
+        return number if number >= 0 and seconds < after else None
+
+
+def digest_of_known(job: FilmJob, config: VideoConfig) -> str:
+    """Digest of all that is known of a film; empty where nothing is.
+
+    Raises:
+        UsageError: there are no references where they should be.
+        InputError: one cannot be read.
+    """
+    parts = [digest_of_frames(job.frames)] if job.frames else []
+    if config.references:
+        for path in find_references(Path(config.references)):
+            parts.append(f"{path.name} {hashlib.sha256(read_bytes(path)).hexdigest()}")
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16] if parts else ""
+
+
+def find_references(folder: Path) -> list[Path]:
+    """Pictures in a folder, contact sheets left out.
+
+    Raises:
+        UsageError: no folder, or none in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: --references needs a folder of pictures in color")
+    found = [path for path in sorted(folder.iterdir()) if path.is_file() and codec_of(path) and path.name[0] != "."]
+    found = [path for path in found if not path.name.startswith(SHEET)]
+    if not found:
+        raise UsageError(f"{folder}: no pictures in it, so there are no references")
+    return found
+
+
+def find_known(take: Take, colorizer: Colorizer) -> KnownFrames:
+    """Look up the frames that hints and references speak of, in a pass over the film.
+
+    Raises:
+        UsageError: hints of frames that are not there, or a mask of another size.
+        InputError: a reference cannot be read.
+    """
+    frames, folder = take.job.frames, take.config.references
+    if not frames and not folder:
+        return KnownFrames()
+    _check_masks(take, frames)
+    survey = _survey(take, colorizer, looks=bool(folder))
+    hints, remarks = _place_hints(survey, frames)
+    references: dict[int, Path] = {}
+    if folder:
+        references, said = _place_references(survey, Path(folder))
+        remarks += said
+    return KnownFrames(hints, references, tuple(remarks))
+
+
+def _survey(take: Take, colorizer: Colorizer, *, looks: bool) -> Survey:
+    studio = opening_studio(take, colorizer.network_shape)
+    survey = Survey(take)
+    with take.open() as source:
+        for frame in wanted_frames(take, source):
+            survey.pts.append(frame.pts)
+            if looks:
+                small = studio.open_shot(frame).small
+                survey.size = small.shape[:2]
+                survey.looks.append(_look_of(small))
+    return survey
+
+
+def _look_of(gray: NDArray[np.uint8]) -> Array:
+    small = cv2.resize(gray, LOOK, interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
+    small -= small.mean()
+    return np.asarray(small / max(float(np.linalg.norm(small)), 1.0))
+
+
+def _check_masks(take: Take, frames: tuple[FrameHints, ...]) -> None:
+    turned = round(take.rotation / 90) % 2
+    film = (take.info.width, take.info.height) if turned else (take.info.height, take.info.width)
+    for frame in frames:
+        for name, size in frame.sizes:
+            if size != film:
+                said = f"the mask has {size[1]}x{size[0]} pixels, the film {film[1]}x{film[0]}"
+                raise UsageError(f"{take.config.hints}: {take.job.source}: {name}: {said}")
+
+
+def _place_hints(survey: Survey, frames: tuple[FrameHints, ...]) -> tuple[dict[int, Hints], list[str]]:
+    """Hints by pts. Those outside of a part that was asked for are left alone, and said."""
+    take, found, outside = survey.take, dict[int, Hints](), 0
+    for frame in frames:
+        if frame.seconds is None and take.cut.start is not None:
+            raise UsageError(f'{take.config.hints}: frame {frame.at}: a part has no such numbers; give a time as "at')
+        number = int(frame.at) if frame.seconds is None else survey.frame_at(frame.seconds)
+        if number is None or number >= len(survey.pts):
+            if take.cut.start is None and take.cut.end is None:
+                last = f"number {len(survey.pts) - 1}, at {clock(survey.pts[-1] * take.info.time_base)}"
+                raise UsageError(f"{take.config.hints}: {frame.at}: no such frame; the last is {last}")
+            outside += 1
+            continue
+        if survey.pts[number] in found:
+            raise UsageError(f"{take.config.hints}: {frame.at}: a second entry for the same frame; make them one")
+        found[survey.pts[number]] = frame.hints
+    said = [f"hints at {clock(pts * take.info.time_base)} ({hints})" for pts, hints in sorted(found.items())]
+    remarks = [_listed("", said)] if said else []
+    return found, remarks + ([f"{outside} frames with hints lie outside of this part"] if outside else [])
+
+
+def _place_references(survey: Survey, folder: Path) -> tuple[dict[int, Path], list[str]]:
+    """References by pts, and what became of each."""
+    found: dict[int, Path] = {}
+    unmatched, gray = [], []
+    times, looks = _read_table(folder / TABLE), np.stack(survey.looks)
+    for path in find_references(folder):
+        pixels = read_picture(path).pixels
+        if pixels.ndim == 2:
+            gray.append(path.name)
+            continue
+        number = _match(path, pixels, survey, looks, times)
+        if number is None or survey.pts[number] in found:
+            unmatched.append(path.name)
+        else:
+            found[survey.pts[number]] = path
+    parts = {"references": [path.name for path in found.values()], "not matched": unmatched, "still gray": gray}
+    return found, [_listed(f"{what}: ", names) for what, names in parts.items() if names]
+
+
+def _match(path: Path, pixels: Pixels, survey: Survey, looks: Array, times: dict[int, Fraction]) -> int | None:
+    """Number of the frame that a picture is of: the one that its name gives, if it looks so, else the likest."""
+    (height, width), (rows, columns) = pixels.shape[:2], survey.size
+    if abs(width * rows / (height * columns) - 1) > SAME_SHAPE:
+        return None
+    codes = linear_to_srgb(lightness_to_luminance(lightness_of(pixels)[..., 0])) * 255
+    alike = looks @ _look_of(np.rint(codes).astype(np.uint8))
+    seconds = _time_named(path.name, times)
+    named = None if seconds is None else survey.frame_at(seconds)
+    if named is not None and alike[named] >= NAMED_ALIKE:
+        return named
+    best = int(alike.argmax())
+    return best if alike[best] >= ALIKE else None
+
+
+def _time_named(name: str, times: dict[int, Fraction]) -> Fraction | None:
+    """The time in a name, or that of the scene whose number is in it."""
+    if found := TIME_IN_NAME.search(name):
+        return parse_time(found[1].replace("-", ":"))
+    number = NUMBER_IN_NAME.search(name)
+    return times.get(int(number[0])) if number else None
+
+
+def _read_table(path: Path) -> dict[int, Fraction]:
+    """The time of each scene's still by the scene's number, from the table that came with the stills, if it is there.
+
+    Raises:
+        UsageError: it cannot be understood.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {int(row["number"]): parse_time(row["still"]) for row in csv.DictReader(file)}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error, UsageError) as error:
+        raise UsageError(f"{path}: cannot be read as koala's table of scenes ({error})") from error
+
+
+def _listed(what: str, names: list[str]) -> str:
+    more = [f"{len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+    return what + ", ".join([*names[:MOST_NAMES], *more])
