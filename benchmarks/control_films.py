@@ -64,10 +64,10 @@ def clicks(truth: np.ndarray, plain: np.ndarray, count: int) -> Hints:
     return Hints(tuple(points))
 
 
-def cbcr_of(path: Path) -> list[np.ndarray]:
-    """U and V of every frame."""
+def cbcr_of(path: Path, index: int) -> list[np.ndarray]:
+    """U and V of every frame of a stream."""
     with av.open(str(path)) as container:
-        frames = [frame.to_ndarray(format="yuv420p") for frame in container.decode(video=0)]
+        frames = [frame.to_ndarray(format="yuv420p") for frame in container.decode(container.streams[index])]
     return [frame[frame.shape[0] * 2 // 3 :].astype(int) for frame in frames]
 
 
@@ -77,7 +77,7 @@ class Bench:
     def __init__(self, path: Path, folder: Path, colorizer: Colorizer, seconds: Fraction):
         self.path, self.folder, self.colorizer, self.seconds = path, folder, colorizer, seconds
         self.index = film_index(path, 0)
-        self.settings = {"crf": 0, "preset": "ultrafast", "end": str(float(seconds)), "no_audio": True}
+        self.settings = {"crf": 0, "preset": "ultrafast", "end": str(float(seconds))}
 
     def color(self, name: str, frames: tuple[FrameHints, ...] = (), references: str = "") -> Clip:
         """Color the clip into the folder."""
@@ -85,8 +85,7 @@ class Bench:
         output = self.folder / f"{name}.mkv"
         *_, record = colorize_film(FilmJob(str(self.path), str(output), frames), config, self.colorizer)
         assert output.is_file(), record.reason
-        with av.open(str(output)) as made:
-            return Clip(decode(output, made.streams.video[0].index, self.seconds))
+        return Clip(decode(output, self.index, self.seconds))
 
     def measure(self, count: int, seed: int, sheets: Path | None) -> dict[str, object]:
         """All figures of the clip."""
@@ -126,7 +125,8 @@ class Bench:
     def leak(self, first: tuple[FrameHints, ...], frames: int) -> int:
         """What hints in the first scene change in the others."""
         self.color("first", first)
-        pairs = zip(cbcr_of(self.folder / "first.mkv"), cbcr_of(self.folder / "plain.mkv"), strict=True)
+        first_only, plain = (cbcr_of(self.folder / f"{name}.mkv", self.index) for name in ("first", "plain"))
+        pairs = zip(first_only, plain, strict=True)
         return max(int(np.abs(one - other).max()) for one, other in list(pairs)[frames:])
 
 
