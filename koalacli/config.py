@@ -271,6 +271,12 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
     shard: str = setting(
         "", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.", shapes=False
     )
+    watch: bool = setting(
+        False,
+        "Go on until Ctrl-C and take what comes into the input folder, when it has stood still for two seconds.",
+        shapes=False,
+        names=("--watch",),
+    )
     retry_failed: bool = setting(False, "Try inputs again that an earlier run could not read.", shapes=False)
     fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
     dry_run: bool = setting(False, "Say what would be done, and do nothing.", shapes=False)

@@ -80,6 +80,10 @@ class Journal:
         """The same journal with what other runs have noted since."""
         return Journal(self.folder, self.settings, self.weights, alone=self.alone)
 
+    def refresh(self) -> None:
+        """Take in what was noted since, by this run and by others."""
+        self._entries = self.reread()._entries
+
     @property
     def is_kept(self) -> bool:
         """Whether there is a folder to keep it in."""

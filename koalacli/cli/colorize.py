@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from koalacli.cli.display import JsonFlag, QuietFlag, RecordDisplay, VerboseFlag
+from koalacli.cli.interrupts import until_interrupted
 from koalacli.cli.options import command
 from koalacli.config import ColorizeConfig
 from koalacli.errors import UsageError
@@ -33,10 +34,15 @@ def register(app: typer.Typer) -> None:
         A rerun does what is missing.
         """
         from koalacli.pipelines.colorize import colorize as run
+        from koalacli.pipelines.watch import watch
 
         if json and output == "-":
             raise UsageError("--json and the picture cannot both go to standard output")
         display = RecordDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report)
         with nullcontext() if verbose else native_notes_dropped():
-            code = display.show(run(source, output, config, context.obj))
+            if config.watch:
+                with until_interrupted() as stop:
+                    code = display.show(watch(source, output, config, stop, context.obj))
+            else:
+                code = display.show(run(source, output, config, context.obj))
         raise typer.Exit(code)

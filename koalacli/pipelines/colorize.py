@@ -50,7 +50,7 @@ def colorize(
     --decisions has some, each is a failed Record, their pictures are not written, and the others are.
     """
     if config.layer:
-        config = _for_layers(config)
+        config = for_layers(config)
     if is_shards(source):
         yield from colorize_shards(source, output, config, colorizer)
         return
@@ -75,7 +75,7 @@ def colorize(
     if config.decisions:
         by_people = apply_decisions(config.decisions, source, jobs, config.reviewer)
     engine = start_engine(config, plan.output_folder, colorizer)
-    decided, waiting = _decide(by_people.jobs, config, engine.journal)
+    decided, waiting = decide(by_people.jobs, config, engine.journal)
     decided = [*(stray.record() for stray in plan.strays), *by_people.records, *decided]
     device, settings = "none" if config.dry_run else "", shaping_settings(config)
     started = Started(len(decided) + len(waiting), device, config.weights, 0, __version__, settings)
@@ -110,7 +110,12 @@ def _digests(folder: Path, journal: Journal) -> Iterator[tuple[str, str, str, st
             yield entry.path, file_digest(path), entry.source, entry.digest or file_digest(source)
 
 
-def _for_layers(config: ColorizeConfig) -> ColorizeConfig:
+def for_layers(config: ColorizeConfig) -> ColorizeConfig:
+    """Settings with what --layer means for others.
+
+    Raises:
+        UsageError: they contradict it.
+    """
     if config.format not in ("", "png"):
         raise UsageError(f"--format {config.format}: a layer is a PNG")
     if config.verify:
@@ -161,12 +166,12 @@ def _undecided(
         if isinstance(found, Stray):
             decided.append(found.record())
             continue
-        records, jobs = _decide([found], config, journal)
+        records, jobs = decide([found], config, journal)
         decided.extend(records)
         yield from jobs
 
 
-def _decide(jobs: list[Job], config: ColorizeConfig, journal: Journal) -> tuple[list[Record], list[Job]]:
+def decide(jobs: list[Job], config: ColorizeConfig, journal: Journal) -> tuple[list[Record], list[Job]]:
     """Records of the jobs that need no work, and the other jobs.
 
     Readers ask `decide_existing` again: another process may have done a job meanwhile.
