@@ -8,7 +8,7 @@ compared with the clip's own color at short side 192. Prints JSON:
 - plain: without.
 - hints: the true color at so many random points of the middle frame of every scene, scope `picture`.
 - clicks: as many points where the plain result of that frame is most wrong, one after the other, away from each other,
-  as a person would choose them.
+  as a person would choose them, scope `thing`.
 - references: the middle frame of every scene in its true color, by way of --export-scenes.
 
 ab_error is the mean distance in ab over all frames, warp the error along flow of `video_steadiness.py`; ratios are to
@@ -39,11 +39,11 @@ from koalacli.pipelines.video.scenes import TABLE, export_scenes
 APART = 0.08  # short sides around a click in which there is no second one
 
 
-def hint_at(truth: np.ndarray, row: int, column: int) -> Hint:
+def hint_at(truth: np.ndarray, row: int, column: int, scope: str = "picture") -> Hint:
     """The true color of ab (h, w, 2) at a pixel."""
     a, b = truth[row, column]
     height, width = truth.shape[:2]
-    return Hint((column + 0.5) / width, (row + 0.5) / height, f"{a:.3f},{b:.3f}", scope="picture")
+    return Hint((column + 0.5) / width, (row + 0.5) / height, f"{a:.3f},{b:.3f}", scope=scope)
 
 
 def random_points(truth: np.ndarray, count: int, rng: np.random.Generator) -> Hints:
@@ -59,7 +59,7 @@ def clicks(truth: np.ndarray, plain: np.ndarray, count: int) -> Hints:
     points = []
     for _ in range(count):
         row, column = np.unravel_index(wrong.argmax(), wrong.shape)
-        points.append(hint_at(truth, row, column))
+        points.append(hint_at(truth, row, column, "thing"))
         wrong[np.hypot(rows - row, columns - column) < APART * min(wrong.shape)] = 0
     return Hints(tuple(points))
 

@@ -18,7 +18,7 @@ from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.control.films import FrameHints, digest_of_frames
 from koalacli.control.hints import Hints
-from koalacli.errors import UsageError
+from koalacli.errors import InputError, UsageError
 from koalacli.io.film.open import clock, parse_time
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import read_bytes, read_picture
@@ -42,13 +42,17 @@ class Survey:
 
     Attributes:
         looks: float32 (192,) each, small luma without mean and contrast.
-        size: height and width of a frame, upright, as shown to the network.
     """
 
     take: Take
     pts: list[int] = field(default_factory=list)
     looks: list[Array] = field(default_factory=list)
-    size: tuple[int, int] = (0, 0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a frame, upright."""
+        info = self.take.info
+        return (info.width, info.height) if round(self.take.rotation / 90) % 2 else (info.height, info.width)
 
     def frame_at(self, seconds: Fraction) -> int | None:
         """Number of the frame that is shown at a time; None where that lies outside."""
@@ -97,8 +101,9 @@ def find_known(take: Take, colorizer: Colorizer) -> KnownFrames:
     frames, folder = take.job.frames, take.config.references
     if not frames and not folder:
         return KnownFrames()
-    _check_masks(take, frames)
-    survey = _survey(take, colorizer, looks=bool(folder))
+    survey = Survey(take)
+    _check_masks(survey)
+    _look_through(survey, colorizer, looks=bool(folder))
     hints, remarks = _place_hints(survey, frames)
     references: dict[int, Path] = {}
     if folder:
@@ -107,33 +112,32 @@ def find_known(take: Take, colorizer: Colorizer) -> KnownFrames:
     return KnownFrames(hints, references, tuple(remarks))
 
 
-def _survey(take: Take, colorizer: Colorizer, *, looks: bool) -> Survey:
+def _check_masks(survey: Survey) -> None:
+    height, width = survey.size
+    for frame in survey.take.job.frames:
+        for name, size in frame.sizes:
+            if size != (height, width):
+                said = f"the mask has {size[1]}x{size[0]} pixels, the film {width}x{height}"
+                raise UsageError(f"{survey.take.config.hints}: {survey.take.job.source}: {name}: {said}")
+
+
+def _look_through(survey: Survey, colorizer: Colorizer, *, looks: bool) -> None:
+    """Take in every frame of a take."""
+    take = survey.take
     studio = opening_studio(take, colorizer.network_shape)
-    survey = Survey(take)
     with take.open() as source:
         for frame in wanted_frames(take, source):
             survey.pts.append(frame.pts)
             if looks:
-                small = studio.open_shot(frame).small
-                survey.size = small.shape[:2]
-                survey.looks.append(_look_of(small))
-    return survey
+                survey.looks.append(_look_of(studio.open_shot(frame).small))
+    if not survey.pts:
+        raise InputError(f"{take.job.source}: there is no frame in the part asked for")
 
 
 def _look_of(gray: NDArray[np.uint8]) -> Array:
     small = cv2.resize(gray, LOOK, interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
     small -= small.mean()
     return np.asarray(small / max(float(np.linalg.norm(small)), 1.0))
-
-
-def _check_masks(take: Take, frames: tuple[FrameHints, ...]) -> None:
-    turned = round(take.rotation / 90) % 2
-    film = (take.info.width, take.info.height) if turned else (take.info.height, take.info.width)
-    for frame in frames:
-        for name, size in frame.sizes:
-            if size != film:
-                said = f"the mask has {size[1]}x{size[0]} pixels, the film {film[1]}x{film[0]}"
-                raise UsageError(f"{take.config.hints}: {take.job.source}: {name}: {said}")
 
 
 def _place_hints(survey: Survey, frames: tuple[FrameHints, ...]) -> tuple[dict[int, Hints], list[str]]:

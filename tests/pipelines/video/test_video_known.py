@@ -23,9 +23,9 @@ GREEN = {"x": 0.5, "y": 0.5, "color": "-60,50", "scope": "picture"}
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory, write_film: Callable[..., Path]) -> Path:
-    """A film of two scenes, 12 and 12 frames."""
+    """A film of two scenes, 12 and 12 frames, whose shape is not one that the network knows."""
     path = tmp_path_factory.mktemp("known") / "walk.mkv"
-    return write_film(path, audio=0, cut_at=CUT, pts=list(range(0, 40 * 2 * CUT, 40)))
+    return write_film(path, width=112, audio=0, cut_at=CUT, pts=list(range(0, 40 * 2 * CUT, 40)))
 
 
 def write_hints(path: Path, *frames: dict[str, Any], name: str = "walk.mkv") -> Path:
@@ -76,7 +76,7 @@ def test_a_reference_gives_its_color_to_its_scene_alone(
     first, second = sorted(path for path in stills.glob("*.jpg") if path.stem != "contact_sheet_1")
     if name == "as one likes":
         first = first.rename(stills / "lovely.jpg")
-    noise = np.random.default_rng(1).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    noise = np.random.default_rng(1).integers(0, 256, (64, 112, 3), dtype=np.uint8)
     Image.fromarray(noise).save(second)
     code, said = run(source, "--references", stills, "-o", tmp_path / "out.mkv", *LOSSLESS)
     said = " ".join(said.split())
@@ -134,6 +134,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no frame": ({"at": 24, "points": [GREEN]}, "the last is number 23"),
     "nothing": ({"at": 0}, "nothing is known of the frame"),
     "outside": ({"at": 0, "points": [{**GREEN, "x": 2}]}, "outside of the picture"),
+    "mask": ({"at": 0, "masks": [{"file": "mask.png", "color": "teal"}]}, "the mask has 5x4 pixels, the film 112x64"),
     "saturation": ({"at": 0, "points": [GREEN], "saturation": 2}, "unknown 'saturation'"),
 }
 
@@ -143,6 +144,7 @@ def test_wrong_hints_are_one_line_and_nothing_is_made(case: str, source: Path, r
     """Before a frame is colored."""
     frame, reason = WRONG[case]
     hints = write_hints(tmp_path / "hints.json", frame)
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "mask.png")
     code, said = run(source, "--hints", hints, "-o", tmp_path / "out.mkv")
     assert (code > 0, reason in " ".join(said.split())) == (True, True), said
     assert not (tmp_path / "out.mkv").exists()
