@@ -268,6 +268,29 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
         shapes=False,
     )
     suffix: str = setting("", "Text added to output names, before the extension.", shapes=False)
+    name: str = setting(
+        "",
+        "Template of output names, such as '{stem}_{source}.{ext}': the input's name, its extension, the output's.",
+        shapes=False,
+    )
+    include: tuple[str, ...] = setting(
+        (),
+        "Take only inputs whose name matches this pattern, or with a / in it whose path below INPUT. May be repeated.",
+        repeat=True,
+        shapes=False,
+    )
+    exclude: tuple[str, ...] = setting(
+        (),
+        "Leave out what matches this pattern, folders included. May be repeated.",
+        repeat=True,
+        shapes=False,
+    )
+    output: str = setting(
+        "",
+        "A folder, a picture, s3://…, or - for stdout; by default NAME-color beside a folder, NAME.color beside files.",
+        names=("-o", "--output"),
+        shapes=False,
+    )
     shard: str = setting(
         "", "Do only part i of n, as i/n with i from 1; a name always falls into the same part.", shapes=False
     )

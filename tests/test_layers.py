@@ -47,6 +47,7 @@ ROWS = {
     "io": [
         ["side_outputs", "store_plan", "store_journal", "tar"],
         ["paths", "film"],
+        ["arguments"],
         ["suffixes"],
         ["picture"],
         ["jpeg"],

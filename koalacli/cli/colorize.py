@@ -20,10 +20,14 @@ def register(app: typer.Typer) -> None:
     def colorize(
         config: ColorizeConfig,
         context: typer.Context,
-        source: Annotated[
-            str, typer.Argument(metavar="INPUT", help="A picture, a folder, a glob, s3://…, or - for stdin.")
+        inputs: Annotated[
+            list[str],
+            typer.Argument(
+                metavar="INPUT... [OUTPUT]",
+                help="Pictures, folders, globs, s3://…, or - for stdin; the last of several says where outputs go, "
+                "unless it is a file among more than two.",
+            ),
         ],
-        output: Annotated[str, typer.Argument(metavar="OUTPUT", help="A folder, a picture, s3://…, or - for stdout.")],
         json: JsonFlag = False,
         quiet: QuietFlag = False,
         verbose: VerboseFlag = False,
@@ -33,16 +37,21 @@ def register(app: typer.Typer) -> None:
         Size, name, format and the lightness of every pixel are kept; only color is made.
         A rerun does what is missing.
         """
+        from koalacli.io.arguments import default_output, split_arguments
         from koalacli.pipelines.colorize import colorize as run
         from koalacli.pipelines.watch import watch
 
-        if json and output == "-":
+        sources, output = split_arguments(inputs, config.output)
+        if json and "-" in (output, *sources[:1]) and output in ("", "-"):
             raise UsageError("--json and the picture cannot both go to standard output")
         display = RecordDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report)
         with nullcontext() if verbose else native_notes_dropped():
             if config.watch:
+                if len(sources) > 1:
+                    raise UsageError("--watch is for one folder")
                 with until_interrupted() as stop:
-                    code = display.show(watch(source, output, config, stop, context.obj))
+                    folder = output or default_output(sources)[0]
+                    code = display.show(watch(sources[0], folder, config, stop, context.obj))
             else:
-                code = display.show(run(source, output, config, context.obj))
+                code = display.show(run(sources, output, config, context.obj))
         raise typer.Exit(code)

@@ -2,15 +2,15 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from koalacli.cli.screen import Screen, broken, counted, joined, time_left
 from koalacli.cli.terminal import print_event
 from koalacli.errors import OutputError
 from koalacli.io.texts import as_json, one_line, write_text
@@ -66,59 +66,75 @@ class RecordDisplay(Display):
     """
 
     def __init__(
-        self, *, as_json: bool, quiet: bool, verbose: bool, report: str, verb: str = "colorized", unit: str = "images"
+        self, *, as_json: bool, quiet: bool, verbose: bool, report: str, verb: str = "colorized", unit: str = "pictures"
     ):
         super().__init__(as_json=as_json, quiet=quiet)
         self.verbose, self.report, self.verb, self.unit = verbose, report, verb, unit
         self.events: list[dict[str, Any]] = []
         self.outcomes: Counter[Outcome] = Counter()
-        self.started = time.perf_counter()
+        self.kinds: Counter[tuple[Outcome, str]] = Counter()  # as the summary tells them
+        self.folders: set[str] = set()  # of outputs
+        self.began = self.started = time.perf_counter()
+        self.first: float | None = None  # clock when the first picture was done
         self.total = 0
         self.device = ""
+        self.screen = Screen(self.console) if self.has_bar else None
 
     def show(self, records: Iterable[Started | Notice | Phase | Record]) -> int:
         """Consume a pipeline; returns the exit code: 0, or 1 if any input failed."""
         try:
-            with self._progress() as (progress, task):
-                for record in records:
-                    self._take(record, progress, task)
+            for record in records:
+                self._take(record)
         except OutputError:  # standard output takes no more: the report, at least, tells what was done
             self.as_json = False
             raise
         finally:  # an interrupted or failing run still tells what it did
+            if self.screen:
+                self.screen.close()
             self._finish()
         return 1 if self.outcomes[Outcome.FAILED] else 0
 
-    def _take(self, record: Started | Notice | Phase | Record, progress: Progress | None, task: TaskID | None) -> None:
-        if self.as_json:
+    def _take(self, record: Started | Notice | Phase | Record) -> None:
+        begins = isinstance(record, Phase) and not self.device  # a stream of events begins with that of the start
+        if self.as_json and not begins:
             print_event(record.as_event())
-        if self.report:
+        if self.report and not begins:
             self.events.append(record.as_event())
         if isinstance(record, Started):
             self.total, self.device = record.total, record.device
             self.started = self.last_line = time.perf_counter()  # loading the network is not the pictures' time
-            if progress and task is not None:
-                progress.update(task, description=self.verb, total=record.total or None, device=record.device)
-            return
-        if isinstance(record, Phase):
-            if progress and task is not None:
-                progress.update(task, description=f"{record.text} …", total=None)  # a bar that goes to and fro
+            self._show_count()
+        elif isinstance(record, Phase):
+            if self.screen:
+                self.screen.wait(f"{record.text} …")
             elif not (self.quiet or self.as_json):
                 self.line(f"{record.text} …")
-            return
-        if isinstance(record, Notice):
+        elif isinstance(record, Notice):
             if not (self.quiet or self.as_json):
                 self.line(record.text)
-            return
+        else:
+            self._count(record)
+            self._say(record)
+            self._show_count()
+
+    def _count(self, record: Record) -> None:
         self.outcomes[record.outcome] += 1
-        self._say(record)
+        self.kinds[record.outcome, record.kind] += 1
+        if record.outcome == Outcome.DONE:
+            self.first = self.first or time.perf_counter()
+        if record.outcome == Outcome.DONE and record.target not in ("", "-"):
+            self.folders.add(record.target.rpartition("/")[0] or ".")
+
+    def _show_count(self) -> None:
         done = sum(self.outcomes.values())
-        if progress and task is not None:
-            progress.update(task, completed=done, rate=f"{self._rate():.1f}", failed=self.outcomes[Outcome.FAILED])
-        elif self.line_is_due():
-            self.line(
-                f"{done}/{self.total or '?'} {self.unit}, {self._rate():.1f}/s, {self.outcomes[Outcome.FAILED]} failed"
-            )
+        failed = f"{self.outcomes[Outcome.FAILED]} failed" * bool(self.outcomes[Outcome.FAILED])
+        if self.screen:
+            rate = f"{self._rate():.1f} {self.unit}/s" * bool(self.outcomes[Outcome.DONE])
+            since = time.perf_counter() - (self.first or time.perf_counter())
+            left = time_left(self.total - done, self.outcomes[Outcome.DONE] - 1, since)
+            self.screen.count(f"{done}/{self.total or '?'}", done, self.total, joined(rate, left, failed))
+        elif done and self.line_is_due():
+            self.line(f"{done}/{self.total or '?'} {joined(f'{self.unit}, {self._rate():.1f}/s', failed)}")
 
     def _say(self, record: Record) -> None:
         if self.as_json:
@@ -127,31 +143,15 @@ class RecordDisplay(Display):
             self.line(f"failed: {record.reason}", style="red")
         elif record.outcome == Outcome.PLANNED:
             self.line(f"{record.source} -> {record.target}")
-        elif self.verbose or (record.outcome == Outcome.DONE and record.reason and not self.quiet):
+        elif self.verbose or (record.outcome == Outcome.DONE and record.reason and not (self.quiet or record.kind)):
             remark = f" ({record.reason})" if record.reason else ""
             self.line(f"{record.outcome}: {record.source}{remark}")
 
     def _rate(self) -> float:
         return self.outcomes[Outcome.DONE] / max(time.perf_counter() - self.started, 1e-9)
 
-    @contextmanager
-    def _progress(self) -> Iterator[tuple[Progress | None, TaskID | None]]:
-        if not self.has_bar:
-            yield None, None
-            return
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]} " + self.unit + "/s"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[failed]} failed · {task.fields[device]}"),
-        )
-        with Progress(*columns, console=self.console) as progress:
-            yield progress, progress.add_task("loading", total=None, rate="-", failed=0, device="")
-
     def _finish(self) -> None:
-        seconds = time.perf_counter() - self.started
+        seconds = time.perf_counter() - self.began
         summary = {
             "event": "summary",
             **{str(outcome): self.outcomes[outcome] for outcome in Outcome if outcome != Outcome.PLANNED},
@@ -165,13 +165,32 @@ class RecordDisplay(Display):
         if self.as_json:
             print_event(summary)
         elif not self.quiet and self.outcomes:
-            self.line(self._summary_line(seconds), style="red" if self.outcomes[Outcome.FAILED] else "green")
+            style = "red" if self.outcomes[Outcome.FAILED] else "green"
+            told = self._summary_line(seconds)
+            for line in broken(told, self.console.width) if self.console.is_terminal else [told]:
+                self.line(line, style=style)
 
     def _summary_line(self, seconds: float) -> str:
         if self.outcomes[Outcome.PLANNED]:
-            return f"would do {self.outcomes[Outcome.PLANNED]}, skip {self.outcomes[Outcome.SKIPPED]}; nothing was done"
-        return (
-            f"{self.outcomes[Outcome.DONE]} {self.unit} {self.verb}, {self.outcomes[Outcome.SKIPPED]} skipped, "
-            f"{self.outcomes[Outcome.FAILED]} failed; {seconds:.1f} s, {self._rate():.1f} {self.unit}/s"
-            f"{' on ' * bool(self.device)}{self.device}"
-        )
+            return joined(f"would do {self.outcomes[Outcome.PLANNED]}", *self._others(), "nothing was done")
+        done, speed = self.outcomes[Outcome.DONE], ""
+        if done and self.device:
+            speed = f"{self._rate():.1f} {self.unit}/s on {self.device}"
+        made = self.kinds[Outcome.DONE, ""]
+        told = f"{counted(made, self.unit)} {self.verb}" * bool(made or self.outcomes[Outcome.FAILED])
+        place = f" → {common_folder(self.folders)}" * bool(self.folders)
+        return joined(told + place, *self._others(), f"{seconds:.1f} s", speed)
+
+    def _others(self) -> list[str]:
+        """What else came of inputs, most often first: 3 in color already, copied; 1 failed."""
+        usual = ((Outcome.DONE, ""), (Outcome.PLANNED, ""))
+        return [
+            f"{n} {kind or outcome}" for (outcome, kind), n in self.kinds.most_common() if (outcome, kind) not in usual
+        ]
+
+
+def common_folder(folders: set[str]) -> str:
+    """The innermost folder, or prefix of an object store, that holds all of these, with / at its end."""
+    parts = [folder.split("/") for folder in folders]
+    shared = [names[0] for names in takewhile(lambda names: len(set(names)) == 1, zip(*parts, strict=False))]
+    return f"{'/'.join(shared)}/"

@@ -1,20 +1,17 @@
 """`koala video`."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import Progress as Bar
-from rich.progress import TaskID
 
 from koalacli.cli.display import JsonFlag, QuietFlag, RecordDisplay, VerboseFlag
 from koalacli.cli.options import command
+from koalacli.cli.screen import counted, joined, short_name, time_left
 from koalacli.cli.terminal import print_event
 from koalacli.config import VideoConfig
 from koalacli.records import Notice, Outcome, Phase, Progress, Record, Started
-
-ENDS = (Outcome.DONE, Outcome.SKIPPED, Outcome.FAILED)
 
 
 def register(app: typer.Typer) -> None:
@@ -54,19 +51,24 @@ class FilmDisplay(RecordDisplay):
         """As `show`, with Progress among the records."""
         return self.show(records)  # type: ignore[arg-type]
 
-    def _take(
-        self, record: Started | Notice | Phase | Progress | Record, progress: Bar | None, task: TaskID | None
-    ) -> None:
+    def _take(self, record: Started | Notice | Phase | Progress | Record) -> None:
         if not isinstance(record, Progress):
-            super()._take(record, progress, task)
+            super()._take(record)
             return
         self.frames[record.source] = record
         if self.as_json:
             print_event(record.as_event())
-        elif progress and task is not None:
-            progress.update(task, description=frames_line(record))
+        elif self.screen:
+            film = f"film {sum(self.outcomes.values()) + 1} of {self.total}" * (self.total > 1)
+            name = short_name(Path(record.source).name)
+            self.screen.count(name, record.done, record.total, joined(frames_line(record), film))
         elif self.line_is_due():
             self.line(f"{record.source}: {frames_line(record)}")
+
+    def _show_count(self) -> None:
+        """Films are few: the bar is that of the frames of one."""
+        if self.screen and self.total > sum(self.outcomes.values()):
+            self.screen.wait("opening …")
 
     def _say(self, record: Record) -> None:
         """Films are few and long: each gets a line, with the place of its output or the reason why there is none."""
@@ -80,14 +82,16 @@ class FilmDisplay(RecordDisplay):
 
     def _summary_line(self, seconds: float) -> str:
         fresh = sum(progress.fresh for progress in self.frames.values())
-        counts = ", ".join(f"{self.outcomes[outcome]} {outcome}" for outcome in ENDS if self.outcomes[outcome])
-        return f"{counts}; {fresh} frames in {seconds:.1f} s, {fresh / max(seconds, 1e-9):.1f}/s on {self.device}"
+        frames = f"{fresh} frames, {fresh / max(seconds, 1e-9):.1f}/s on {self.device}" * bool(fresh)
+        made = self.kinds[Outcome.DONE, ""]
+        told = f"{counted(made, self.unit)} {self.verb}" * bool(made or self.outcomes[Outcome.FAILED])
+        return joined(told, *self._others(), f"{seconds:.1f} s", frames)
 
 
 def frames_line(progress: Progress) -> str:
     """Frames done, speed and the time that is left for the film."""
-    rate = progress.fresh / max(progress.seconds, 1e-9)
+    rate = f"{progress.fresh / max(progress.seconds, 1e-9):.1f} frames/s"
     if progress.total <= progress.done:
-        return f"{progress.done} frames, {rate:.1f}/s"
-    left = timedelta(seconds=round((progress.total - progress.done) / max(rate, 1e-9)))
-    return f"{progress.done}/{progress.total} frames, {rate:.1f}/s, {left} left"
+        return joined(f"{progress.done} frames", rate)
+    left = time_left(progress.total - progress.done, progress.fresh, progress.seconds)
+    return joined(f"{progress.done / progress.total:.0%}", rate, left)

@@ -10,7 +10,8 @@ from koalacli.control.book import Entry, read_book
 from koalacli.control.hints import Hints
 from koalacli.control.painted import Painted
 from koalacli.errors import InputError, UsageError
-from koalacli.io.paths import STREAM, Job
+from koalacli.io.arguments import STREAM
+from koalacli.io.paths import Job
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import displayed_size
 

@@ -15,7 +15,8 @@ from koalacli.control.bind import Faults, GrayJob, HintedJob, bind_entries, name
 from koalacli.control.book import Entry, load_book, read_entry, read_fields
 from koalacli.control.hints import Hints
 from koalacli.errors import KoalaError, UsageError
-from koalacli.io.paths import STREAM, Job
+from koalacli.io.arguments import STREAM
+from koalacli.io.paths import Job
 from koalacli.records import Notice, Outcome, Record
 
 VERDICTS = {
@@ -189,7 +190,7 @@ def _is_refused(name: str, refused: set[str]) -> bool:
 def _rejected(job: Job, decision: Decision) -> Record:
     by = f" by {decision.reviewer}" if decision.reviewer else ""
     left = "; an earlier output is still there" if Path(job.target).exists() else ""
-    return Record(job.source, job.target, Outcome.SKIPPED, f"rejected{by}{left}")
+    return Record(job.source, job.target, Outcome.SKIPPED, f"rejected{by}{left}", kind="rejected")
 
 
 def _decided(job: Job, decision: Decision, reviewer: str) -> Job:

@@ -20,7 +20,8 @@ from koalacli.config import ColorizeConfig
 from koalacli.engines.pool import Died, Event, Full, Idle, Made, Pool, Ready
 from koalacli.engines.worker import Predictor, Worker
 from koalacli.errors import ClusterError, KoalaError, StorageFullError, UsageError
-from koalacli.io.paths import STREAM, Job
+from koalacli.io.arguments import STREAM
+from koalacli.io.paths import Job
 from koalacli.io.storage import is_remote
 from koalacli.io.store_journal import open_journal
 from koalacli.journal import CarriedJournal, Entry, Journal, digest_settings

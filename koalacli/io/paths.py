@@ -4,18 +4,20 @@ import glob
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
+from koalacli.io.arguments import STREAM, is_wanted
 from koalacli.io.collisions import find_collision
 from koalacli.io.picture.codecs import CODECS, EXTRAS, codec_of
 from koalacli.io.suffixes import is_medium
 from koalacli.io.walk import Stray, walk
 from koalacli.journal import Journal, Stamp, stamp_of
 
-STREAM = "-"  # standard input or output
+NAME_FIELDS = ("stem", "ext", "source")  # of --name: without its suffix; the output's suffix; the input's
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,13 @@ class Plan:
         return sorted({Path(job.target).parent for job in self.jobs if job.target != STREAM})
 
 
-def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
+def make_plan(sources: str | Sequence[str], output: str, config: ColorizeConfig) -> Plan:
     """Find inputs and plan outputs.
 
     Args:
-        source: a file, a folder, a glob, or `-`.
+        sources: files, folders, globs, or `-` alone. Of several, folders keep their own names below the output.
         output: a folder, a file for a single input, or `-`.
-        config: format, suffix, recursive, follow_links, shard.
+        config: format, suffix, name, include, exclude, recursive, follow_links, shard.
 
     Raises:
         NothingMatchedError: no picture there.
@@ -64,13 +66,17 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
             output folder, an unknown format.
     """
     refuse_settings(config)
-    if source == STREAM or output == STREAM:
+    sources = [sources] if isinstance(sources, str) else list(sources)
+    source = " ".join(sources[:3]) + " …" * (len(sources) > 3)  # in messages
+    if STREAM in sources or output == STREAM:
+        if len(sources) > 1:
+            raise UsageError("standard input and output hold one picture; give one INPUT")
         return Plan([_stream_job(source, output)], [])
-    found, strays = find_files(source, output, recursive=config.recursive, follow_links=config.follow_links)
+    found, strays = _find_all(sources, output, config)
     pictures = [(path, relative) for path, relative in found if codec_of(path)]
     own = {name for path, _ in pictures for name in (path, path.with_suffix(""))}  # sidecars go with their picture
     others = [path for path, _ in found if not codec_of(path)]
-    strays += [Stray(str(path), no_picture(path)) for path in others if not _is_sidecar(path, own)]
+    strays += [stray_of(path, str(path)) for path in others if not _is_sidecar(path, own)]
     if len(found) == 1 and not pictures and Path(source).is_file():
         raise NothingMatchedError(f"{source}: {no_picture(Path(source))}")
     if not pictures and not any(stray.failed for stray in strays):
@@ -95,6 +101,20 @@ def make_plan(source: str, output: str, config: ColorizeConfig) -> Plan:
     return Plan(jobs, strays, Path(output))
 
 
+def _find_all(sources: list[str], output: str, config: ColorizeConfig) -> tuple[list[tuple[Path, Path]], list[Stray]]:
+    """As `find_files`, for several inputs; none twice, and of those that --include and --exclude let through."""
+    found: dict[Path, Path] = {}
+    strays: dict[str, Stray] = {}
+    for source in sources:
+        files, met = find_files(source, output, recursive=config.recursive, follow_links=config.follow_links)
+        own = Path(Path(source).resolve().name) if len(sources) > 1 and Path(source).is_dir() else Path()
+        wanted = [(path, relative) for path, relative in files if is_wanted(relative, config.include, config.exclude)]
+        for path, relative in wanted:
+            found.setdefault(path, own / relative)
+        strays |= {stray.path: stray for stray in met}
+    return list(found.items()), list(strays.values())
+
+
 def refuse_settings(config: ColorizeConfig) -> None:
     """Refuse names that no output can have.
 
@@ -105,6 +125,16 @@ def refuse_settings(config: ColorizeConfig) -> None:
         raise UsageError(f"unknown format {config.format!r}; choose one of {', '.join(CODECS)}")
     if any(sign in config.suffix for sign in "/\\\0"):
         raise UsageError(f"--suffix {config.suffix!r}: a part of a name cannot lead to another folder")
+    if not config.name:
+        return
+    if config.suffix:
+        raise UsageError("--name and --suffix both say how outputs are called; give one of them")
+    try:
+        example = config.name.format(**dict.fromkeys(NAME_FIELDS, "x"))
+    except (KeyError, ValueError, IndexError, AttributeError):
+        example = ""
+    if not config.name.endswith(".{ext}") or "{stem}" not in config.name or any(sign in example for sign in "/\\\0"):
+        raise UsageError(f"--name {config.name!r}: a name of {{stem}} and {{source}}, with .{{ext}} at its end")
 
 
 def sidecars_of(picture: Path) -> list[Path]:
@@ -163,6 +193,13 @@ def parse_shard(text: str) -> tuple[int, int]:
     return part, parts
 
 
+def stray_of(path: Path, name: str) -> Stray:
+    """A file that is no picture by its name."""
+    extra = EXTRAS.get(path.suffix.lower())
+    kind = f"needs koala-colorizer[{extra}]" if extra else "a film" if is_medium(path) else "no picture"
+    return Stray(name, no_picture(path), kind=kind)
+
+
 def no_picture(path: Path) -> str:
     """Why a file is none, by its name."""
     extra = EXTRAS.get(path.suffix.lower())
@@ -176,6 +213,9 @@ def output_name(relative: Path, config: ColorizeConfig) -> Path:
     suffix = CODECS[config.format].suffixes[0] if config.format else relative.suffix
     if config.format and codec_of(relative) == config.format:
         suffix = relative.suffix
+    if config.name:
+        fields = relative.stem, suffix.lstrip("."), relative.suffix.lstrip(".")
+        return relative.with_name(config.name.format(**dict(zip(NAME_FIELDS, fields, strict=True))))
     return relative.with_name(f"{relative.stem}{config.suffix}{suffix}")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
-from koalacli.io.paths import STREAM, Job, no_picture, output_name, parse_shard, refuse_settings, shard_of
+from koalacli.io.arguments import STREAM, is_wanted
+from koalacli.io.paths import Job, output_name, parse_shard, refuse_settings, shard_of, stray_of
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.storage import Found, check_writable, is_remote, list_objects
 from koalacli.io.walk import Stray, walk
@@ -61,11 +62,13 @@ def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Jo
             continue
         if not config.recursive and len(relative.parts) > 1:
             continue
+        if not is_wanted(relative, config.include, config.exclude):
+            continue
         if shard_of(relative, parts) != part:
             continue
         empty = False
         if not codec_of(relative):
-            yield Stray(found.place, no_picture(relative))
+            yield stray_of(relative, found.place)
         elif {"", ".", ".."} & set(_rest(found.place, source).split("/")):
             yield Stray(found.place, "its name leads out of the output folder, or to no name; rename it", failed=True)
         else:

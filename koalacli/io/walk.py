@@ -17,18 +17,20 @@ class Stray:
     Attributes:
         path: of it.
         reason: why, one line.
+        kind: see `Record`.
         failed: whether something may be missing because of it, as below a folder that cannot be read.
     """
 
     path: str
     reason: str
     failed: bool = False
+    kind: str = ""
 
     def record(self) -> Record:
         """What a pipeline tells about it."""
         if self.failed:
             return Record(self.path, "", Outcome.FAILED, f"{self.path}: {self.reason}")
-        return Record(self.path, "", Outcome.SKIPPED, self.reason)
+        return Record(self.path, "", Outcome.SKIPPED, self.reason, kind=self.kind)
 
 
 def walk(

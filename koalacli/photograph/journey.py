@@ -19,8 +19,9 @@ from koalacli.config import ColorizeConfig
 from koalacli.control.bind import GrayJob, digest_of, hints_of, reviewer_of
 from koalacli.control.hints import Hints
 from koalacli.errors import InputError, OutputError, writing_errors
+from koalacli.io.arguments import STREAM
 from koalacli.io.files import copy_file, file_digest, new_file
-from koalacli.io.paths import STREAM, Job
+from koalacli.io.paths import Job
 from koalacli.io.picture.codecs import CODECS, codec_of, encode
 from koalacli.io.picture.graft import Graftable, open_graftable
 from koalacli.io.picture.metadata import Metadata, only_orientation
@@ -184,7 +185,8 @@ def _made_by_koala(job: Job, metadata: Metadata, config: ColorizeConfig) -> Reco
     """The record for an input that koala made, as its XMP says; given by its own name, it is colored again."""
     if config.alone or job.source == STREAM or OURS.encode() not in metadata.xmp:
         return None
-    return Record(job.source, job.target, Outcome.SKIPPED, "made by koala already; give it by its own name to redo it")
+    reason = "made by koala already; give it by its own name to redo it"
+    return Record(job.source, job.target, Outcome.SKIPPED, reason, kind="made by koala")
 
 
 def _made_of(job: Job, digest: str, setup: Setup) -> Setup:
@@ -225,7 +227,7 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     if config.preserve_times and entry and not config.dry_run:
         with writing_errors(job.target):
             os.utime(job.target, ns=_times(job.source))
-    return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
+    return Record(job.source, job.target, Outcome.SKIPPED, "output exists", kind="there already")
 
 
 def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array], setup: Setup) -> Record:

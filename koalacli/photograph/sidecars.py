@@ -8,8 +8,9 @@ from pathlib import Path
 
 from koalacli.config import ColorizeConfig
 from koalacli.errors import InputError
+from koalacli.io.arguments import STREAM
 from koalacli.io.files import write_file
-from koalacli.io.paths import STREAM, Job, sidecars_of
+from koalacli.io.paths import Job, sidecars_of
 from koalacli.io.picture.read import read_bytes
 from koalacli.io.picture.xmp import upright
 from koalacli.io.storage import is_remote

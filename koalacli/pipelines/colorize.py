@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,7 @@ from koalacli.control.decisions import Decided, apply_decisions
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError, UsageError
+from koalacli.io.arguments import default_output
 from koalacli.io.files import file_digest, remove_leftovers
 from koalacli.io.manifest import write_manifest
 from koalacli.io.paths import Job, make_plan
@@ -22,20 +23,20 @@ from koalacli.io.store_plan import check_stored, is_stored, plan_stored
 from koalacli.io.tar import is_shards
 from koalacli.io.walk import Stray
 from koalacli.journal import JOURNAL, Journal
-from koalacli.photograph.journey import decide_existing
+from koalacli.photograph.journey import COPIED, decide_existing
 from koalacli.pipelines.shards import colorize_shards
 from koalacli.records import Notice, Outcome, Phase, Record, Started
 from koalacli.version import __version__
 
 
 def colorize(
-    source: str, output: str, config: ColorizeConfig, colorizer: Predictor | None = None
+    source: str | Sequence[str], output: str, config: ColorizeConfig, colorizer: Predictor | None = None
 ) -> Iterator[Started | Notice | Phase | Record]:
-    """Colorize a file, a folder, a glob, standard input, or what lies in an object store.
+    """Colorize files, folders, globs, standard input, or what lies in an object store.
 
     Args:
-        source: path, glob, URL or `-`.
-        output: folder, file, URL or `-`.
+        source: path, glob, URL or `-`, or several paths.
+        output: folder, file, URL or `-`; if empty, beside the input.
         config: see ColorizeConfig.
         colorizer: a network that is loaded already; by default the one that config asks for.
 
@@ -51,19 +52,46 @@ def colorize(
     """
     if config.layer:
         config = for_layers(config)
-    if is_shards(source):
-        yield from colorize_shards(source, output, config, colorizer)
-        return
-    if is_stored(source, output):
-        yield from _colorize_stored(source, output, config, colorizer)
-        return
-    plan = make_plan(source, output, config)
-    config = replace(config, alone=os.path.isfile(source))  # noqa: PTH113 - nor is a name that is too long
+    sources = [source] if isinstance(source, str) else list(source)
+    if not output:
+        if any(map(is_shards, sources)):
+            raise UsageError(f"{sources[0]}: say where its output goes with -o")
+        output, mark = default_output(sources)
+        config = replace(config, suffix=config.suffix or mark * (not config.name))
+    copied = 0
+    for record in _records(sources, output, config, colorizer):
+        yield record
+        copied += isinstance(record, Record) and record.kind == COPIED
+    if copied and config.colored == "auto":
+        yield Notice(f"{copied} in color already: copied; --colored recolor makes their color anew")
+
+
+def _records(
+    sources: list[str], output: str, config: ColorizeConfig, colorizer: Predictor | None
+) -> Iterator[Started | Notice | Phase | Record]:
+    """The way for where inputs and outputs lie."""
+    if len(sources) == 1 and is_shards(sources[0]):
+        return colorize_shards(sources[0], output, config, colorizer)
+    if len(sources) == 1 and is_stored(sources[0], output):
+        return _colorize_stored(sources[0], output, config, colorizer)
+    if any(is_remote(place) or is_shards(place) for place in (*sources, output)):
+        raise UsageError("object stores and tar shards take one INPUT and one OUTPUT")
+    return _colorize_local(sources, output, config, colorizer)
+
+
+def _colorize_local(
+    sources: list[str], output: str, config: ColorizeConfig, colorizer: Predictor | None
+) -> Iterator[Started | Notice | Phase | Record]:
+    source = sources[0]
+    if len(sources) > 1 and (config.hints or config.decisions):
+        raise UsageError("--hints and --decisions name pictures as seen from one INPUT; give one")
+    plan = make_plan(sources, output, config)
+    config = replace(config, alone=len(sources) == 1 and os.path.isfile(source))  # noqa: PTH113 - nor is a name that is too long
     if config.manifest and (plan.output_folder is None or config.shard):
         raise UsageError("--manifest lists a folder that one run fills: neither standard output nor a --shard")
     paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
     paths += config.decisions
-    check_side_outputs({"--report": config.report}, [config.weights, source, output, Path(output) / JOURNAL, *paths])
+    check_side_outputs({"--report": config.report}, [config.weights, *sources, output, Path(output) / JOURNAL, *paths])
     if config.hints and config.decisions:
         raise UsageError("--hints and --decisions both say what is known; put the hints into the decisions")
     jobs, faults = bind_hints(config.hints, source, plan.jobs, config.reviewer) if config.hints else (plan.jobs, [])
@@ -88,6 +116,8 @@ def colorize(
     for folder in plan.folders:
         remove_leftovers(folder)
     # Without work the network, which takes seconds to load, is not asked for.
+    if waiting:
+        yield Phase(f"{len(waiting)} {'picture' if len(waiting) == 1 else 'pictures'}; starting the network")
     for record in engine.run(waiting) if waiting else [started]:
         news: list[Started | Notice | Record] = [record]
         if isinstance(record, Started):
@@ -120,12 +150,13 @@ def for_layers(config: ColorizeConfig) -> ColorizeConfig:
         raise UsageError(f"--format {config.format}: a layer is a PNG")
     if config.verify:
         raise UsageError("--verify compares lightness, and a layer has none")
-    return replace(config, format="png")
+    colored = "skip" if config.colored == "auto" else config.colored  # a copy would be no layer
+    return replace(config, format="png", colored=colored)
 
 
 def _colorize_stored(
     source: str, output: str, config: ColorizeConfig, colorizer: Predictor | None
-) -> Iterator[Started | Notice | Record]:
+) -> Iterator[Started | Notice | Phase | Record]:
     """The same where inputs or outputs lie in an object store: work begins with the first keys that are listed."""
     if config.manifest:
         raise UsageError("--manifest: is for folders; object stores keep digests of their own")

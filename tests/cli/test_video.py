@@ -46,7 +46,7 @@ def test_a_film_lands_beside_its_source(film: Path, run: Any) -> None:
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in film.parent.glob("[!.]*")) == ["film.color.mp4", "film.mp4"]
     assert f"{film} -> {film.with_name('film.color.mp4')}" in done.stderr
-    assert "1 done; 25 frames in" in done.stderr
+    assert "1 film colorized · " in done.stderr
     again = run(app, ["video", str(film), *FLAGS])
     assert again.exit_code == 0
     assert "output exists" in again.stderr
@@ -81,6 +81,8 @@ def test_exit_codes(film: Path, tmp_path: Path, run: Any) -> None:
 
 
 def test_the_time_left_is_for_the_whole_film() -> None:
-    """From the speed of this run, not counting frames of earlier ones."""
+    """From the speed of this run, not counting frames of earlier ones, and not before it is known."""
     line = frames_line(Progress("film.mp4", done=1100, total=2100, fresh=100, seconds=10.0))
-    assert line == "1100/2100 frames, 10.0/s, 0:01:40 left"
+    assert line == "52% · 10.0 frames/s · 0:01:40 left"
+    early = frames_line(Progress("film.mp4", done=1001, total=2100, fresh=1, seconds=0.5))
+    assert "left" not in early

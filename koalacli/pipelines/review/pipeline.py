@@ -20,7 +20,7 @@ from koalacli.control.kernel import SCOPES, SMALLEST_SPOT
 from koalacli.control.solver import RIDGE
 from koalacli.errors import KoalaError, NothingMatchedError, OutputError, StorageFullError, UsageError
 from koalacli.io.files import TEMPORARY, remove_leftovers
-from koalacli.io.paths import find_files
+from koalacli.io.paths import find_files, stray_of
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
 from koalacli.io.side_outputs import check_side_outputs
@@ -116,9 +116,7 @@ def _find(source: str, folder: Path, config: ReviewConfig) -> tuple[list[Found],
     files, strays = find_files(source, str(folder), recursive=config.recursive, follow_links=config.follow_links)
     pictures = [Found(path, relative.as_posix()) for path, relative in files if codec_of(path)]
     skipped = [stray.record() for stray in strays]
-    skipped += [
-        Record(str(path), "", Outcome.SKIPPED, "not a picture by its name") for path, _ in files if not codec_of(path)
-    ]
+    skipped += [stray_of(path, str(path)).record() for path, _ in files if not codec_of(path)]
     if not pictures:
         raise NothingMatchedError(
             f"{source}: no pictures found; for a film, review the stills that `koala video --export-scenes` makes"
@@ -205,7 +203,9 @@ def _close(
 ) -> tuple[Record, dict[str, Any]]:
     target = folder / SHEETS / f"{opened.identity}.js"
     if opinion is None:
-        return Record(str(item.path), str(target), Outcome.SKIPPED, "its sheet is there"), entry_of(opened.script)
+        return Record(
+            str(item.path), str(target), Outcome.SKIPPED, "its sheet is there", kind="there already"
+        ), entry_of(opened.script)
     assert opened.lightness is not None
     assert opened.guide is not None
     likely = None

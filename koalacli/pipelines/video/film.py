@@ -47,7 +47,7 @@ def colorize_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> It
         return
     stamp, plan = stamp_of_film(Path(job.source)), plan_film(job, config)
     if config.colored == "skip" and _begins_in_color(plan.take, colorizer):
-        yield Record(job.source, job.target, Outcome.SKIPPED, "in color already")
+        yield Record(job.source, job.target, Outcome.SKIPPED, "in color already", kind="in color already")
         return
     with WorkFolder(target, work_name(journal, own), _fingerprint(plan, colorizer)) as work:
         journal = journal.reread()
@@ -182,7 +182,7 @@ def existing_film(job: FilmJob, config: VideoConfig, journal: Journal, own: str 
         reason = f"{entry.reason} (as before; --on-exist overwrite tries again)"
         return Record(job.source, job.target, Outcome.FAILED, reason)
     if journal.keeps(job.target, stamp, config.on_exist, own):
-        return Record(job.source, job.target, Outcome.SKIPPED, "output exists")
+        return Record(job.source, job.target, Outcome.SKIPPED, "output exists", kind="there already")
     return None
 
 

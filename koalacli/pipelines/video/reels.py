@@ -98,7 +98,7 @@ def colorize_pictures(source: str, config: VideoConfig, colorizer: Colorizer) ->
         source, output, config, Journal(Path(output).parent, digest_settings(config), colorizer.weights.digest)
     )
     if shelf.is_full():
-        yield Record(source, output, Outcome.SKIPPED, "output exists")
+        yield Record(source, output, Outcome.SKIPPED, "output exists", kind="there already")
         return
     reel = _open_reel(source, output, config, colorizer)
     done = 0
