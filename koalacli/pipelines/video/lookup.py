@@ -176,7 +176,13 @@ def _place_references(survey: Survey, folder: Path) -> tuple[dict[int, Path], li
             unmatched.append(path.name)
         else:
             found[survey.pts[number]] = path
-    parts = {"references": [path.name for path in found.values()], "not matched": unmatched, "still gray": gray}
+    others = [path.name for path in sorted(folder.iterdir()) if not (codec_of(path) or path.name[0] == ".")]
+    parts = {
+        "references": [path.name for path in found.values()],
+        "not matched": unmatched,
+        "still gray": gray,
+        "no pictures": [name for name in others if name != TABLE],
+    }
     return found, [_listed(f"{what}: ", names) for what, names in parts.items() if names]
 
 

@@ -78,9 +78,11 @@ def test_a_reference_gives_its_color_to_its_scene_alone(
         first = first.rename(stills / "lovely.jpg")
     noise = np.random.default_rng(1).integers(0, 256, (64, 112, 3), dtype=np.uint8)
     Image.fromarray(noise).save(second)
+    Image.fromarray(noise[..., 0]).save(stills / "gray.png")
+    (stills / "notes.txt").touch()
     code, said = run(source, "--references", stills, "-o", tmp_path / "out.mkv", *LOSSLESS)
-    said = " ".join(said.split())
-    assert (code, f"references: {first.name}; not matched: {second.name}" in said) == (0, True), said
+    expected = f"references: {first.name}; not matched: {second.name}; still gray: gray.png; no pictures: notes.txt"
+    assert (code, expected in " ".join(said.split())) == (0, True), said
     made = contents(tmp_path / "out.mkv")
     assert min(float(cbcr[1].mean()) for cbcr in made.cbcr[:CUT]) > 128 + 25
     assert all(np.array_equal(one, other) for one, other in zip(made.cbcr[CUT:], plain.cbcr[CUT:], strict=True))
