@@ -96,6 +96,8 @@ def nodes(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 
 def overhead(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """One worker with all cores against one process with all cores, after each other, twice."""
+    # Ray's workers give way to all other processes (nice 15); both sides shall have what the machine can spare.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - so it is spelt
     pictures = copies(arguments.pictures, folder / "in", arguments.count)
     cores = os.cpu_count() or 1
     rounds: dict[str, list[float]] = {"local": [], "ray": []}
@@ -143,7 +145,7 @@ class Sleepers:
 
         self.journal, self.rate, self.deaths = CarriedJournal(folder, "settings", "weights"), rate, deaths
         self.clock, self.busy, self.lost, self.count = 0.0, 0.0, 0, 0
-        self.events: list[tuple[float, int, Any]] = []
+        self.events: list[tuple[float, int, Any, Iterator[Any]]] = []
         self.order = itertools.count()
         self.chance = random.Random(0)
 
@@ -151,31 +153,15 @@ class Sleepers:
         from koalacli.engines.pool import Ready
 
         self.count += 1
-        self._at(8.0, Ready(self.count, "cpu", "koala", 8))
+        self._next(iter([(self.chance.uniform(8, 20), Ready(self.count, "cpu", "koala", 8))]))
         return self.count
 
     def give(self, worker: int, jobs: list[Any]) -> None:
-        from koalacli.engines.pool import Died, Idle, Made
-        from koalacli.records import Outcome, Record
-
-        passed, results = 0.0, []
-        for job in jobs:
-            passed += self.chance.expovariate(self.rate)
-            if self.chance.random() < self.deaths:
-                self.lost += 1
-                self._at(passed, Died(worker, "its node was taken away", with_node=True))
-                return
-            self.journal.note(job.target, (1, 1), Outcome.DONE, 1.0)
-            results.append((Record(job.source, job.target, Outcome.DONE), self.journal.take(job.target)))
-            if len(results) >= max(1, self.rate / 4):  # as engines.ray.EVERY gathers them
-                self._at(passed, Made(worker, results))
-                results = []
-        self.busy += passed
-        self._at(passed, Made(worker, results))
-        self._at(passed, Idle(worker))
+        self._next(self._work(worker, jobs))
 
     def wait(self) -> list[Any]:
-        self.clock, _, event = heapq.heappop(self.events)
+        self.clock, _, event, further = heapq.heappop(self.events)
+        self._next(further)
         return [event]
 
     def dismiss(self, worker: int) -> None:
@@ -184,8 +170,29 @@ class Sleepers:
     def stop(self) -> list[Any]:
         return []
 
-    def _at(self, after: float, event: Any) -> None:
-        heapq.heappush(self.events, (self.clock + after, next(self.order), event))
+    def _next(self, steps: Iterator[tuple[float, Any]]) -> None:
+        for after, event in itertools.islice(steps, 1):
+            heapq.heappush(self.events, (self.clock + after, next(self.order), event, steps))
+
+    def _work(self, worker: int, jobs: list[Any]) -> Iterator[tuple[float, Any]]:
+        from koalacli.engines.pool import Died, Idle, Made
+        from koalacli.records import Outcome, Record
+
+        passed, results = 0.0, []
+        for job in jobs:
+            seconds = self.chance.expovariate(self.rate)
+            passed, self.busy = passed + seconds, self.busy + seconds
+            if self.chance.random() < self.deaths:
+                self.lost += 1
+                yield passed, Died(worker, "its node was taken away", with_node=True)
+                return
+            self.journal.note(job.target, (1, 1), Outcome.DONE, 1.0)
+            results.append((Record(job.source, job.target, Outcome.DONE), self.journal.take(job.target)))
+            if passed > 0.25:  # as engines.ray.EVERY gathers them
+                yield passed, Made(worker, results)
+                passed, results = 0.0, []
+        yield passed, Made(worker, results)
+        yield 0.0, Idle(worker)
 
 
 def thousand(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from koalacli.records import Notice, Outcome, Record
 
 LARGEST_CHUNK = 256  # jobs that a worker gets at once, and may have to be done again where it dies
 SHARES = 4  # parts that what is left is cut into, per worker: chunks get smaller, and all workers end together
+AT_ONCE = 8 * LARGEST_CHUNK  # jobs taken from the list before workers are looked after again
 MOST_DEATHS = 3  # of workers over one input: the first in company, the others alone
 MOST_STILLBORN = 3  # workers in a row that die before they are ready, after which no others are started
 
@@ -143,7 +144,7 @@ class Pool:
     def _refill(self) -> bool:
         """Keep enough at hand to cut it into shares; whether there is anything."""
         room = SHARES * self._size * LARGEST_CHUNK - len(self._queue)
-        self._queue.extend(islice(self._source, max(0, room)))
+        self._queue.extend(islice(self._source, max(0, min(room, AT_ONCE))))
         return bool(self._queue)
 
     def _start(self) -> None:
