@@ -21,6 +21,7 @@ from koalacli.records import Outcome
 
 JOURNAL = ".koala-journal.jsonl"
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)  # a link would carry lines out of the folder
+AS_IT_IS = getattr(os, "O_BINARY", 0)  # Windows would write other ends of lines
 Stamp = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
 
@@ -182,7 +183,7 @@ class Journal:
     def _append(self, line: str) -> None:
         assert self.folder is not None
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINKS, 0o666)
+        file = os.open(self.folder / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT | NO_LINKS | AS_IT_IS, 0o666)
         try:
             data = (("\n" if self._torn else "") + line).encode()
             self._torn = os.write(file, data) != len(data)

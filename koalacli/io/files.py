@@ -5,6 +5,7 @@ import os
 import platform
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -37,10 +38,10 @@ def write_file(path: Path, data: bytes, times: tuple[int, int] | None = None) ->
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy content, times and permissions, whole or not at all; errors as `write_file`."""
-    with source.open("rb") as content, new_file(target) as file:
-        shutil.copyfileobj(content, file)
+    with source.open("rb") as content:
         status = os.fstat(content.fileno())
-        os.utime(file.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+        with new_file(target, (status.st_atime_ns, status.st_mtime_ns)) as file:
+            shutil.copyfileobj(content, file)
 
 
 def file_digest(path: Path) -> str:
@@ -62,9 +63,9 @@ def new_file(path: Path, times: tuple[int, int] | None = None) -> Iterator[Binar
         with part.open("x+b") as file:
             yield file
             file.flush()
-            if times:
-                os.utime(file.fileno(), ns=times)
             os.fsync(file.fileno())
+        if times:
+            os.utime(part, ns=times)  # by name: Windows cannot do it by an open file
         part.replace(path)
     except OSError as error:
         _discard(part)
@@ -96,6 +97,8 @@ def _is_running(number: int, age: float) -> bool:
     """Whether the process that made a file some seconds ago still runs."""
     if number == os.getpid():  # the number is ours, but was another's before we started
         return age < time.time() - _STARTED
+    if sys.platform == "win32":
+        return True  # there, asking for a process this way would end it: a day tells
     try:
         os.kill(number, 0)
     except ProcessLookupError:
