@@ -7,6 +7,7 @@ rgb8 = Colorizer().colorize(gray)  # gray: uint8 (H, W); rgb8: uint8 (H, W, 3)
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from koalacli.color.lab import lightness_of
 from koalacli.color.levels import stretch_levels
 from koalacli.config import STRIDE, ReadOut
 from koalacli.control.hints import Hint, Hints
+from koalacli.control.kernel import Places
+from koalacli.control.proposals import Proposal, propose
 from koalacli.control.solver import apply_hints, value_at
 from koalacli.errors import KoalaError, UsageError
 from koalacli.stream import Stage, stream
@@ -176,6 +179,38 @@ class Colorizer:
         assert said.features is not None
         ab = apply_hints(said.ab[0], said.features[0], guide, known, lambda x, y: value_at(lightness, x, y))
         return merge_color(lightness, guide, ab, pixels.dtype)
+
+    def propose(self, pixels: Pixels, count: int) -> list[Pixels]:
+        """Several colorings of one picture that the network finds possible, clearly different from one another.
+
+        Args:
+            pixels: see `colorize`.
+            count: how many are wanted.
+
+        Returns:
+            the usual one first; fewer than `count` where there are no more. See `control.proposals`.
+
+        Raises:
+            UsageError: the network has no bins.
+        """
+        lightness = lightness_of(_without_axis(pixels))
+        guide = self.shrink(lightness)
+        found = self.propose_colors([guide], count)[0]
+        return [colorize_pixels(_without_axis(pixels), guide, one.ab, pixels.dtype) for one in found]
+
+    def propose_colors(self, guides: Sequence[Array], count: int) -> list[list[Proposal]]:
+        """For every guide (h, w, 1) of one size, from `shrink`: its proposals, at the network's output size."""
+        plain = self.predict(guides).ab  # the function that makes the usual color: its bits are the first proposal's
+        said = self.predict(guides, bin_probs=True, features=True)
+        assert said.features is not None
+        assert said.bin_probs is not None
+        made = []
+        for guide, ab, features, bin_probs in zip(guides, plain, said.features, said.bin_probs, strict=True):
+            seen = cv2.resize(guide[..., 0], (ab.shape[1], ab.shape[0]), interpolation=cv2.INTER_AREA)
+            read = partial(self.read_bins, bin_probs)
+            bins = self.weights.network.tables["gamut_bins"]
+            made.append(propose(Places.of(features, seen, ab), bin_probs, bins, read, self.read_out, count))
+        return made
 
     def stream(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
         """Colorize pictures of any sizes, in order, reading ahead no more than a few batches."""

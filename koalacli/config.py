@@ -226,6 +226,14 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
         repeat=True,
         shapes=False,
     )
+    proposals: int = setting(
+        1,
+        "Colorings per picture, clearly different ones: NAME.1.jpg, NAME.2.jpg, ..., with a sheet of them and their "
+        "facts as JSON; fewer where the network finds no more possible.",
+        least=1,
+        most=8,
+        shapes=False,
+    )
     reviewer: str = setting("", "Who gave the hints; stands in the XMP of pictures that have some.", shapes=False)
     colored: str = setting(
         "auto",

@@ -43,7 +43,7 @@ ROWS = {
         ["items"],
     ],
     "engines": [["local", "ray"], ["worker", "pool"]],
-    "photograph": [["journey"], ["canvas", "sidecars"], ["proofs"]],
+    "photograph": [["journey"], ["proposals", "sidecars"], ["canvas"], ["proofs"]],
     "io": [
         ["side_outputs", "store_plan", "store_journal", "tar"],
         ["paths", "film"],
@@ -74,7 +74,7 @@ ROWS = {
         ["films"],
         ["book", "painted"],
         ["solver"],
-        ["hints", "floors"],
+        ["hints", "floors", "proposals"],
         ["colors", "kernel"],
     ],
     "color": [

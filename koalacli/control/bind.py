@@ -41,9 +41,52 @@ class GrayJob(Job):
     digest = "gray"
 
 
+@dataclass(frozen=True)
+class ProposalsJob(Job):
+    """A job that makes several colorings; its target is where the first one goes.
+
+    Attributes:
+        output: where one coloring alone would go; the others' names derive from it.
+        count: how many are wanted.
+    """
+
+    output: str
+    count: int
+
+    @classmethod
+    def of(cls, job: Job, count: int) -> "ProposalsJob":
+        """The job that makes several instead of one."""
+        return cls(job.source, _numbered(job.target, 1), job.target, count)
+
+    @property
+    def targets(self) -> list[str]:
+        """Where the colorings go: a.1.jpg, a.2.jpg, ..."""
+        return [_numbered(self.output, number) for number in range(1, self.count + 1)]
+
+    @property
+    def sheet(self) -> str:
+        """Where the sheet of them goes."""
+        return f"{self.output}.proposals.jpg"
+
+    @property
+    def facts(self) -> str:
+        """Where it is told what they are."""
+        return f"{self.output}.proposals.json"
+
+    @property
+    def digest(self) -> str:
+        """Of what is asked for."""
+        return f"proposals-{self.count}"
+
+
+def _numbered(output: str, number: int) -> str:
+    path = Path(output)
+    return str(path.with_name(f"{path.stem}.{number}{path.suffix}"))
+
+
 def digest_of(job: Job) -> str:
     """The digest of what is decided about a job alone; empty where nothing is."""
-    return job.digest if isinstance(job, HintedJob | GrayJob) else ""
+    return job.digest if isinstance(job, HintedJob | GrayJob | ProposalsJob) else ""
 
 
 def reviewer_of(job: Job) -> str:

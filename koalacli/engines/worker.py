@@ -8,6 +8,7 @@ from typing import Protocol
 from koalacli.arrays import Array
 from koalacli.colorizer import Colorizer, Prediction
 from koalacli.config import ColorizeConfig, read_out_of, shaping_settings
+from koalacli.control.proposals import Proposal
 from koalacli.control.solver import apply_hints
 from koalacli.errors import KoalaError, StorageFullError
 from koalacli.io.paths import Job
@@ -55,6 +56,9 @@ class Predictor(Sight, Protocol):
 
     def read_bins(self, bin_probs: Array, vividness: float) -> Array:
         """Small ab of one picture at another temperature."""
+
+    def propose_colors(self, guides: Sequence[Array], count: int) -> list[list[Proposal]]:
+        """Several small ab for each of lightness pictures (h, w, 1) of one size."""
 
 
 class Worker:
@@ -124,13 +128,20 @@ class Worker:
         return Stage(
             read=lambda job: open_photograph(job, setup),
             key=lambda opened: opened.canvas.guides[0].shape if opened.canvas else None,
-            run=lambda batch: predict(network, batch),
+            run=lambda batch: predict(network, batch, self.config.proposals),
             write=lambda job, opened, colors: close_photograph(job, opened, colors, setup),
         )
 
 
-def predict(network: Predictor, batch: list[OpenedPhotograph]) -> list[list[Array]]:
-    """Small ab for every guide of every photograph; those of equal size go through the network together."""
+def predict(
+    network: Predictor, batch: list[OpenedPhotograph], proposals: int = 1
+) -> list[list[Array]] | list[list[Proposal]]:
+    """Small ab for every guide of every photograph; guides of equal size go through the network together.
+
+    Where several proposals are wanted, photographs are of one size and have one guide each.
+    """
+    if proposals > 1:
+        return network.propose_colors([opened.canvas.guides[0] for opened in batch if opened.canvas], proposals)
     guides = [
         (place, guide, opened.hints is not None)
         for place, opened in enumerate(batch)

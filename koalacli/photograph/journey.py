@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 from koalacli.arrays import Array
 from koalacli.color.tone import is_colored
 from koalacli.config import ColorizeConfig
-from koalacli.control.bind import GrayJob, digest_of, hints_of, reviewer_of
+from koalacli.control.bind import GrayJob, ProposalsJob, digest_of, hints_of, reviewer_of
 from koalacli.control.hints import Hints
+from koalacli.control.proposals import Proposal
 from koalacli.errors import InputError, OutputError, writing_errors
 from koalacli.io.arguments import STREAM
 from koalacli.io.files import copy_file, file_digest, new_file
@@ -32,6 +33,7 @@ from koalacli.io.picture.xmp import OURS, Provenance, with_provenance
 from koalacli.io.storage import is_remote, local_copy, new_object, read_object
 from koalacli.journal import Journal, Stamp
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
+from koalacli.photograph.proposals import has_all, refuse_strangers, write_proposals
 from koalacli.photograph.sidecars import carry_sidecars
 from koalacli.records import Outcome, Record
 
@@ -100,6 +102,8 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
             if setup.config.colored == "auto":  # who says which colors it has wants them made
                 setup = replace(setup, config=replace(setup.config, colored="recolor"))
         opened = _open(job, setup, started, stamp)
+        if isinstance(job, ProposalsJob) and opened.canvas and len(opened.canvas.guides) != 1:
+            raise InputError(f"{job.source}: --proposals is for pictures of one frame; this has more")
         return _with_hints(opened, hints, job) if hints and opened.canvas else opened
     except InputError as error:
         seconds = time.perf_counter() - started
@@ -222,7 +226,11 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     fresh = entry is not None and journal.is_current(entry, stamp, digest_of(job))
     if entry and fresh and entry.outcome == Outcome.FAILED and not config.retry_failed:
         return Record(job.source, job.target, Outcome.FAILED, f"{entry.reason} (as before; see --retry-failed)")
-    if not journal.keeps(job.target, stamp, config.on_exist, digest_of(job)):
+    kept = journal.keeps(job.target, stamp, config.on_exist, digest_of(job))
+    if isinstance(job, ProposalsJob) and not (kept and has_all(job)):
+        refuse_strangers(job)
+        return None
+    if not kept:
         return None
     if config.preserve_times and entry and not config.dry_run:
         with writing_errors(job.target):
@@ -230,7 +238,7 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     return Record(job.source, job.target, Outcome.SKIPPED, "output exists", kind="there already")
 
 
-def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array], setup: Setup) -> Record:
+def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array] | list[Proposal], setup: Setup) -> Record:
     """Put color on, encode, write, note in the journal.
 
     Raises:
@@ -241,7 +249,7 @@ def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array], se
     elif opened.canvas is None:
         raise InputError(f"{job.source}: nothing was read")
     else:
-        remarks = opened.remarks + _write(job, opened.canvas, colors, setup.config)
+        remarks = opened.remarks + _write(job, opened.canvas, colors, setup)
         remarks += carry_sidecars(job, setup.config, turned=not isinstance(opened.canvas, Graft))
         height, width = opened.canvas.size
         seconds = time.perf_counter() - opened.started
@@ -254,18 +262,21 @@ def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array], se
     return replace(record, source_digest=opened.digest)
 
 
-def _write(job: Job, canvas: Canvas, colors: list[Array], config: ColorizeConfig) -> list[str]:
+def _write(job: Job, canvas: Canvas, colors: list[Array] | list[Proposal], setup: Setup) -> list[str]:
     name = source_name(job)
+    preserve = setup.config.preserve_times and job.source != STREAM
+    times = _times(job.source) if preserve and job.target != STREAM else None
+    if isinstance(job, ProposalsJob):
+        proposals = [one for one in colors if isinstance(one, Proposal)]
+        return write_proposals(job, canvas, proposals, setup.provenance, times)
+    planes = [one for one in colors if not isinstance(one, Proposal)]
     if job.target == STREAM:
         buffer = io.BytesIO()
-        remarks = canvas.write(buffer, colors, name)
+        remarks = canvas.write(buffer, planes, name)
         _print(buffer.getvalue())
         return remarks
-    times = None
-    if config.preserve_times and job.source != STREAM:
-        times = _times(job.source)
     with _new(job.target, times) as file:
-        return canvas.write(file, colors, name)
+        return canvas.write(file, planes, name)
 
 
 def _times(path: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig, shaping_settings
-from koalacli.control.bind import bind_hints
+from koalacli.control.bind import ProposalsJob, bind_hints
 from koalacli.control.decisions import Decided, apply_decisions
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
@@ -16,7 +16,7 @@ from koalacli.errors import OutputError, UsageError
 from koalacli.io.arguments import default_output
 from koalacli.io.files import file_digest, remove_leftovers
 from koalacli.io.manifest import write_manifest
-from koalacli.io.paths import Job, make_plan
+from koalacli.io.paths import STREAM, Job, make_plan
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.storage import is_remote
 from koalacli.io.store_plan import check_stored, is_stored, plan_stored
@@ -50,6 +50,7 @@ def colorize(
     Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done. Where
     --decisions has some, each is a failed Record, their pictures are not written, and the others are.
     """
+    _check_proposals(source, output, config)
     if config.layer:
         config = for_layers(config)
     sources = [source] if isinstance(source, str) else list(source)
@@ -102,8 +103,11 @@ def _colorize_local(
     by_people = Decided(jobs, [], [])
     if config.decisions:
         by_people = apply_decisions(config.decisions, source, jobs, config.reviewer)
+    jobs = by_people.jobs
+    if config.proposals > 1:
+        jobs = _several(jobs, config.proposals)
     engine = start_engine(config, plan.output_folder, colorizer)
-    decided, waiting = decide(by_people.jobs, config, engine.journal)
+    decided, waiting = decide(jobs, config, engine.journal)
     decided = [*(stray.record() for stray in plan.strays), *by_people.records, *decided]
     device, settings = "none" if config.dry_run else "", shaping_settings(config)
     started = Started(len(decided) + len(waiting), device, config.weights, 0, __version__, settings)
@@ -152,6 +156,29 @@ def for_layers(config: ColorizeConfig) -> ColorizeConfig:
         raise UsageError("--verify compares lightness, and a layer has none")
     colored = "skip" if config.colored == "auto" else config.colored  # a copy would be no layer
     return replace(config, format="png", colored=colored)
+
+
+def _check_proposals(source: str, output: str, config: ColorizeConfig) -> None:
+    """Refuse what several colorings per picture do not go with."""
+    if config.proposals > 1 and (config.hints or config.decisions):
+        raise UsageError("--proposals is for pictures nothing is known of; give it without --hints and --decisions")
+    if config.proposals > 1 and config.layer:
+        raise UsageError("--proposals and --layer do not go together; layers of several colorings are not made")
+    if config.proposals > 1 and (STREAM in (source, output) or is_stored(source, output) or is_shards(source)):
+        raise UsageError("--proposals makes several files per picture; give a folder on this machine")
+
+
+def _several(jobs: list[Job], count: int) -> list[Job]:
+    """Jobs that make several colorings each; none may replace an input."""
+    sources = {os.path.realpath(job.source) for job in jobs}
+    several: list[Job] = []
+    for job in jobs:
+        made = ProposalsJob.of(job, count)
+        for target in (*made.targets, made.sheet):
+            if os.path.realpath(target) in sources:
+                raise UsageError(f"{job.source}: a proposal would replace the input {target}; choose another folder")
+        several.append(made)
+    return several
 
 
 def _colorize_stored(

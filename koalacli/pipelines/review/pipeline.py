@@ -17,6 +17,7 @@ from koalacli.colorizer import Colorizer
 from koalacli.config import ReviewConfig, read_out_of
 from koalacli.control.hints import DEFAULT_SCOPE
 from koalacli.control.kernel import SCOPES, SMALLEST_SPOT
+from koalacli.control.proposals import COLORINGS
 from koalacli.control.solver import RIDGE
 from koalacli.errors import KoalaError, NothingMatchedError, OutputError, StorageFullError, UsageError
 from koalacli.io.files import TEMPORARY, remove_leftovers
@@ -35,7 +36,6 @@ from koalacli.version import __version__
 
 PAGE, SHEETS = "index.html", "pictures"
 SHEET_NAME = re.compile(r"[0-9a-f]{24}\.js")
-COLORINGS = {"own": None, "calm": 1.0, "vivid": 0.25}  # offered for each picture: temperatures of the read-out
 
 
 @dataclass(frozen=True)
