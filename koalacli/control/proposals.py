@@ -167,18 +167,20 @@ def _leanings(ab: Array, regions: Regions, gamut_bins: Array, read_out: ReadOut)
     What counts is how likely the color is that is read: halfway between two modes a reading is a mixture, which is
     less likely than either, so regions go all the way.
     """
-    read = np.log(np.maximum(regions.bin_probs, np.float32(1e-12))) / np.float32(read_out.vividness)
+    log_probs = np.log(np.maximum(regions.bin_probs, np.float32(1e-12)))
+    read = (log_probs / read_out.vividness).astype(np.float32)
     own = _softmax(read) @ gamut_bins
     found = []
     for direction in _directions(regions, gamut_bins):
         best: Proposal | None = None
         toward = (round(float(direction[0]), 3), round(float(direction[1]), 3))
+        along: Array = gamut_bins @ direction
         for step in STEPS:
-            tilted = _softmax(read + np.float32(step) * (gamut_bins @ direction)) @ gamut_bins
+            tilted = _softmax(read + np.float32(step) * along) @ gamut_bins
             cost = _surprise(tilted, regions, gamut_bins) - _surprise(own, regions, gamut_bins)
             if cost > (DEAREST if best is None else best.cost):
                 continue
-            moved = ab + regions.belongs @ ((tilted - own) * np.float32(read_out.saturation))
+            moved = (ab + regions.belongs @ (tilted - own) * read_out.saturation).astype(np.float32)
             if difference(moved, ab) >= LEAN:
                 best = Proposal(moved, LEANING, toward, cost)
         found += [best] if best else []
