@@ -13,10 +13,10 @@ from koalacli.control.decisions import Decided, apply_decisions
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError, UsageError
-from koalacli.io.arguments import default_output
+from koalacli.io.arguments import STREAM, default_output
 from koalacli.io.files import file_digest, remove_leftovers
 from koalacli.io.manifest import write_manifest
-from koalacli.io.paths import STREAM, Job, make_plan
+from koalacli.io.paths import Job, make_plan
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.storage import is_remote
 from koalacli.io.store_plan import check_stored, is_stored, plan_stored
@@ -50,7 +50,6 @@ def colorize(
     Where --hints has entries that are wrong, each of them is a failed Record, and nothing else is done. Where
     --decisions has some, each is a failed Record, their pictures are not written, and the others are.
     """
-    _check_proposals(source, output, config)
     if config.layer:
         config = for_layers(config)
     sources = [source] if isinstance(source, str) else list(source)
@@ -71,6 +70,8 @@ def _records(
     sources: list[str], output: str, config: ColorizeConfig, colorizer: Predictor | None
 ) -> Iterator[Started | Notice | Phase | Record]:
     """The way for where inputs and outputs lie."""
+    if config.proposals > 1:
+        _check_proposals((*sources, output), config)
     if len(sources) == 1 and is_shards(sources[0]):
         return colorize_shards(sources[0], output, config, colorizer)
     if len(sources) == 1 and is_stored(sources[0], output):
@@ -158,13 +159,13 @@ def for_layers(config: ColorizeConfig) -> ColorizeConfig:
     return replace(config, format="png", colored=colored)
 
 
-def _check_proposals(source: str, output: str, config: ColorizeConfig) -> None:
+def _check_proposals(places: tuple[str, ...], config: ColorizeConfig) -> None:
     """Refuse what several colorings per picture do not go with."""
-    if config.proposals > 1 and (config.hints or config.decisions):
+    if config.hints or config.decisions:
         raise UsageError("--proposals is for pictures nothing is known of; give it without --hints and --decisions")
-    if config.proposals > 1 and config.layer:
+    if config.layer:
         raise UsageError("--proposals and --layer do not go together; layers of several colorings are not made")
-    if config.proposals > 1 and (STREAM in (source, output) or is_stored(source, output) or is_shards(source)):
+    if any(place == STREAM or is_remote(place) or is_shards(place) for place in places):
         raise UsageError("--proposals makes several files per picture; give a folder on this machine")
 
 
