@@ -7,13 +7,12 @@ compared with the clip's own color at short side 192. Prints JSON:
 
 - plain: without.
 - hints: the true color at so many random points of the middle frame of every scene, scope `picture`.
-- clicks: as many points where the plain result of that frame is most wrong, one after the other, away from each other,
-  as a person would choose them, scope `thing`.
+- clicks: as many points, each where that frame is most wrong after those before it, as a person would choose them.
 - references: the middle frame of every scene in its true color, by way of --export-scenes.
 
-ab_error is the mean distance in ab over all frames, warp the error along flow of `video_steadiness.py`; ratios are to
-plain. `leak` is the largest difference in codes of U and V from plain, in frames outside of the scene, where the points
-of the first scene alone are given; null where a clip has one scene.
+ab_error is the mean distance in ab over all frames, warp the error along flow of `video_steadiness.py`, `own` that of
+the clip's own color; ratios are to plain. `leak` is the largest difference in codes of U and V from plain in frames of
+the other scenes, where the points of the first scene alone are given; null where a clip has one scene.
 """
 
 import argparse
@@ -28,10 +27,12 @@ import cv2
 import numpy as np
 from video_steadiness import CUT_SURE, SHORT_SIDE, Clip, decode, film_index, reliable_flow, score, write_sheet
 
+from koalacli.color.lab import lightness_of
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.control.films import FrameHints
 from koalacli.control.hints import Hint, Hints
+from koalacli.control.solver import apply_hints
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.pipelines.video.scenes import TABLE, export_scenes
@@ -39,11 +40,11 @@ from koalacli.pipelines.video.scenes import TABLE, export_scenes
 APART = 0.08  # short sides around a click in which there is no second one
 
 
-def hint_at(truth: np.ndarray, row: int, column: int, scope: str = "picture") -> Hint:
+def hint_at(truth: np.ndarray, row: int, column: int) -> Hint:
     """The true color of ab (h, w, 2) at a pixel."""
     a, b = truth[row, column]
     height, width = truth.shape[:2]
-    return Hint((column + 0.5) / width, (row + 0.5) / height, f"{a:.3f},{b:.3f}", scope=scope)
+    return Hint((column + 0.5) / width, (row + 0.5) / height, f"{a:.3f},{b:.3f}", scope="picture")
 
 
 def random_points(truth: np.ndarray, count: int, rng: np.random.Generator) -> Hints:
@@ -52,15 +53,20 @@ def random_points(truth: np.ndarray, count: int, rng: np.random.Generator) -> Hi
     return Hints(tuple(hint_at(truth, *place) for place in zip(rows, columns, strict=True)))
 
 
-def clicks(truth: np.ndarray, plain: np.ndarray, count: int) -> Hints:
-    """The true color where a result is most wrong, over a few pixels."""
-    wrong = cv2.blur(np.linalg.norm(plain - truth, axis=-1), (9, 9))
-    rows, columns = np.indices(wrong.shape)
-    points = []
+def clicks(rgb8: np.ndarray, truth: np.ndarray, count: int, colorizer: Colorizer) -> Hints:
+    """The true color where a picture is most wrong, over a few pixels; then where it still is, and so on."""
+    guide = colorizer.shrink(lightness_of(rgb8))
+    said = colorizer.predict([guide], features=True)
+    rows, columns = np.indices(truth.shape[:2])
+    taken = np.zeros(truth.shape[:2], bool)
+    ab, points = said.ab[0], list[Hint]()
     for _ in range(count):
+        wrong = cv2.blur(np.linalg.norm(cv2.resize(ab, truth.shape[1::-1]) - truth, axis=-1), (9, 9))
+        wrong[taken] = 0
         row, column = np.unravel_index(wrong.argmax(), wrong.shape)
-        points.append(hint_at(truth, row, column, "thing"))
-        wrong[np.hypot(rows - row, columns - column) < APART * min(wrong.shape)] = 0
+        taken |= np.hypot(rows - row, columns - column) < APART * min(wrong.shape)
+        points.append(hint_at(truth, row, column))
+        ab = apply_hints(said.ab[0], said.features[0], guide, Hints(tuple(points)))
     return Hints(tuple(points))
 
 
@@ -97,9 +103,8 @@ class Bench:
         source = Clip(decode(self.path, self.index, self.seconds))
         truth, rng = source.ab(), np.random.default_rng(seed)
         results = {"plain": self.color("plain")}
-        plain = results["plain"].ab()
         randoms = [random_points(truth[at], count, rng) for at in middles]
-        chosen = [clicks(truth[at], plain[at], count) for at in middles]
+        chosen = [clicks(source.small[at], truth[at], count, self.colorizer) for at in middles]
         for name, hints in (("hints", randoms), ("clicks", chosen)):
             frames = tuple(FrameHints(still, known) for (still, _), known in zip(scenes, hints, strict=True))
             results[name] = self.color(name, frames)
@@ -115,6 +120,7 @@ class Bench:
             "frames": len(source.small),
             "scenes": len(scenes),
             **{name: {key: round(ones[key], 4) for key in ("ab_error", "warp")} for name, ones in figures.items()},
+            "own": {"warp": round(score(source, flows, cuts, truth)["warp"], 4)},
             "ratio": {
                 name: {key: round(figures[name][key] / figures["plain"][key], 3) for key in ("ab_error", "warp")}
                 for name in ("hints", "clicks", "references")
