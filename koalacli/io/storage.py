@@ -22,7 +22,8 @@ FIRST_PAUSE = 0.25  # seconds before the second attempt, doubled before each fur
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)  # asking again changes nothing
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure"}
 READ_ONLY = ("http", "https")
-LIST_SECONDS = {"connect_timeout": 10, "read_timeout": 60}  # of a request to S3
+# Of a request to S3, seconds; it is made again here, and not in every layer below, too.
+S3_REQUESTS = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 0}}
 
 Made = TypeVar("Made")
 
@@ -192,7 +193,7 @@ def _protocol_store(protocol: str) -> Any:
 
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if EXTRAS.get(protocol) == "s3":
-        options["config_kwargs"] = LIST_SECONDS
+        options["config_kwargs"] = S3_REQUESTS
     try:
         return fsspec.filesystem(protocol, **options)
     except ImportError as error:
