@@ -145,7 +145,7 @@ def test_an_engine_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (pictures / "notes.txt").touch()
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "01.png").touch()
-    started, *records = colorize(str(pictures), str(tmp_path / "out"), ColorizeConfig(engine="echo"))
+    _, started, *records = colorize(str(pictures), str(tmp_path / "out"), ColorizeConfig(engine="echo"))
     assert (started.total, started.device) == (4, "nowhere")
     assert {Path(record.source).name: record.reason for record in records} == {
         "notes.txt": "not a picture by its name", "01.png": "output exists", "00.png": "echoed", "02.png": "echoed",
