@@ -12,16 +12,18 @@ os.environ.update(COLUMNS="100", TERMINAL_WIDTH="100")
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
+from koalacli.cli.help_page import RARE
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 
 
 def make_page() -> str:
     """The page: one section per command, its help as it is printed."""
-    sections = ["# The command line\n\nMade by `tools/make_cli_docs.py` from `--help`; edits are overwritten.\n"]
+    sections = ["# The command line\n\nMade by `tools/make_cli_docs.py` from `--help-all`; edits are overwritten.\n"]
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
-    for arguments in ([], *([name] for name in sorted(names))):
-        shown = CliRunner().invoke(app, [*arguments, "--help"], prog_name="koala", terminal_width=100)
+    for arguments in ([], *([name] for name in names)):
+        flag = "--help-all" if arguments and arguments[0] in RARE else "--help"
+        shown = CliRunner().invoke(app, [*arguments, flag], prog_name="koala", terminal_width=100)
         title = " ".join(["koala", *arguments])
         lines = "\n".join(line.rstrip() for line in shown.stdout.strip().splitlines())
         sections.append(f"## {title}\n\n```text\n{lines}\n```\n")

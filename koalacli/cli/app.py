@@ -37,6 +37,12 @@ EXIT_CODES_HELP = (
 class KoalaGroup(typer.core.TyperGroup):
     """Shows a KoalaError as one line on stderr and ends with its exit code."""
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Every command with its whole first sentence."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=200)) for name, command in commands if command])
+
     def invoke(self, ctx: Any) -> Any:
         try:
             _check_place()
@@ -88,8 +94,8 @@ def make_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     made.callback()(_koala)
-    pictures = colorize_command, review_command, evaluate_command, video_command
-    for command in (*pictures, train_command, presets_command, archive_command, export_command):
+    everyday = colorize_command, video_command, train_command, evaluate_command
+    for command in (*everyday, review_command, presets_command, archive_command, export_command):
         command.register(made)
     return made
 

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         inputs: Annotated[
             list[str],
             typer.Argument(
-                metavar="INPUT... [OUTPUT]",
+                metavar="INPUT",
                 help="Pictures, folders, globs, s3://…, or - for stdin; the last of several says where outputs go, "
                 "unless it is a file among more than two.",
             ),

@@ -14,8 +14,8 @@ from dataclasses import Field, fields
 from typing import Annotated, Any, Literal
 
 import typer
-import typer.core
 
+from koalacli.cli.help_page import RARE, GroupedCommand, HelpAllFlag
 from koalacli.config import flag_of, range_in_words
 from koalacli.errors import UsageError
 
@@ -25,15 +25,18 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function)
+        all_help = inspect.Parameter("help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=HelpAllFlag)
         own = [parameter for key, parameter in signature.parameters.items() if key not in ("config", "context")]
         shown = [known for known in fields(config) if known.metadata.get("flag", True)]
         shown.sort(key=lambda known: known.name not in config.__annotations__)
+        own += [all_help] * (function.__name__ in RARE)
         flags = [_flag(known) for known in shown]
         former = [_former_flag(known) for known in shown if "formerly" in known.metadata]
         bare = {flag_of(known): known.metadata["bare"] for known in shown if "bare" in known.metadata}
 
         def run(context: typer.Context, **given: Any) -> Any:
             refuse_empty(context)
+            given.pop(all_help.name, None)  # has been seen to
             for flag in former:
                 if (value := given.pop(flag.name)) is not None:
                     given[flag.name.removesuffix(FORMER)] = value
@@ -52,10 +55,10 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
     return decorate
 
 
-def _command_with(bare: dict[str, tuple[str, str]]) -> type[typer.core.TyperCommand]:
+def _command_with(bare: dict[str, tuple[str, str]]) -> type[GroupedCommand]:
     """A command whose `bare` flags may stand without a value: what follows is one only if it looks like one."""
 
-    class Command(typer.core.TyperCommand):
+    class Command(GroupedCommand):
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             end = args.index("--") if "--" in args else len(args)
             for place, word in enumerate(args[:end]):

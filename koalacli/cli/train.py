@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
         raise typer.Exit(TrainDisplay(as_json=json, quiet=quiet).show(run(config)))
 
-    train.__doc__ = f"{HELP}\n{recipe_table()}"
+    train.__doc__ = f"{HELP}\f\n{recipe_table()}"  # \f: what follows is for --help-all
     command(app, TrainConfig)(train)
 
 
