@@ -8,7 +8,7 @@ import typer.core
 COMMON = {
     "Look": (
         *("colored", "size", "vividness", "saturation", "stretch", "hints", "references", "decisions", "reviewer"),
-        *("temporal", "preview", "preview_layout", "deinterlace", "layer"),
+        *("temporal", "preview", "preview_layout", "deinterlace", "layer", "proposals"),
     ),
     "Files and names": (
         *("output", "include", "exclude", "name", "suffix", "on_exist", "recursive", "follow_links", "watch", "shard"),
