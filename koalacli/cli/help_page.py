@@ -101,9 +101,9 @@ class GroupedCommand(typer.core.TyperCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then options by group, those that are in none last."""
         records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
-        arguments = {param.name for param in self.get_params(ctx) if param.param_type_name == "argument"}
+        arguments = tuple(param.name for param in self.get_params(ctx) if param.param_type_name == "argument")
         rare = () if self.shows_all else RARE.get(self.name or "", ())
-        sections = {"Arguments": tuple(arguments), **GROUPS.get(self.name or "", COMMON)}
+        sections = {"Arguments": arguments, **GROUPS.get(self.name or "", COMMON)}
         known = {name for names in sections.values() for name in names}
         sections["Other"] = tuple(name for name in records if name not in known)
         for title, names in sections.items():
