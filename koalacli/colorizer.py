@@ -17,12 +17,14 @@ import numpy as np
 from koalacli.arrays import Array, Pixels
 from koalacli.color.bins import annealed_mean
 from koalacli.color.join import colorize_pixels, merge_color
-from koalacli.color.lab import lightness_of
+from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.color.levels import stretch_levels
 from koalacli.config import STRIDE, ReadOut
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.kernel import Places
 from koalacli.control.proposals import Proposal, propose
+from koalacli.control.references import STRENGTH as REFERENCE_STRENGTH
+from koalacli.control.references import Reference, Seen, follow
 from koalacli.control.solver import apply_hints, value_at
 from koalacli.errors import KoalaError, UsageError
 from koalacli.stream import Stage, stream
@@ -159,17 +161,38 @@ class Colorizer:
         ab = annealed_mean(bin_logits, self.weights.network.tables["gamut_bins"], vividness)
         return ab * np.float32(self.read_out.saturation)
 
-    def colorize(self, pixels: Pixels, hints: Hints | Sequence[Hint] = ()) -> Pixels:
+    def colorize(
+        self,
+        pixels: Pixels,
+        hints: Hints | Sequence[Hint] = (),
+        *,
+        reference: Pixels | None = None,
+        reference_strength: float = REFERENCE_STRENGTH,
+    ) -> Pixels:
         """Colorize one picture.
 
         Args:
             pixels: gray (H, W) or (H, W, 1), or rgb (H, W, 3) of which only the lightness is used;
                 uint8 or uint16, gamma-encoded sRGB.
             hints: what is known of its colors.
+            reference: a photograph whose colors it takes over where the network finds them possible, rgb (h, w, 3),
+                uint8 or uint16; see `control.references`.
+            reference_strength: 0 leaves the network's colors, 1 follows the reference as far as may be.
 
         Returns:
             rgb (H, W, 3) of the same dtype and size, with the lightness of the input.
+
+        Raises:
+            UsageError: there is no such strength, a reference comes with hints, or the network has no bins.
         """
+        if reference is not None:
+            if hints:
+                raise UsageError("hints and a reference cannot both be followed; give one of them")
+            if not 0 <= reference_strength <= 1:
+                raise UsageError(f"reference strength {reference_strength:g} is not between 0 and 1")
+            guide = self.shrink(lightness_of(_without_axis(pixels)))
+            ab, _ = self.follow_reference(guide, self.look_at_reference(reference), reference_strength)
+            return colorize_pixels(_without_axis(pixels), guide, ab, pixels.dtype)
         if not hints:
             return next(self.stream([pixels]))
         known = hints if isinstance(hints, Hints) else Hints(tuple(hints))
@@ -179,6 +202,25 @@ class Colorizer:
         assert said.features is not None
         ab = apply_hints(said.ab[0], said.features[0], guide, known, lambda x, y: value_at(lightness, x, y))
         return merge_color(lightness, guide, ab, pixels.dtype)
+
+    def look_at_reference(self, rgb: Pixels) -> Reference:
+        """A photograph (H, W, 3) in color, uint8 or uint16, as `follow_reference` takes it."""
+        guide = self.shrink(lightness_of(rgb))
+        said = self.predict([guide], features=True)
+        assert said.features is not None
+        size = (said.ab.shape[2], said.ab.shape[1])
+        true = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max))[..., 1:]
+        true = cv2.resize(true, size, interpolation=cv2.INTER_AREA)
+        seen = cv2.resize(guide[..., 0], size, interpolation=cv2.INTER_AREA)
+        return Reference(guide, Places.of(said.features[0], seen, true))
+
+    def follow_reference(self, guide: Array, reference: Reference, strength: float) -> tuple[Array, str]:
+        """Small ab (h, w, 2) of a guide (gh, gw, 1), from `shrink`, and how it was made; see `control.references`."""
+        said = self.predict([guide], bin_probs=True, features=True)
+        assert said.features is not None
+        assert said.bin_probs is not None
+        seen = Seen(guide, said.features[0], said.bin_probs[0])
+        return follow(seen, reference, self.weights.network.tables["gamut_bins"], self.read_out, strength)
 
     def propose(self, pixels: Pixels, count: int) -> list[Pixels]:
         """Several colorings of one picture that the network finds possible, clearly different from one another.

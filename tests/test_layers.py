@@ -73,6 +73,7 @@ ROWS = {
         ["bind"],
         ["films"],
         ["book", "painted"],
+        ["references"],
         ["solver"],
         ["hints", "floors", "proposals"],
         ["colors", "kernel"],
