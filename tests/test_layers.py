@@ -23,7 +23,11 @@ ROWS = {
         ["presets", "protocols", "tables", "family"],
         ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
-    "pipelines": [["watch"], ["colorize", "video", "train", "evaluate", "review", "archive", "export"], ["shards"]],
+    "pipelines": [
+        ["watch"],
+        ["colorize", "video", "train", "evaluate", "review", "archive", "export", "doctor"],
+        ["shards"],
+    ],
     "pipelines.archive": [["verify", "revert"], ["proofs"]],
     "pipelines.train": [
         ["loop"],

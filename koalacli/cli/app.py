@@ -10,6 +10,7 @@ import typer.core
 from koalacli import errors
 from koalacli.cli import archive as archive_command
 from koalacli.cli import colorize as colorize_command
+from koalacli.cli import doctor as doctor_command
 from koalacli.cli import evaluate as evaluate_command
 from koalacli.cli import export as export_command
 from koalacli.cli import presets as presets_command
@@ -95,7 +96,7 @@ def make_app() -> typer.Typer:
     )
     made.callback()(_koala)
     everyday = colorize_command, video_command, train_command, evaluate_command
-    for command in (*everyday, review_command, presets_command, archive_command, export_command):
+    for command in (*everyday, review_command, presets_command, archive_command, export_command, doctor_command):
         command.register(made)
     return made
 
