@@ -11,16 +11,17 @@ from koalacli.cli.display import JsonFlag
 from koalacli.cli.help_page import GroupedCommand
 from koalacli.cli.terminal import print_event, print_table
 
+HELP = """Say what koala finds on this machine: versions, devices, weights, formats, extras.
+
+Ends with 1 where something keeps koala from working.
+"""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to the app."""
 
-    @app.command(cls=GroupedCommand)
+    @app.command(cls=GroupedCommand, help=HELP)
     def doctor(json: JsonFlag = False) -> None:
-        """Say what koala finds on this machine: versions, devices, weights, formats, extras.
-
-        Ends with 1 where something keeps koala from working.
-        """
         from koalacli.pipelines.doctor import examine
 
         findings = list(examine())
