@@ -141,7 +141,7 @@ def predict(
     Where several proposals are wanted, photographs are of one size and have one guide each.
     """
     if proposals > 1:
-        return network.propose_colors([opened.canvas.guides[0] for opened in batch if opened.canvas], proposals)
+        return network.propose_colors([opened.canvas.seen[0] for opened in batch if opened.canvas], proposals)
     guides = [
         (place, guide, opened.hints is not None)
         for place, opened in enumerate(batch)

@@ -18,11 +18,13 @@ from koalacli.records import Outcome, Record
 
 @pytest.fixture
 def batch(tmp_path: Path, examples: list[Path], gray: Any) -> Path:
-    """A gray JPEG, which keeps its luma, a PNG of 16 bits and an animation."""
+    """A gray JPEG, which keeps its luma, a PNG of 16 bits, a toned print (one channel is seen), an animation."""
     folder = tmp_path / "in"
     folder.mkdir()
     shutil.copy(examples[0], folder / "a.jpg")
     Image.fromarray(gray.astype(np.uint16) * 257).save(folder / "b.png")
+    tone = gray[..., None] ** np.array([0.9, 1.0, 1.1]) * 255 / 255 ** np.array([0.9, 1.0, 1.1])
+    Image.fromarray(np.rint(tone).astype(np.uint8)).save(folder / "toned.png")
     frames = [Image.fromarray(gray), Image.fromarray(255 - gray)]
     frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
     return folder
@@ -41,7 +43,7 @@ def test_proposals_are_files_with_a_sheet_and_facts(batch: Path, colorizer: Colo
     records = run(batch, colorizer, proposals=4)
     assert records["moving.gif"].outcome == Outcome.FAILED
     assert "one frame" in records["moving.gif"].reason
-    for name, suffix in (("a", ".jpg"), ("b", ".png")):
+    for name, suffix in (("a", ".jpg"), ("b", ".png"), ("toned", ".png")):
         facts = json.loads((out / f"{name}{suffix}.proposals.json").read_text())
         files = [one["file"] for one in facts["proposals"]]
         assert files == [f"{name}.{number}{suffix}" for number in range(1, len(files) + 1)]
