@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--summary", default="", help="how the mean came about, for the record")
     parser.add_argument("--data", default="that of the files averaged", help="what all were trained on")
     parser.add_argument("--saturation", type=float, help="of the read-out")
+    parser.add_argument("--method", help="entry of READ_OUTS")
     parser.add_argument("--terms", default="", help="of all pictures involved; by default the first file's")
     parser.add_argument("--output", type=Path, required=True)
     given = parser.parse_args()
@@ -61,9 +62,8 @@ def main() -> None:
         **{"summary": given.summary or f"mean of {len(parts)} weights files", "data": given.data},
         **{"terms": given.terms or parts[0].record.get("terms", ""), "averaged": averaged},
     }
-    read_out = parts[0].read_out
-    if given.saturation is not None:
-        read_out = replace(read_out, saturation=given.saturation)
+    asked = {"saturation": given.saturation, "method": given.method}
+    read_out = replace(parts[0].read_out, **{name: value for name, value in asked.items() if value is not None})
     content, digest = encode_weights(network, read_out, record)
     write_file(given.output, content)
     print(digest)
