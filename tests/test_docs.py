@@ -63,3 +63,12 @@ def test_every_shipped_weights_file_has_a_card() -> None:
         card = (path.parent / f"{name}.md").read_text("utf-8")
         assert "terms" in card
         assert "Known failures" in card
+
+
+def test_the_map_names_every_room() -> None:
+    """docs/architecture.md draws each module and package of the house."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    drawn = set(re.findall(r"\w+", page[: page.index("## Who imports whom")]))
+    modules = (ROOT / "koalacli").rglob("*.py")
+    names = {part for path in modules for part in path.relative_to(ROOT / "koalacli").with_suffix("").parts}
+    assert names - drawn - {"__init__", "__main__"} == set()
