@@ -1,10 +1,10 @@
-"""Interrupt `koala colorize` at random moments of a folder, and see that what is finished is told, kept and not made again.
+"""Interrupt `koala colorize` at random moments of a folder, and see that what is finished is told and kept.
 
     python benchmarks/folder_interrupts.py FOLDER [--times 20] [--seed 0] [FLAGS FOR KOALA ...]
 
-Each round starts a run on a new output folder, sends Ctrl-C a random moment after a random picture is told, and lets the
-same command finish. A round is good if the interrupted run ends with exit code 130 and without a traceback, has told just
-the outputs that are there, and if the finished folder has the bytes of an unbroken run.
+Each round starts a run on a new output folder, sends Ctrl-C a random moment after a random picture is told, and lets
+the same command finish. A round is good if the interrupted run ends with exit code 130 and without a traceback, has
+told just the outputs that are there, and if the finished folder has the bytes of an unbroken run.
 """
 
 import argparse
