@@ -1,6 +1,7 @@
 """`koala video`."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,9 +22,13 @@ def register(app: typer.Typer) -> None:
     def video(
         config: VideoConfig,
         context: typer.Context,
-        source: Annotated[
-            str,
-            typer.Argument(metavar="FILM", help="A film, a folder of films, a GIF or WebP, or frames/%06d.png."),
+        inputs: Annotated[
+            list[str],
+            typer.Argument(
+                metavar="FILM",
+                help="Films, folders of films, a GIF or WebP, or frames/%06d.png; the last of several says where "
+                "outputs go, unless it is a file among more than two.",
+            ),
         ],
         json: JsonFlag = False,
         quiet: QuietFlag = False,
@@ -34,10 +39,13 @@ def register(app: typer.Typer) -> None:
         The luma of every frame goes to the encoder untouched; only color is made. An interrupted
         run goes on where it stopped when the same command is given again.
         """
+        from koalacli.io.arguments import split_arguments
         from koalacli.pipelines.video.pipeline import colorize_video
 
+        sources, output = split_arguments(inputs, config.output)
+        config = replace(config, output=output)
         display = FilmDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report)
-        raise typer.Exit(display.show_films(colorize_video(source, config, context.obj)))
+        raise typer.Exit(display.show_films(colorize_video(sources, config, context.obj)))
 
 
 class FilmDisplay(RecordDisplay):
@@ -47,7 +55,7 @@ class FilmDisplay(RecordDisplay):
         super().__init__(**flags, unit="films")
         self.frames: dict[str, Progress] = {}  # the last report on each film
 
-    def show_films(self, records: Iterable[Started | Progress | Record]) -> int:
+    def show_films(self, records: Iterable[Started | Phase | Progress | Record]) -> int:
         """As `show`, with Progress among the records."""
         return self.show(records)  # type: ignore[arg-type]
 

@@ -86,3 +86,15 @@ def test_the_time_left_is_for_the_whole_film() -> None:
     assert line == "52% · 10.0 frames/s · 0:01:40 left"
     early = frames_line(Progress("film.mp4", done=1001, total=2100, fresh=1, seconds=0.5))
     assert "left" not in early
+
+
+def test_several_films_and_an_output(film: Path, tmp_path: Path, run: Any) -> None:
+    """The last of several is the folder of the outputs, of two also their film; one film's name cannot hold two."""
+    other = film.rename(tmp_path / "other.mp4")
+    film.write_bytes(other.read_bytes())
+    done = run(app, ["video", str(film), str(other), str(tmp_path / "color"), *FLAGS])
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in (tmp_path / "color").glob("*.mp4")} == {"film.color.mp4", "other.color.mp4"}
+    assert run(app, ["video", str(film), str(tmp_path / "new.mp4"), *FLAGS]).exit_code == 0
+    assert (tmp_path / "new.mp4").is_file()
+    assert run(app, ["video", str(film), str(other), "-o", str(tmp_path / "one.mp4"), *FLAGS]).exit_code == 2

@@ -1,7 +1,7 @@
 """`koala video`: black-and-white films in, color films out, every other stream copied."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,18 +22,18 @@ from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
 from koalacli.pipelines.video.scenes import export_scenes
-from koalacli.records import Outcome, Progress, Record, Started
+from koalacli.records import Outcome, Phase, Progress, Record, Started
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
 
 
 def colorize_video(
-    source: str, config: VideoConfig, colorizer: Colorizer | None = None
-) -> Iterator[Started | Progress | Record]:
-    """Colorize a film or a folder of films.
+    sources: str | Sequence[str], config: VideoConfig, colorizer: Colorizer | None = None
+) -> Iterator[Started | Phase | Progress | Record]:
+    """Colorize films or folders of films.
 
     Args:
-        source: a film, a folder that is searched with its folders, an animation or a numbered sequence.
+        sources: a film, a folder that is searched with its folders, an animation or a numbered sequence; or several.
         config: see VideoConfig.
         colorizer: a network that is loaded already; by default the one that config asks for.
 
@@ -44,13 +44,16 @@ def colorize_video(
         KoalaError: the request itself cannot be met; nothing has been written then.
         StorageFullError: in the middle; what is finished is kept for the next run.
     """
+    source, *more = [sources] if isinstance(sources, str) else sources
+    if more:
+        _refuse_for_several(source, config)
     if config.export_scenes:
         yield from _export_scenes(source, config, colorizer)
         return
     pictures = becomes_pictures(source, config)
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
-    jobs, strays = ([], []) if pictures else plan_jobs(source, config)
+    jobs, strays = ([], []) if pictures else _plan_all([source, *more], config)
     jobs, faults = ([], []) if pictures else _with_hints(source, config, jobs)
     if faults:
         yield Started(len(faults), "none", config.weights, 0)
@@ -59,6 +62,7 @@ def colorize_video(
     paths = [path for job in jobs for path in (job.source, job.target)]
     known = filter(None, (config.hints, config.references))
     check_side_outputs({"--report": config.report}, [config.weights, source, config.output or source, *known, *paths])
+    yield Phase("starting the network")
     colorizer = colorizer or Colorizer(config.weights, config.device, **read_out_of(config))
     cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
     yield Started((len(jobs) + len(strays)) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
@@ -72,6 +76,23 @@ def colorize_video(
             if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and len(jobs) == 1):
                 raise  # the request itself is at fault, or nothing more can be written
             yield Record(job.source, job.target, Outcome.FAILED, str(error))
+
+
+def _refuse_for_several(source: str, config: VideoConfig) -> None:
+    given = {"--export-scenes": config.export_scenes, "--hints": config.hints, "--references": config.references}
+    if one := [name for name, value in given.items() if value]:
+        raise UsageError(f"{one[0]}: give one FILM")
+    output = Path(config.output)
+    if becomes_pictures(source, config) or (output.suffix.lower() in CONTAINERS and not output.is_dir()):
+        raise UsageError(f"{config.output}: several films need a folder as OUTPUT")
+
+
+def _plan_all(sources: list[str], config: VideoConfig) -> tuple[list[FilmJob], list[Stray]]:
+    """As `plan_jobs`, for several films and folders; none twice."""
+    plans = [plan_jobs(source, config) for source in sources]
+    jobs = list({job.source: job for planned, _ in plans for job in planned}.values())
+    _check_targets(jobs)
+    return jobs, [stray for _, strays in plans for stray in strays]
 
 
 def _with_hints(source: str, config: VideoConfig, jobs: list[FilmJob]) -> tuple[list[FilmJob], Faults]:
