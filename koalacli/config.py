@@ -226,6 +226,16 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
         repeat=True,
         shapes=False,
     )
+    reference: str = setting(
+        "", "A photograph in color whose colors all pictures take over where they are possible.", shapes=False
+    )
+    reference_strength: float = setting(
+        0.5,
+        "0 leaves the network's colors, 1 follows --reference as far as may be.",
+        least=0.0,
+        most=1.0,
+        shapes=False,
+    )
     proposals: int = setting(
         1,
         "Colorings per picture, clearly different ones: NAME.1.jpg, NAME.2.jpg, ..., with a sheet of them and their "

@@ -42,6 +42,13 @@ class GrayJob(Job):
 
 
 @dataclass(frozen=True)
+class ReferencedJob(Job):
+    """A job whose picture takes over the colors of a photograph; `digest` is of that file and of the strength."""
+
+    digest: str
+
+
+@dataclass(frozen=True)
 class ProposalsJob(Job):
     """A job that makes several colorings; its target is where the first one goes.
 
@@ -86,7 +93,7 @@ def _numbered(output: str, number: int) -> str:
 
 def digest_of(job: Job) -> str:
     """The digest of what is decided about a job alone; empty where nothing is."""
-    return job.digest if isinstance(job, HintedJob | GrayJob | ProposalsJob) else ""
+    return job.digest if isinstance(job, HintedJob | GrayJob | ProposalsJob | ReferencedJob) else ""
 
 
 def reviewer_of(job: Job) -> str:

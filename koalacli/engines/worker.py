@@ -1,17 +1,20 @@
 """A worker: one loaded network with its journal, and reader and writer threads around it; jobs in, records out."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from koalacli.arrays import Array
+from koalacli.arrays import Array, Pixels
 from koalacli.colorizer import Colorizer, Prediction
 from koalacli.config import ColorizeConfig, read_out_of, shaping_settings
 from koalacli.control.proposals import Proposal
+from koalacli.control.references import Reference
 from koalacli.control.solver import apply_hints
 from koalacli.errors import KoalaError, StorageFullError
 from koalacli.io.paths import Job
+from koalacli.io.picture.read import read_picture
 from koalacli.io.picture.xmp import Provenance
 from koalacli.io.store_journal import open_journal
 from koalacli.journal import Journal, digest_settings
@@ -56,6 +59,12 @@ class Predictor(Sight, Protocol):
 
     def read_bins(self, bin_probs: Array, vividness: float) -> Array:
         """Small ab of one picture at another temperature."""
+
+    def look_at_reference(self, rgb: Pixels) -> Reference:
+        """A photograph in color as `follow_reference` takes it."""
+
+    def follow_reference(self, guide: Array, reference: Reference, strength: float) -> tuple[Array, str]:
+        """Small ab by a reference, and how it was made."""
 
     def propose_colors(self, guides: Sequence[Array], count: int) -> list[list[Proposal]]:
         """Several small ab for each of lightness pictures (h, w, 1) of one size."""
@@ -124,13 +133,28 @@ class Worker:
         network = self.colorizer
         digest, settings = f"sha256:{network.weights.digest}", json.dumps(shaping_settings(self.config))
         provenance = Provenance(f"koala {__version__}", network.weights.name, digest, settings=settings)
+        if self.config.reference:
+            name = f"{Path(self.config.reference).name}, strength {self.config.reference_strength:g}"
+            provenance = replace(provenance, reference=name)
         setup = Setup(self.config, network, provenance, self.journal)
         return Stage(
             read=lambda job: open_photograph(job, setup),
             key=lambda opened: opened.canvas.guides[0].shape if opened.canvas else None,
-            run=lambda batch: predict(network, batch, self.config.proposals),
+            run=self._run_of(network),
             write=lambda job, opened, colors: close_photograph(job, opened, colors, setup),
         )
+
+    def _run_of(self, network: Predictor) -> Callable[[list[OpenedPhotograph]], list[Any]]:
+        """How a batch is colored."""
+        if not self.config.reference:
+            return lambda batch: predict(network, batch, self.config.proposals)
+        picture = read_picture(Path(self.config.reference), self.config.reference, self.config.max_pixels)
+        reference, strength = network.look_at_reference(picture.pixels), self.config.reference_strength
+        return lambda batch: [
+            [network.follow_reference(seen, reference, strength)[0] for seen in opened.canvas.seen]
+            for opened in batch
+            if opened.canvas
+        ]
 
 
 def predict(

@@ -102,6 +102,8 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
             if setup.config.colored == "auto":  # who says which colors it has wants them made
                 setup = replace(setup, config=replace(setup.config, colored="recolor"))
         opened = _open(job, setup, started, stamp)
+        if setup.config.reference and opened.canvas:
+            opened = replace(opened, remarks=[*opened.remarks, f"reference: {setup.config.reference}"])
         if isinstance(job, ProposalsJob) and opened.canvas and len(opened.canvas.guides) != 1:
             raise InputError(f"{job.source}: --proposals is for pictures of one frame; this has more")
         return _with_hints(opened, hints, job) if hints and opened.canvas else opened

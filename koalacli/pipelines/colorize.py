@@ -7,8 +7,9 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
+from koalacli.color.tone import is_colored
 from koalacli.config import ColorizeConfig, shaping_settings
-from koalacli.control.bind import ProposalsJob, bind_hints
+from koalacli.control.bind import ProposalsJob, ReferencedJob, bind_hints
 from koalacli.control.decisions import Decided, apply_decisions
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
@@ -17,6 +18,7 @@ from koalacli.io.arguments import STREAM, default_output
 from koalacli.io.files import file_digest, remove_leftovers
 from koalacli.io.manifest import write_manifest
 from koalacli.io.paths import Job, make_plan
+from koalacli.io.picture.read import read_picture
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.storage import is_remote
 from koalacli.io.store_plan import check_stored, is_stored, plan_stored
@@ -72,6 +74,8 @@ def _records(
     """The way for where inputs and outputs lie."""
     if config.proposals > 1:
         _check_proposals((*sources, output), config)
+    if config.reference:
+        _check_reference((*sources, output), config)
     if len(sources) == 1 and is_shards(sources[0]):
         return colorize_shards(sources[0], output, config, colorizer)
     if len(sources) == 1 and is_stored(sources[0], output):
@@ -105,6 +109,8 @@ def _colorize_local(
     if config.decisions:
         by_people = apply_decisions(config.decisions, source, jobs, config.reviewer)
     jobs = by_people.jobs
+    if config.reference:
+        jobs = _referenced(jobs, config)
     if config.proposals > 1:
         jobs = _several(jobs, config.proposals)
     engine = start_engine(config, plan.output_folder, colorizer)
@@ -167,6 +173,24 @@ def _check_proposals(places: tuple[str, ...], config: ColorizeConfig) -> None:
         raise UsageError("--proposals and --layer do not go together; layers of several colorings are not made")
     if any(place == STREAM or is_remote(place) or is_shards(place) for place in places):
         raise UsageError("--proposals makes several files per picture; give a folder on this machine")
+
+
+def _check_reference(places: tuple[str, ...], config: ColorizeConfig) -> None:
+    """Refuse what a reference does not go with, and one that has no color."""
+    if config.hints or config.decisions or config.proposals > 1:
+        raise UsageError("--reference goes without --hints, --decisions and --proposals; give one of them")
+    if any(is_remote(place) or is_shards(place) for place in places):
+        raise UsageError("--reference is for pictures on this machine; give a file or a folder")
+    if not is_colored(read_picture(Path(config.reference), config.reference, config.max_pixels).pixels):
+        raise UsageError(f"--reference {config.reference}: has no color to take over")
+
+
+def _referenced(jobs: list[Job], config: ColorizeConfig) -> list[Job]:
+    """Jobs that follow the reference; none may replace it."""
+    place, digest = os.path.realpath(config.reference), file_digest(Path(config.reference))[:16]
+    if any(os.path.realpath(job.target) == place for job in jobs):
+        raise UsageError(f"--reference {config.reference}: an output would replace it; choose another folder")
+    return [ReferencedJob(job.source, job.target, f"{digest}-{config.reference_strength:g}") for job in jobs]
 
 
 def _several(jobs: list[Job], count: int) -> list[Job]:

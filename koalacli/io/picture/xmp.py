@@ -30,6 +30,7 @@ class Provenance:
         settings: what shaped the picture besides, as JSON.
         source: digest of the file that it was made of, as `sha256:...`; empty where none shall be named.
         source_name: name of that file, without folders.
+        reference: name of the photograph whose colors it takes over, and how far, in words; empty without one.
     """
 
     tool: str
@@ -40,6 +41,7 @@ class Provenance:
     settings: str = ""
     source: str = ""
     source_name: str = ""
+    reference: str = ""
 
     @property
     def instance(self) -> str:
@@ -90,7 +92,11 @@ def with_provenance(xmp: bytes, provenance: Provenance) -> bytes:
 
 def _describe(provenance: Provenance, known: Mapping[str, str]) -> str:
     """The description to put in; `known` are the identities of the source."""
-    more = {"Hints": provenance.hints, "Reviewer": provenance.reviewer if provenance.hints else ""}
+    more = {
+        "Reference": provenance.reference,
+        "Hints": provenance.hints,
+        "Reviewer": provenance.reviewer if provenance.hints else "",
+    }
     more |= {"Settings": provenance.settings, "SourceDigest": provenance.source}
     references = {
         "instanceID": known.get("InstanceID") or _identity(provenance.source),
