@@ -61,6 +61,7 @@ ROWS = {
     ],
     "model": [
         ["onnx_graph"],
+        ["onnx_coherence"],
         ["weights", "recipes", "optimizers", "judges"],
         ["header"],
         ["read_outs"],
@@ -103,7 +104,7 @@ FENCES = {  # third party -> the only rooms that may import it
     "jax": ["model.backend"],
     "torch": ["model.backend"],
     "ray": ["engines.ray"],
-    "onnx": ["model.onnx_graph"],
+    "onnx": ["model.onnx_graph", "model.onnx_coherence"],
     "onnxruntime": ["pipelines.export"],
 }
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))

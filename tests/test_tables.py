@@ -79,7 +79,7 @@ def with_entry(monkeypatch: Patch, **parts: str) -> str:
 def test_help_lists_every_entry_and_what_it_is(monkeypatch: Patch) -> None:
     """Choices and their explanations are the tables' own, also of an entry that was just added."""
     monkeypatch.setitem(LOSSES, "made-up", LossRow("a loss that nobody needs", "ab", "nowhere:nothing"))
-    shown = CliRunner().invoke(make_app(), ["train", "--help"], terminal_width=400).output
+    shown = CliRunner().invoke(make_app(), ["train", "--help-all"], terminal_width=400).output
     text = " ".join(shown.split())
     for table in (PRESETS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, AUGMENTATIONS):
         for name, row in table.items():

@@ -99,7 +99,7 @@ def with_features(network: Network) -> Any:
 
     Features are float32 (B, H/s, W/s, C) at the output stride s.
     """
-    core = keras.Model(network.core.inputs, [network.core.output, network.features], name="core_with_features")
+    core = keras.Model(network.core.input, [network.core.output, network.features], name="core_with_features")
     if network.extractor is None:
         return core
     picture = layers.Input((None, None, 1), name="picture")

@@ -16,7 +16,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from koalacli.config import STRIDE, ReadOut
 from koalacli.errors import UsageError
-from koalacli.model.read_outs import reading_of
+from koalacli.model.onnx_coherence import write_agreement
+from koalacli.model.read_outs import cell_side, read_annealed_mean, read_coherent, read_scaled, reading_of
 from koalacli.model.weights import Weights
 
 OPSET = 17  # known to OpenCV's reader, onnxruntime and its build for browsers alike
@@ -34,6 +35,12 @@ class Graph:
         self.dtype = np.float16 if half else np.float32
         self.nodes: list[Any] = []
         self.values: list[Any] = []
+
+    def in_float32(self) -> "Graph":
+        """The same graph, to which constants of float32 are added."""
+        wide = Graph(half=False)
+        wide.nodes, wide.values = self.nodes, self.values
+        return wide
 
     def add(self, kind: str, name: str, inputs: list[str], **attributes: Any) -> str:
         """Add a node; returns the name of its output, which cannot be that of an end of the graph."""
@@ -118,7 +125,7 @@ def make_onnx(weights: Weights, *, logits: bool = False, half: bool = False) -> 
         half: float16 inside.
 
     Raises:
-        UsageError: it has parts that ONNX is not written for here: an extractor of its own, a read-out by features.
+        UsageError: it has parts that ONNX is not written for here: an extractor of its own, another read-out.
     """
     network, read_out = weights.network, weights.read_out
     unknown = sorted({type(layer).__name__ for layer in network.model.layers} - {*LAYERS, "InputLayer"})
@@ -126,9 +133,9 @@ def make_onnx(weights: Weights, *, logits: bool = False, half: bool = False) -> 
         parts = ", ".join(unknown) or "an extractor of its own"
         raise UsageError(f"{weights.name}: cannot be written as ONNX, as it has {parts}; koala's own preset can be")
     graph = Graph(half=half)
-    output = _trace(graph, network.model)
+    output, features = _trace(graph, network.model, network.features)
     if not logits:
-        output = _read_out(graph, weights, read_out, output)
+        output = _read_out(graph, weights, read_out, output, features)
     name = "logits" if logits else "ab"
     graph.nodes.append(helper.make_node("Cast", [output], [name], name, to=TensorProto.FLOAT))
     channels = network.model.output.shape[-1] if logits else 2
@@ -144,33 +151,45 @@ def make_onnx(weights: Weights, *, logits: bool = False, half: bool = False) -> 
     return model
 
 
-def _trace(graph: Graph, model: Any) -> str:
-    """Nodes for every layer, in order; returns the name of the output."""
+def _trace(graph: Graph, model: Any, features: Any) -> tuple[str, str]:
+    """Nodes for every layer, in order; returns the names of the output and of what the head sees."""
     names = {id(model.inputs[0]): graph.add("Cast", "seen", ["lightness"], to=_type(graph))}
     for layer in model.layers:
         if type(layer).__name__ == "InputLayer":
             continue
         tensors = layer.input if isinstance(layer.input, list) else [layer.input]
         names[id(layer.output)] = LAYERS[type(layer).__name__](graph, layer, [names[id(one)] for one in tensors])
-    return names[id(model.outputs[0])]
+    return names[id(model.outputs[0])], names[id(features)]
 
 
 def _type(graph: Graph) -> int:
     return int(TensorProto.FLOAT16 if graph.dtype == np.float16 else TensorProto.FLOAT)
 
 
-def _read_out(graph: Graph, weights: Weights, read_out: ReadOut, outputs: str) -> str:
-    """ab in CIELAB units: see `read_outs.read_annealed_mean` and `read_scaled`."""
-    head, saturation = weights.network.config.head, np.float32(read_out.saturation)
-    if reading_of(read_out, head).uses_features:
+def _read_out(graph: Graph, weights: Weights, read_out: ReadOut, outputs: str, features: str) -> str:
+    """ab in CIELAB units: see `read_outs`, whose entries these are."""
+    network = weights.network
+    reading = reading_of(read_out, network.config.head)
+    if reading.read not in (read_scaled, read_annealed_mean, read_coherent):
         raise UsageError(f"{weights.name}: its read-out {read_out.method} is not written as ONNX; ask for --logits")
-    if head == "ab":
-        factor = graph.value("ab_scale", saturation * np.float32(weights.network.config.ab_scale))
+    saturation = np.float32(read_out.saturation)
+    if reading.read is read_scaled:
+        factor = graph.value("ab_scale", saturation * np.float32(network.config.ab_scale))
         return graph.add("Mul", "colors", [outputs, factor])
-    bins = np.asarray(weights.network.tables["gamut_bins"], np.float32) * saturation
+    bins = np.asarray(network.tables["gamut_bins"], np.float32) * saturation
     annealed = graph.add("Div", "annealed", [outputs, graph.value("vividness", read_out.vividness)])
     probs = graph.add("Softmax", "bin_probs", [annealed], axis=1)
-    return graph.add("Conv", "colors", [probs, graph.value("gamut_bins", bins.T[:, :, None, None])])
+    colors = graph.add("Conv", "colors", [probs, graph.value("gamut_bins", bins.T[:, :, None, None])])
+    if reading.read is read_annealed_mean:
+        return colors
+    # Distances are differences of large numbers: too much for float16.
+    wide = graph.in_float32()
+    colors, features = (
+        wide.add("Cast", f"{name}_wide", [one], to=int(TensorProto.FLOAT))
+        for name, one in (("colors", colors), ("features", features))
+    )
+    stride = network.config.output_stride
+    return write_agreement(wide, colors, features, "lightness", stride, cell_side(read_out, network.config))
 
 
 def _contract(weights: Weights, output: str) -> dict[str, str]:
@@ -182,7 +201,7 @@ def _contract(weights: Weights, output: str) -> dict[str, str]:
     }
     told = {
         "input": f"lightness (N, 1, H, W) float32, CIELAB L* 0..100 (D65); H and W multiples of {STRIDE}",
-        "output": gives[output] if config.head != "ab" or output == "ab" else f"ab_scaled, times {config.ab_scale}",
+        "output": gives[output] if config.bins or output == "ab" else f"ab_scaled, times {config.ab_scale}",
         "output_stride": str(config.output_stride),
         "size": f"{read_out.size} is the short side that it was made for",
         "stretch": f"{read_out.stretch:g}: widen the range of L* to this much before, where it is less",
@@ -192,7 +211,7 @@ def _contract(weights: Weights, output: str) -> dict[str, str]:
         "weights_digest": f"sha256:{weights.digest}",
         "terms": str(weights.record.get("terms", "")),
     }
-    if output == "logits" and config.head == "bins":
+    if output == "logits" and config.bins:
         bins = np.asarray(weights.network.tables["gamut_bins"])
         told["gamut_bins"] = json.dumps(bins.round(4).tolist())
     return told

@@ -59,8 +59,12 @@ def read_annealed_mean(made: Made, tables: dict[str, Any], config: NetworkConfig
 def read_coherent(made: Made, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Tensor:
     """The annealed mean, averaged over what the network itself finds alike; see `coherence.py`."""
     ab = read_annealed_mean(made, tables, config, read_out)
-    cell = max(1, round(read_out.size / (config.output_stride * CELLS)))
-    return agree(ab, made.features, made.lightness, config.output_stride, cell)
+    return agree(ab, made.features, made.lightness, config.output_stride, cell_side(read_out, config))
+
+
+def cell_side(read_out: ReadOut, config: NetworkConfig) -> int:
+    """Side of a cell of `coherence.agree`, in places of ab."""
+    return max(1, round(read_out.size / (config.output_stride * CELLS)))
 
 
 def read_scaled(made: Made, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Tensor:

@@ -43,7 +43,7 @@ def export_onnx(weights: str, output: str, config: ExportConfig) -> Record:
         from koalacli.model.onnx_graph import make_onnx
     except ImportError as error:
         raise UsageError("export to ONNX needs an extra: pip install 'koala-colorizer[onnx]'") from error
-    from koalacli.model.heads import head_of
+    from koalacli.model.read_outs import make_forward
     from koalacli.model.weights import load_weights
 
     loaded = load_weights(weights, folded=True)
@@ -53,14 +53,11 @@ def export_onnx(weights: str, output: str, config: ExportConfig) -> Record:
     options.log_severity_level = 3
     options.intra_op_num_threads = max(1, (os.cpu_count() or 2) // 2)
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    read = make_forward(network, loaded.read_out)
     worst = 0.0
     for height, width in SHAPES:
         lightness = np.random.default_rng(height).uniform(0, 100, (2, height, width, 1)).astype(np.float32)
-        expected = np.asarray(network.model(lightness), np.float32)
-        if not config.logits:
-            read = head_of(network.config.head).read
-            expected = read(expected, network.tables, network.config, loaded.read_out.vividness)
-            expected = expected * np.float32(loaded.read_out.saturation)
+        expected = np.asarray(network.model(lightness) if config.logits else read(lightness)["ab"], np.float32)
         (found,) = session.run(None, {"lightness": lightness.transpose(0, 3, 1, 2)})
         worst = max(worst, float(np.abs(found.transpose(0, 2, 3, 1) - expected).max()))
     allowed = HALF_TOLERANCE if config.half else TOLERANCE

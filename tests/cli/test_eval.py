@@ -36,7 +36,7 @@ def test_the_table_shows_figures_floors_and_intervals(folders: tuple[str, str]) 
     for word in ("gray", "mean", "lookup", "AuC rebalanced"):
         assert word in done.stdout
     assert done.stderr.splitlines()[0] == "intervals …"
-    assert "2 images judged" in done.stderr
+    assert "2 pictures judged" in done.stderr
 
 
 def test_json_gives_an_event_per_picture_and_the_evaluation(folders: tuple[str, str]) -> None:

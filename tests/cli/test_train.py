@@ -70,6 +70,7 @@ def test_what_is_no_number_is_not_shown_as_one() -> None:
     """Before the first step there is no loss; no run is more than done, and none ends before now."""
     display = TrainDisplay(as_json=False, quiet=False)
     display.console = Console(file=io.StringIO(), width=200)
+    display.last_line = float("-inf")  # a line is due
     nothing = dict.fromkeys(
         ("val_loss", "ab_error", "auc_rebalanced", "colorfulness", "colorfulness_gap", "spread"), 0.0
     )
@@ -113,7 +114,7 @@ def test_errors_have_their_exit_codes(flags: list[str], code: int) -> None:
 
 def test_help_states_every_default_of_every_preset() -> None:
     """What a preset trains with can be read without running it."""
-    text = " ".join(CliRunner().invoke(app, ["train", "--help"]).output.split())
+    text = " ".join(CliRunner().invoke(app, ["train", "--help-all"]).output.split())
     for preset in PRESETS:
         assert f"Preset {preset} trains with" in text
         for key, value in asdict(PRESETS[preset].recipe).items():
