@@ -219,7 +219,7 @@ class Colorizer:
         said = self.predict([guide], bin_probs=True, features=True)
         assert said.features is not None
         assert said.bin_probs is not None
-        seen = Seen(guide, said.features[0], said.bin_probs[0])
+        seen = Seen(guide, said.features[0], said.bin_probs[0], said.ab[0])
         return follow(seen, reference, self.weights.network.tables["gamut_bins"], self.read_out, strength)
 
     def propose(self, pixels: Pixels, count: int) -> list[Pixels]:

@@ -43,11 +43,13 @@ class Seen:
         guide: float32 (gh, gw, 1), its lightness.
         features: float32 (h, w, C).
         bin_probs: float32 (h, w, Q).
+        ab: float32 (h, w, 2), CIELAB units, by the usual read-out.
     """
 
     guide: Array
     features: Array
     bin_probs: Array
+    ab: Array
 
 
 def follow(
@@ -65,7 +67,9 @@ def follow(
     Returns:
         float32 (h, w, 2), CIELAB units, and how it was made, in words.
     """
-    ab = read_by_palette(seen.bin_probs, palette_of(reference, gamut_bins), gamut_bins, read_out, strength)
+    palette = palette_of(reference, gamut_bins)
+    wished, plain = (read_by_palette(seen.bin_probs, palette, gamut_bins, read_out, share) for share in (strength, 0.0))
+    ab = seen.ab + (wished - plain)  # whatever the usual read-out does besides stays done
     if found := same_shot(seen.guide, reference):
         theirs, covered = (cv2.resize(plane, ab.shape[1::-1], interpolation=cv2.INTER_AREA) for plane in found)
         share = covered[..., None] * np.float32(strength)

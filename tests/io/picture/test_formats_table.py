@@ -73,7 +73,13 @@ def alpha_word(pairs: list[Any]) -> str:
     """Whether transparency is what it was."""
     if all(a.alpha is None for a, _ in pairs):
         return "–"
-    return "kept" if all(np.array_equal(a.alpha, b.alpha) for a, b in pairs) else "CHANGED"
+    return "kept" if all(np.array_equal(opacity(a), opacity(b)) for a, b in pairs) else "CHANGED"
+
+
+def opacity(frame: Any) -> Any:
+    """Alpha, all opaque where there is none: encoders of animations drop a plane that says nothing."""
+    full = np.iinfo(frame.pixels.dtype).max
+    return np.full(frame.pixels.shape[:2], full, frame.pixels.dtype) if frame.alpha is None else frame.alpha
 
 
 def frames_word(source: Any, result: Any) -> str:
