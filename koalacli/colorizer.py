@@ -1,7 +1,6 @@
 """Colorizer: the one path from lightness to color, used by every command and the Python API.
 
 from koalacli import Colorizer
-
 rgb8 = Colorizer().colorize(gray)  # gray: uint8 (H, W); rgb8: uint8 (H, W, 3)
 """
 
@@ -19,7 +18,7 @@ from koalacli.color.bins import annealed_mean
 from koalacli.color.join import colorize_pixels, merge_color
 from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.color.levels import stretch_levels
-from koalacli.config import STRIDE, ReadOut
+from koalacli.color.shapes import network_shape, pad_to_stride
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.kernel import Places
 from koalacli.control.proposals import Proposal, propose
@@ -27,12 +26,10 @@ from koalacli.control.references import STRENGTH as REFERENCE_STRENGTH
 from koalacli.control.references import Reference, Seen, follow
 from koalacli.control.solver import apply_hints, value_at
 from koalacli.errors import KoalaError, UsageError
+from koalacli.settings import STRIDE, ReadOut
 from koalacli.stream import Stage, stream
 from koalacli.weights_files import WeightsFile
 
-# Long sides that the network may see, as multiples of its short side. Few shapes mean full
-# batches; the picture is stretched to the nearest, by at most 6% up to a ratio of 4.
-ASPECT_RATIOS = (1.0, 1.125, 1.25, 1.334, 1.5, 1.667, 1.834, 2.0, 2.25, 2.5, 2.834, 3.167, 3.5, 4.0)
 AUTO_BATCH = {"cpu": 8, "gpu": 64}  # on a CPU larger batches gain nothing and hold more pictures
 SMALLEST_BATCH = 2  # single-picture batches take other kernels, whose sums round differently
 
@@ -95,11 +92,8 @@ class Colorizer:
         self.predict(np.zeros((1, STRIDE, STRIDE, 1), np.float32))  # trace now: the first picture waits for nothing
 
     def network_shape(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width at which the network sees a picture of the given size."""
-        short = self.read_out.size
-        ratio = min(ASPECT_RATIOS, key=lambda known: abs(np.log(known * min(height, width) / max(height, width))))
-        long = round(short * ratio / STRIDE) * STRIDE
-        return (short, long) if height <= width else (long, short)
+        """See `color.shapes`."""
+        return network_shape(height, width, self.read_out.size)
 
     def shrink(self, lightness: Array) -> Array:
         """Lightness (H, W, 1) at the size that the network sees: float32 (h, w, 1)."""
@@ -256,8 +250,7 @@ class Colorizer:
 
     def stream(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
         """Colorize pictures of any sizes, in order, reading ahead no more than a few batches."""
-        ready: dict[int, Pixels] = {}
-        following = 0
+        ready, following = dict[int, Pixels](), 0
         stage: Stage[tuple[int, Pixels], Array, Pixels] = Stage(
             read=lambda item: self.shrink(lightness_of(_without_axis(item[1]))),
             key=lambda guide: guide.shape,
@@ -305,15 +298,3 @@ class Colorizer:
 def _without_axis(pixels: Pixels) -> Pixels:
     """Gray (H, W) where it was (H, W, 1)."""
     return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
-
-
-def pad_to_stride(lightness: Array) -> Array:
-    """Pad (B, H, W, 1) at the bottom and right to multiples of 32, by reflection."""
-    for axis in (1, 2):
-        size = lightness.shape[axis]
-        index = np.arange(-(-size // STRIDE) * STRIDE)
-        if len(index) > size:
-            period = max(2 * size - 2, 1)  # reflection without repeating the edge, as often as needed
-            index = index % period
-            lightness = np.take(lightness, np.where(index < size, index, period - index), axis=axis)
-    return lightness

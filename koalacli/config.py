@@ -1,214 +1,26 @@
-"""Every setting of koala: its default, its meaning and its unit stand here and nowhere else.
+"""The settings of every command but `koala train`: defaults and meanings stand here and nowhere else.
 
-A command's flags are the fields of its dataclass; `--help` and docs/cli.md print the help
-texts below. All classes are frozen: a run cannot change what it was asked to do.
+A command's flags are the fields of its dataclass; `--help` and docs/cli.md print the help texts below. What several
+commands share is in `settings`.
 """
 
-import re
-from dataclasses import Field, dataclass, field, fields
-from math import inf
-from typing import Any
+from dataclasses import dataclass
 
-from koalacli.errors import UsageError
 from koalacli.protocols import PROTOCOLS
+from koalacli.settings import (
+    WORKERS,
+    BatchSettings,
+    ClusterSettings,
+    FolderSettings,
+    InputSettings,
+    NetworkSettings,
+    OutputSettings,
+    ReadOutSettings,
+    ReportSettings,
+    Settings,
+    setting,
+)
 from koalacli.tables import ENGINES
-
-STRIDE = 32  # every network accepts sides that are multiples of this many pixels
-MAX_PIXELS = 500_000_000  # larger than any flatbed scan, small enough to decode on a common machine
-
-
-def setting(default: Any, help: str, **extra: Any) -> Any:
-    """A dataclass field with the help text that the command line shows.
-
-    Keys of its metadata, all but help optional:
-
-    - least, most: smallest and largest number; above, below: it must be beyond this; step: it must be a multiple.
-    - form: a regular expression, and its meaning in words.
-    - choices: the allowed words: a tuple, a table of rows that may carry a help of their own, or a function for them.
-    - names: the flag's spellings where they are not --field-name; formerly: one that still works and is not shown.
-    - repeat: the flag may be given many times. flag: False for none.
-    - bare: what the flag means without a value, and a regular expression of the values that may follow it.
-    - shapes: False where it does not change what an output holds.
-    """
-    return field(default=default, metadata={"help": help, **extra})
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of a command: every number is finite and in its range, or they cannot be made.
-
-    Raises:
-        UsageError: one is not; the message names the flag.
-    """
-
-    def __post_init__(self) -> None:
-        if fault := find_out_of_range(self):
-            raise UsageError(f"{flag_of(fault)} {getattr(self, fault.name)}: give {range_in_words(fault)}")
-
-
-def flag_of(known: Field[Any]) -> str:
-    """The flag of a setting, in its longest spelling."""
-    names = known.metadata.get("names", ())
-    return str(max(names, key=len)) if names else f"--{known.name.replace('_', '-')}"
-
-
-def shaping_settings(settings: Any) -> dict[str, Any]:
-    """The settings that shape outputs and are not what they are by default."""
-    known = [one for one in fields(settings) if one.metadata.get("shapes", True)]
-    return {one.name: getattr(settings, one.name) for one in known if getattr(settings, one.name) != one.default}
-
-
-def find_out_of_range(settings: Any) -> Field[Any] | None:
-    """The first field whose value is out of its range, of another form, or no finite number; None is never."""
-    for known in fields(settings):
-        value, limits = getattr(settings, known.name), known.metadata
-        if isinstance(value, int | float):
-            above = value >= limits.get("least", -inf) and value > limits.get("above", -inf)
-            below = value <= limits.get("most", inf) and value < limits.get("below", inf)
-            if not (above and below) or abs(value) == inf or value % limits.get("step", value or 1):
-                return known
-        elif isinstance(value, str) and "form" in limits and not re.fullmatch(limits["form"][0], value):
-            return known
-    return None
-
-
-def range_in_words(known: Field[Any]) -> str:
-    """What a setting takes: a number, 0 or more and 4 at most; auto or a positive number."""
-    limits = known.metadata
-    if "form" in limits:
-        return str(limits["form"][1])
-    kind = f"a multiple of {limits['step']}" if "step" in limits else "a number"
-    ways = {"least": "{:g} or more", "above": "above {:g}", "most": "{:g} at most", "below": "below {:g}"}
-    return f"{kind}, {' and '.join(words.format(limits[key]) for key, words in ways.items() if key in limits)}"
-
-
-# Of the read-out, whoever sets it: a weights file or a flag.
-SIZE = {"least": STRIDE, "most": 8192, "step": STRIDE}
-VIVIDNESS = {"least": 0.05, "most": 2.0}
-SATURATION = {"least": 0.0, "most": 4.0}
-STRETCH = {"least": 0.0, "most": 90.0}  # color.levels can give no more
-WORKERS = {"least": 1, "most": 1024}
-
-
-@dataclass(frozen=True)
-class ReadOut:
-    """What the network sees and how its outputs become color: knobs to turn without retraining."""
-
-    size: int = setting(192, "Short side, in pixels, of the picture that the network sees.", **SIZE)
-    vividness: float = setting(
-        0.5,
-        "Annealing temperature of the color read-out: 0.2 is vivid, 1.0 is calm; only for heads with bins.",
-        **VIVIDNESS,
-    )
-    saturation: float = setting(
-        1.0, "Factor on chroma after the read-out; 0 gives gray, 1 leaves it as predicted.", **SATURATION
-    )
-    stretch: float = setting(
-        80.0, "Least range of L* that the network sees: faded pictures are stretched to it.", **STRETCH
-    )
-    method: str = setting("", "Entry of READ_OUTS by which outputs become color; empty: the usual one of the head.")
-
-
-@dataclass(frozen=True)
-class NetworkSettings(Settings):
-    """For commands that color with one network."""
-
-    weights: str = setting("koala", "Name of shipped weights, or path of a weights file.", shapes=False)
-
-
-@dataclass(frozen=True)
-class BatchSettings(Settings):
-    """For commands that color pictures in batches."""
-
-    batch_size: str = setting(
-        "auto",
-        "Pictures per network call: auto or a number.",
-        shapes=False,
-        form=("auto|[1-9][0-9]{0,5}", "auto or a positive number"),
-    )
-    workers: int | None = setting(
-        None, "Threads that read, and as many that write; by default one per core.", shapes=False, **WORKERS
-    )
-
-
-@dataclass(frozen=True)
-class ReadOutSettings(Settings):
-    """For commands that color: where the network runs, what it sees, how it is read; None is the weights' own."""
-
-    device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.", shapes=False)
-    size: int | None = setting(
-        None, "Short side, in pixels, of the picture that the network sees; by default the weights' own.", **SIZE
-    )
-    vividness: float | None = setting(
-        None,
-        "Annealing temperature: 0.2 is vivid, 1.0 is calm; by default the weights' own. Only for heads with bins.",
-        **VIVIDNESS,
-    )
-    saturation: float | None = setting(
-        None, "Factor on chroma: 0 gives gray, 1 is as predicted; by default the weights' own.", **SATURATION
-    )
-    stretch: float | None = setting(
-        None,
-        "Least contrast, L* units, at which the network sees a picture, so that faded ones get their colors; "
-        "the output keeps its own. 0 turns it off; by default the weights' own.",
-        **STRETCH,
-    )
-
-
-@dataclass(frozen=True)
-class FolderSettings(Settings):
-    """For commands that read folders."""
-
-    recursive: bool = setting(True, "Descend into folders; their tree is mirrored.", shapes=False)
-    follow_links: bool = setting(
-        False, "Follow links to folders, and links to files that lead out of the input folder.", shapes=False
-    )
-
-
-@dataclass(frozen=True)
-class InputSettings(FolderSettings):
-    """For commands that decode pictures in folders."""
-
-    max_pixels: int = setting(
-        MAX_PIXELS, "Refuse pictures with more pixels than this, all frames counted.", shapes=False, least=1
-    )
-
-
-@dataclass(frozen=True)
-class ReportSettings(Settings):
-    """For commands that end with a summary; the command line writes it, the pipeline checks its place first."""
-
-    report: str = setting("", "Write all records and the summary to this JSON file.", shapes=False)
-
-
-@dataclass(frozen=True)
-class OutputSettings(ReportSettings):
-    """For commands that make pictures or films."""
-
-    on_exist: str = setting(
-        "skip",
-        "What to do where the output exists; skip still redoes it if the input, the settings or the weights changed.",
-        choices=("skip", "overwrite", "error"),
-        shapes=False,
-    )
-
-
-@dataclass(frozen=True)
-class ClusterSettings(Settings):
-    """For commands whose work a Ray cluster can do."""
-
-    ray: str = setting(
-        "",
-        "Work on a Ray cluster: at host:port, or local for one on this machine; with no address that of RAY_ADDRESS, "
-        "one that runs on this machine, or else a local one.",
-        shapes=False,
-        bare=("auto", r"auto|local|[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+|ray://.*"),
-    )
-    ray_workers: int = setting(
-        0, "Workers in the cluster, each with a network of its own; 0 for as many as fit.", shapes=False, least=0
-    )
-    ray_cpus: int = setting(1, "Cores per worker.", shapes=False, least=1)
-    ray_gpus: int = setting(0, "GPUs per worker.", shapes=False, least=0)
 
 
 @dataclass(frozen=True)
@@ -453,12 +265,6 @@ class ReviewConfig(ReportSettings, InputSettings, ReadOutSettings, BatchSettings
         names=("--serve",),
     )
     port: int = setting(0, "Port for --serve; 0 takes a free one.", least=0, most=65535)
-
-
-def read_out_of(config: ColorizeConfig | EvalConfig | VideoConfig | ReviewConfig) -> dict[str, Any]:
-    """The read-out settings that a command was given; the others are the weights' own."""
-    asked = {known.name: getattr(config, known.name, None) for known in fields(ReadOut)}
-    return {name: value for name, value in asked.items() if value is not None}
 
 
 @dataclass(frozen=True)

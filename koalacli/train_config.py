@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from koalacli.config import SIZE, WORKERS, Settings, setting
 from koalacli.presets import PRESETS, WIDTH
+from koalacli.settings import SIZE, WORKERS, Settings, setting
 from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, cut_names
 
 OWN = "by default the preset's own"

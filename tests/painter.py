@@ -6,7 +6,7 @@ import numpy as np
 
 from koalacli.arrays import Array
 from koalacli.colorizer import Colorizer, Prediction
-from koalacli.config import ReadOut
+from koalacli.settings import ReadOut
 
 
 class Painter(Colorizer):

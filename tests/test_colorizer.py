@@ -11,10 +11,10 @@ from koalacli import Colorizer, Hint, KoalaError
 from koalacli.color.bins import annealed_mean
 from koalacli.color.gamut import merge_rgb16
 from koalacli.color.lab import lightness_of, rgb_to_lab
-from koalacli.colorizer import pad_to_stride
-from koalacli.config import ReadOut
+from koalacli.color.shapes import pad_to_stride
 from koalacli.errors import DeviceError, UsageError, WeightsError
 from koalacli.metrics.pictures import delta_e_2000
+from koalacli.settings import ReadOut
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (5000, 20), (33, 47), (120, 160)])

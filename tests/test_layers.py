@@ -20,6 +20,7 @@ ROWS = {
         ["color", "journal", "weights_files"],
         ["train_config"],
         ["config"],
+        ["settings"],
         ["presets", "protocols", "tables", "family"],
         ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
@@ -47,7 +48,7 @@ ROWS = {
         ["items"],
     ],
     "engines": [["local", "ray"], ["worker", "pool"]],
-    "photograph": [["journey"], ["proposals", "sidecars"], ["canvas"], ["proofs"]],
+    "photograph": [["journey"], ["existing"], ["proposals", "sidecars"], ["canvas"], ["guides", "proofs"]],
     "io": [
         ["side_outputs", "store_plan", "store_journal", "tar"],
         ["paths", "film"],
@@ -86,7 +87,7 @@ ROWS = {
     "color": [
         ["cbcr_jpeg"],
         ["join", "probe"],
-        ["layer", "upsample", "gamut", "bins", "cbcr_video", "levels", "tone"],
+        ["layer", "upsample", "gamut", "bins", "cbcr_video", "levels", "tone", "shapes"],
         ["lab"],
     ],
 }

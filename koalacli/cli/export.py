@@ -6,8 +6,9 @@ import typer
 
 from koalacli.cli.options import command
 from koalacli.cli.terminal import say
-from koalacli.config import ExportConfig, NetworkSettings
+from koalacli.config import ExportConfig
 from koalacli.errors import UsageError
+from koalacli.settings import NetworkSettings
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,8 @@ import typer.core
 
 COMMON = {
     "Look": (
-        *("colored", "size", "vividness", "saturation", "stretch", "hints", "references", "decisions", "reviewer"),
+        *("colored", "size", "vividness", "saturation", "stretch", "hints", "decisions", "reviewer"),
+        *("reference", "reference_strength", "references"),
         *("temporal", "preview", "preview_layout", "deinterlace", "layer", "proposals"),
     ),
     "Files and names": (

@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from koalacli.cli.help_page import RARE, GroupedCommand, HelpAllFlag
-from koalacli.config import flag_of, range_in_words
 from koalacli.errors import UsageError
+from koalacli.settings import flag_of, range_in_words
 
 
 def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Callable[[Callable[..., Any]], Any]:

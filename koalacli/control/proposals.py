@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from koalacli.arrays import Array
-from koalacli.config import ReadOut
 from koalacli.control.kernel import Places
+from koalacli.settings import ReadOut
 
 LEAST_APART = 6.0  # mean ΔE (1976; the lightness is the same) between any two
 COLORINGS = {"own": None, "calm": 1.0, "vivid": 0.25}  # temperatures at which bins are read; None is the run's own

@@ -7,10 +7,10 @@ import numpy as np
 
 from koalacli.arrays import Array
 from koalacli.color.bins import annealed_mean, soft_encode
-from koalacli.config import ReadOut
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.kernel import Places
 from koalacli.control.solver import apply_hints
+from koalacli.settings import ReadOut
 
 STRENGTH = 0.5  # where nobody asks for another
 SMOOTHING = 10.0  # CIELAB units by which a palette is blurred: no two photographs have just the same colors

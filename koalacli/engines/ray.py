@@ -1,7 +1,7 @@
 """The engine of a Ray cluster: one Worker per actor; `pool.Pool` says who does what.
 
-Actors by hand rather than Ray Data: that hands on whole blocks of results, tries a block again as a whole and then
-drops it or ends the run; koala has to tell each picture's end as it comes, and which input it is that kills workers.
+Actors by hand, not Ray Data, which hands on whole blocks, and tries a block again as a whole and then drops it or ends
+the run: koala has to tell each picture's end as it comes, and which input it is that kills workers.
 """
 
 import os
@@ -31,10 +31,8 @@ from koalacli.version import __version__
 from koalacli.weights_files import WeightsFile, open_weights
 
 EVERY = 0.25  # seconds for which an actor gathers records: a message costs about as much as a small picture
-CONNECT_LIMIT = 10.0  # seconds in which a cluster has to answer
-NODE_LIMIT = 3.0  # seconds in which a node has to answer
-START_LIMIT = 300.0  # seconds in which at least one worker has to be ready
-STOP_LIMIT = 60.0  # seconds that workers have to finish what they have begun
+# Seconds in which a cluster, a node answers; in which the first worker is ready; that all have to end their work.
+CONNECT_LIMIT, NODE_LIMIT, START_LIMIT, STOP_LIMIT = 10.0, 3.0, 300.0, 60.0
 
 
 class RayEngine:
@@ -46,8 +44,7 @@ class RayEngine:
     """
 
     def __init__(self, config: ColorizeConfig, folder: Path | str | None = None, colorizer: Predictor | None = None):
-        self._ray = _import_ray()
-        self._folder = folder
+        self._ray, self._folder = _import_ray(), folder
         # A GPU that was asked for must be one: auto would take the processor without a word.
         self._config = replace(config, device="gpu") if config.ray_gpus and config.device == "auto" else config
         self._network = colorizer or open_weights(config.weights)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from koalacli.arrays import Array, Pixels
 from koalacli.colorizer import Colorizer, Prediction
-from koalacli.config import ColorizeConfig, read_out_of, shaping_settings
+from koalacli.config import ColorizeConfig
 from koalacli.control.proposals import Proposal
 from koalacli.control.references import Reference
 from koalacli.control.solver import apply_hints
@@ -18,10 +18,11 @@ from koalacli.io.picture.read import read_picture
 from koalacli.io.picture.xmp import Provenance
 from koalacli.io.store_journal import open_journal
 from koalacli.journal import Journal, digest_settings
-from koalacli.photograph.canvas import Sight
+from koalacli.photograph.guides import Sight
 from koalacli.photograph.journey import OpenedPhotograph, Setup, close_photograph, open_photograph
 from koalacli.process import worker_count
 from koalacli.records import Notice, Outcome, Record
+from koalacli.settings import read_out_of, shaping_settings
 from koalacli.stream import Stage, stream
 from koalacli.version import __version__
 from koalacli.weights_files import WeightsFile, open_weights

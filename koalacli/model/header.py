@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
-from koalacli.config import STRIDE, ReadOut
 from koalacli.kinds import find_wrong_kind
 from koalacli.model.heads import head_of
 from koalacli.model.network import DECODERS, ENCODERS, FUSIONS
 from koalacli.model.read_outs import find_fault
 from koalacli.presets import PRESETS, WIDTH, NetworkConfig
+from koalacli.settings import STRIDE, ReadOut
 from koalacli.tables import EXTRACTORS, HEADS, cut_names
 
 MAX_BINS, MAX_EMBEDDING = 4096, 65536  # a header must not make koala allocate absurdities

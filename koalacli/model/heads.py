@@ -12,9 +12,9 @@ from keras import layers, ops
 
 from koalacli.arrays import Array, Tensor
 from koalacli.color.bins import UNIFORM_SHARE, annealed_mean, rebalance_weights
-from koalacli.config import ReadOut
 from koalacli.model.layers import PointwiseConv2D, convolve
 from koalacli.presets import NetworkConfig
+from koalacli.settings import ReadOut
 from koalacli.tables import HEADS, load_part
 
 Tables = dict[str, Any]

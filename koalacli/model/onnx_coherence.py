@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from koalacli.config import STRIDE
 from koalacli.model.coherence import LIGHTNESS_WIDTH, OWN_WEIGHT, REACH, SHARPNESS
+from koalacli.settings import STRIDE
 
 FITTING = 8  # planes at the output stride of 4 have sides that are multiples of this
 

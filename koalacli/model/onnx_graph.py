@@ -14,11 +14,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from koalacli.config import STRIDE, ReadOut
 from koalacli.errors import UsageError
 from koalacli.model.onnx_coherence import write_agreement
 from koalacli.model.read_outs import cell_side, read_annealed_mean, read_coherent, read_scaled, reading_of
 from koalacli.model.weights import Weights
+from koalacli.settings import STRIDE, ReadOut
 
 OPSET = 17  # known to OpenCV's reader, onnxruntime and its build for browsers alike
 IR_VERSION = 8

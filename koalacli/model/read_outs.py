@@ -7,12 +7,12 @@ from typing import Any
 from keras import ops
 
 from koalacli.arrays import Tensor
-from koalacli.config import ReadOut, find_out_of_range, range_in_words
 from koalacli.kinds import find_wrong_kind
 from koalacli.model.coherence import CELLS, agree
 from koalacli.model.heads import head_of
 from koalacli.model.network import Network, with_features
 from koalacli.presets import NetworkConfig
+from koalacli.settings import ReadOut, find_out_of_range, range_in_words
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from koalacli.config import ReadOut
 from koalacli.errors import TrainingError, WeightsError
 from koalacli.model.fold import Tensors, fold_tensors
 from koalacli.model.header import parse_header
 from koalacli.model.network import Network, build_network
+from koalacli.settings import ReadOut
 from koalacli.weights_files import FORMAT, WeightsFile, not_weights, open_weights
 from koalacli.weights_files import shipped_weights as shipped_weights
 from koalacli.weights_files import weights_folder as weights_folder

@@ -21,7 +21,7 @@ from koalacli.color.cbcr_jpeg import cbcr_planes
 from koalacli.color.join import GuidedColor, colorize_pixels, merge_rows
 from koalacli.color.lab import lightness_of
 from koalacli.color.layer import color_layer
-from koalacli.color.tone import channel_of_toned, is_colored
+from koalacli.color.tone import is_colored
 from koalacli.config import ColorizeConfig
 from koalacli.control.solver import pixel_at, value_at
 from koalacli.errors import InputError, OutputError
@@ -35,19 +35,8 @@ from koalacli.io.picture.profiles import SRGB
 from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.io.picture.scans import Scan, write_scan
 from koalacli.io.picture.tiff import rows_per_strip
+from koalacli.photograph.guides import REDUCED, Sight, guide_of, seen_of
 from koalacli.photograph.proofs import TOLERANCE, compare_lightness
-
-REDUCED = 3  # pictures are averaged down to no less than this many times the network's size before
-
-
-class Sight(Protocol):
-    """How the network sees; a Colorizer is one."""
-
-    def shrink(self, lightness: Array) -> Array:
-        """Lightness (H, W, 1) at the size that the network sees."""
-
-    def network_shape(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of that."""
 
 
 class Canvas(Protocol):
@@ -273,30 +262,6 @@ class Scroll:
 def _lightness_at(pixels: Pixels, x: float, y: float) -> float:
     row, column = pixel_at(pixels.shape, x, y)
     return float(lightness_of(pixels[row : row + 1, column : column + 1])[0, 0, 0])
-
-
-def guide_of(pixels: Pixels, sight: Sight) -> Array:
-    """The lightness of a picture at the size that the network sees.
-
-    Pictures much larger than that are halved as they are first: averaging codes instead of
-    lightness moves L* by a few hundredths and saves most of the time.
-    """
-    if pixels.ndim == 2 and pixels.dtype == np.uint8:
-        size = sight.network_shape(*pixels.shape)
-        while pixels.shape[0] >= 2 * REDUCED * size[0] and pixels.shape[1] >= 2 * REDUCED * size[1]:
-            pixels = _halved(pixels)
-    return sight.shrink(lightness_of(pixels))
-
-
-def seen_of(pixels: Pixels, guide: Array, sight: Sight) -> Array:
-    """What the network shall see of a picture with this guide: of toned ones, the channel that tells most."""
-    channel = channel_of_toned(pixels)
-    return guide if channel is None else sight.shrink(lightness_of(channel))
-
-
-def _halved(pixels: Pixels) -> Pixels:
-    even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
-    return np.asarray(cv2.resize(even, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
 
 
 def _average(lightness: NDArray[Any], side: int) -> NDArray[Any]:

@@ -5,7 +5,6 @@ Functions here run in reader and writer threads, locally or in an actor of a clu
 
 import hashlib
 import io
-import os
 import sys
 import time
 from contextlib import AbstractContextManager
@@ -32,8 +31,10 @@ from koalacli.io.picture.scans import open_scan
 from koalacli.io.picture.xmp import OURS, Provenance, with_provenance
 from koalacli.io.storage import is_remote, local_copy, new_object, read_object
 from koalacli.journal import Journal, Stamp
-from koalacli.photograph.canvas import Canvas, Graft, Scroll, Sight, Still
-from koalacli.photograph.proposals import has_all, refuse_strangers, write_proposals
+from koalacli.photograph.canvas import Canvas, Graft, Scroll, Still
+from koalacli.photograph.existing import decide_existing, times_of
+from koalacli.photograph.guides import Sight
+from koalacli.photograph.proposals import write_proposals
 from koalacli.photograph.sidecars import carry_sidecars
 from koalacli.records import Outcome, Record
 
@@ -216,30 +217,6 @@ def _labeled(metadata: Metadata, setup: Setup, remarks: list[str], orientation: 
     return metadata
 
 
-def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Record | None:
-    """The record for an input that needs no work; None if it has to be done.
-
-    Raises:
-        OutputError: its output exists and --on-exist error was asked for, or cannot exist.
-    """
-    if job.target == STREAM or config.on_exist == "overwrite":
-        return None
-    entry, stamp = journal.find(job.target), job.stamp()
-    fresh = entry is not None and journal.is_current(entry, stamp, digest_of(job))
-    if entry and fresh and entry.outcome == Outcome.FAILED and not config.retry_failed:
-        return Record(job.source, job.target, Outcome.FAILED, f"{entry.reason} (as before; see --retry-failed)")
-    kept = journal.keeps(job.target, stamp, config.on_exist, digest_of(job))
-    if isinstance(job, ProposalsJob) and not (kept and has_all(job)):
-        refuse_strangers(job)
-        return None
-    if not kept:
-        return None
-    if config.preserve_times and entry and not config.dry_run:
-        with writing_errors(job.target):
-            os.utime(job.target, ns=_times(job.source))
-    return Record(job.source, job.target, Outcome.SKIPPED, "output exists", kind="there already")
-
-
 def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array] | list[Proposal], setup: Setup) -> Record:
     """Put color on, encode, write, note in the journal.
 
@@ -267,7 +244,7 @@ def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array] | l
 def _write(job: Job, canvas: Canvas, colors: list[Array] | list[Proposal], setup: Setup) -> list[str]:
     name = source_name(job)
     preserve = setup.config.preserve_times and job.source != STREAM
-    times = _times(job.source) if preserve and job.target != STREAM else None
+    times = times_of(job.source) if preserve and job.target != STREAM else None
     if isinstance(job, ProposalsJob):
         proposals = [one for one in colors if isinstance(one, Proposal)]
         return write_proposals(job, canvas, proposals, setup.provenance, times)
@@ -279,12 +256,6 @@ def _write(job: Job, canvas: Canvas, colors: list[Array] | list[Proposal], setup
         return remarks
     with _new(job.target, times) as file:
         return canvas.write(file, planes, name)
-
-
-def _times(path: str) -> tuple[int, int]:
-    """Access and modification time, nanoseconds."""
-    status = Path(path).stat()
-    return status.st_atime_ns, status.st_mtime_ns
 
 
 def _keep_gray(job: Job, config: ColorizeConfig) -> Record:

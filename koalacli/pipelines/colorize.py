@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from koalacli.color.tone import is_colored
-from koalacli.config import ColorizeConfig, shaping_settings
+from koalacli.config import ColorizeConfig
 from koalacli.control.bind import ProposalsJob, ReferencedJob, bind_hints
 from koalacli.control.decisions import Decided, apply_decisions
 from koalacli.engines import start_engine
@@ -17,7 +17,7 @@ from koalacli.errors import OutputError, UsageError
 from koalacli.io.arguments import STREAM, default_output
 from koalacli.io.files import file_digest, remove_leftovers
 from koalacli.io.manifest import write_manifest
-from koalacli.io.paths import Job, make_plan
+from koalacli.io.paths import Job, Plan, make_plan
 from koalacli.io.picture.read import read_picture
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.storage import is_remote
@@ -25,9 +25,11 @@ from koalacli.io.store_plan import check_stored, is_stored, plan_stored
 from koalacli.io.tar import is_shards
 from koalacli.io.walk import Stray
 from koalacli.journal import JOURNAL, Journal
-from koalacli.photograph.journey import COPIED, decide_existing
+from koalacli.photograph.existing import decide_existing
+from koalacli.photograph.journey import COPIED
 from koalacli.pipelines.shards import colorize_shards
 from koalacli.records import Notice, Outcome, Phase, Record, Started
+from koalacli.settings import shaping_settings
 from koalacli.version import __version__
 
 
@@ -89,17 +91,9 @@ def _colorize_local(
     sources: list[str], output: str, config: ColorizeConfig, colorizer: Predictor | None
 ) -> Iterator[Started | Notice | Phase | Record]:
     source = sources[0]
-    if len(sources) > 1 and (config.hints or config.decisions):
-        raise UsageError("--hints and --decisions name pictures as seen from one INPUT; give one")
     plan = make_plan(sources, output, config)
     config = replace(config, alone=len(sources) == 1 and os.path.isfile(source))  # noqa: PTH113 - nor is a name that is too long
-    if config.manifest and (plan.output_folder is None or config.shard):
-        raise UsageError("--manifest lists a folder that one run fills: neither standard output nor a --shard")
-    paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
-    paths += config.decisions
-    check_side_outputs({"--report": config.report}, [config.weights, *sources, output, Path(output) / JOURNAL, *paths])
-    if config.hints and config.decisions:
-        raise UsageError("--hints and --decisions both say what is known; put the hints into the decisions")
+    _check_reports(plan, sources, output, config)
     jobs, faults = bind_hints(config.hints, source, plan.jobs, config.reviewer) if config.hints else (plan.jobs, [])
     if faults:
         yield Started(len(faults), "none", config.weights, 0)
@@ -141,6 +135,23 @@ def _colorize_local(
     if config.manifest and plan.output_folder:
         yield Phase("digests of all outputs")
         write_manifest(plan.output_folder, _digests(plan.output_folder, engine.journal.reread()))
+
+
+def _check_reports(plan: Plan, sources: list[str], output: str, config: ColorizeConfig) -> None:
+    """Refuse what contradicts itself, and side outputs that would replace something.
+
+    Raises:
+        UsageError.
+    """
+    if len(sources) > 1 and (config.hints or config.decisions):
+        raise UsageError("--hints and --decisions name pictures as seen from one INPUT; give one")
+    if config.hints and config.decisions:
+        raise UsageError("--hints and --decisions both say what is known; put the hints into the decisions")
+    if config.manifest and (plan.output_folder is None or config.shard):
+        raise UsageError("--manifest lists a folder that one run fills: neither standard output nor a --shard")
+    paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
+    paths += config.decisions
+    check_side_outputs({"--report": config.report}, [config.weights, *sources, output, Path(output) / JOURNAL, *paths])
 
 
 def _digests(folder: Path, journal: Journal) -> Iterator[tuple[str, str, str, str]]:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from koalacli.config import STRIDE, ExportConfig
+from koalacli.config import ExportConfig
 from koalacli.errors import KoalaError, UsageError
 from koalacli.io.files import write_file
 from koalacli.process import quiet_libraries, set_runtime_defaults
 from koalacli.records import Outcome, Record
+from koalacli.settings import STRIDE
 
 TOLERANCE = 1e-4  # of ab and of logits; ab are some tens
 HALF_TOLERANCE = 0.5  # a difference of 1 can be seen

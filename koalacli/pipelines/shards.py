@@ -20,7 +20,7 @@ from koalacli.io.store_journal import open_journal
 from koalacli.io.store_plan import StoredJob
 from koalacli.io.tar import Member, find_shards, pack, unpack
 from koalacli.journal import Journal
-from koalacli.photograph.journey import decide_existing
+from koalacli.photograph.existing import decide_existing
 from koalacli.records import Notice, Outcome, Record, Started
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from koalacli.config import ColorizeConfig, shaping_settings
+from koalacli.config import ColorizeConfig
 from koalacli.engines import Engine, start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import NothingMatchedError, UsageError
@@ -17,6 +17,7 @@ from koalacli.io.side_outputs import check_side_outputs
 from koalacli.journal import JOURNAL, Stamp
 from koalacli.pipelines.colorize import decide, for_layers
 from koalacli.records import Notice, Outcome, Record, Started
+from koalacli.settings import shaping_settings
 from koalacli.version import __version__
 
 STILL = 2.0  # seconds for which size and time of a file have to stand still

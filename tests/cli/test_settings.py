@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.color.levels import LARGEST_RANGE
-from koalacli.config import ColorizeConfig, EvalConfig, ReadOut, VideoConfig, flag_of
+from koalacli.config import ColorizeConfig, EvalConfig, VideoConfig
 from koalacli.errors import UsageError
+from koalacli.settings import ReadOut, flag_of
 from koalacli.train_config import TrainConfig
 
 run = CliRunner().invoke

@@ -6,9 +6,9 @@ import pytest
 
 from koalacli.arrays import Array
 from koalacli.color.bins import annealed_mean, gamut_bins
-from koalacli.config import ReadOut
 from koalacli.control.kernel import Places
 from koalacli.control.proposals import LEAST_APART, Proposal, difference, modes_of, propose
+from koalacli.settings import ReadOut
 
 BINS = gamut_bins()
 RED, GREEN, BLUE = (30.0, 20.0), (-30.0, 20.0), (0.0, -40.0)

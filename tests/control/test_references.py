@@ -10,9 +10,9 @@ import pytest
 from koalacli.color.bins import gamut_bins
 from koalacli.color.lab import rgb_to_lab
 from koalacli.colorizer import Colorizer
-from koalacli.config import ReadOut
 from koalacli.control.references import read_by_palette
 from koalacli.errors import UsageError
+from koalacli.settings import ReadOut
 
 BINS = gamut_bins()
 

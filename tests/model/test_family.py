@@ -13,7 +13,6 @@ import pytest
 from keras import ops
 
 from koalacli.color.bins import gamut_bins
-from koalacli.config import ReadOut
 from koalacli.errors import UsageError
 from koalacli.model.heads import REFINED
 from koalacli.model.layers import DoubleSmoothly
@@ -22,6 +21,7 @@ from koalacli.model.network import build_network
 from koalacli.model.recipes import complete
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.presets import PRESETS, NetworkConfig
+from koalacli.settings import ReadOut
 from koalacli.train_config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]

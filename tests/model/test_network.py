@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from koalacli.color.bins import gamut_bins
-from koalacli.config import ReadOut
 from koalacli.errors import WeightsError
 from koalacli.model.network import MOBILENET_TRUNK, build_network
 from koalacli.model.pretrained import fill_extractor, fill_trunk
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.presets import PRESETS, NetworkConfig
+from koalacli.settings import ReadOut
 from koalacli.tables import EXTRACTORS, Extractor
 from koalacli.weights_files import open_weights
 

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.color.lab import rgb_to_lab
-from koalacli.config import ReadOut
 from koalacli.model.read_outs import READ_OUTS, Reading, reading_of
 from koalacli.model.weights import encode_weights, load_weights
+from koalacli.settings import ReadOut
 from koalacli.tables import HEADS
 
 

@@ -10,10 +10,10 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from koalacli.config import ReadOut
 from koalacli.errors import WeightsError
 from koalacli.model import weights
 from koalacli.model.weights import encode_weights, load_weights, network_tensors
+from koalacli.settings import ReadOut
 from koalacli.weights_files import open_weights, shipped_weights
 
 KOALA = shipped_weights()["koala"]

@@ -22,7 +22,7 @@ from koalacli.control.kernel import SCOPES
 from koalacli.control.solver import apply_hints, value_at
 from koalacli.errors import UsageError
 from koalacli.metrics.pictures import delta_e_2000
-from koalacli.photograph.canvas import guide_of
+from koalacli.photograph.guides import guide_of
 from koalacli.pipelines.colorize import colorize
 from koalacli.pipelines.review.pipeline import review
 from koalacli.pipelines.review.server import ReviewServer, note_sources

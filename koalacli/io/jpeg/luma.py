@@ -7,7 +7,7 @@ is coded anew, as blocks follow one another in another order then.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,34 +24,11 @@ from koalacli.io.jpeg.entropy import (
     find_blocks,
     unstuff,
 )
-from koalacli.io.jpeg.layout import DHT, DQT, DRI, PROGRESSIVE, SOS, Layout, iterate_scans, quantization_tables, segment
+from koalacli.io.jpeg.layout import DHT, DQT, DRI, PROGRESSIVE, SOS, Layout, iterate_scans, segment
+from koalacli.io.jpeg.state import State
 
 # ITU-T T.81, table K.3: it has a code for every size that DC can have in 8 bits.
 DC_CODE = Code(bytes([0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]), bytes(range(12)))
-
-
-@dataclass
-class State:
-    """What is in force when a scan begins."""
-
-    codes: dict[int, bytes] = field(default_factory=dict)  # class and number as in DHT -> counts and symbols
-    tables: dict[int, bytes] = field(default_factory=dict)
-    interval: int = 0
-
-    def take(self, marker: int, payload: bytes) -> None:
-        if marker == DRI:
-            (self.interval,) = struct.unpack(">H", payload)
-        elif marker == DQT:
-            self.tables |= quantization_tables([(marker, payload)])
-        at = 0
-        while marker == DHT and at < len(payload):
-            size = 17 + sum(payload[at + 1 : at + 17])
-            self.codes[payload[at]] = payload[at + 1 : at + size]
-            at += size
-
-    def code(self, number: int) -> Code:
-        content = self.codes[number]
-        return Code(content[:16], content[16:])
 
 
 def split_luma(layout: Layout, rests: list[bytes] | None = None) -> bytes:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 
 from koalacli.errors import InputError
 from koalacli.io.jpeg.layout import Layout, Segment, find_scans, read_layout
-from koalacli.io.jpeg.luma import State, members_of
+from koalacli.io.jpeg.luma import members_of
 from koalacli.io.jpeg.splice import Scan, splice_scan
+from koalacli.io.jpeg.state import State
 
 APP15 = 0xEF
 NAME = b"koala:source\0\1"  # the last byte is the version of what follows

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from koalacli.errors import InputError
 from koalacli.io.jpeg.entropy import Bits, unstuff
 from koalacli.io.jpeg.layout import Layout
-from koalacli.io.jpeg.luma import Blocks, Grid, State, code_levels, find_luma, members_of, tables_of
+from koalacli.io.jpeg.luma import Blocks, Grid, code_levels, find_luma, members_of, tables_of
+from koalacli.io.jpeg.state import State
 
 STEP = 1 << 15  # blocks that are put in place at once
 

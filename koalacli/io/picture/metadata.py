@@ -35,12 +35,10 @@ _DESCRIPTIVE = {
     0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
 }  # fmt: skip
 _IPTC_RESOURCE = 0x0404  # of Photoshop's image resources
-_TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP = 700, 33723, 34377
-_TIFF_INSIDE = 330  # SubIFDs
+_TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP, _TIFF_INSIDE = 700, 33723, 34377, 330  # the last are SubIFDs
 _TELLS_OF_MORE = ("MotionPhoto", "MicroVideo", "MicroVideoOffset", "Directory")  # in XMP: of what stands behind
 _PADDING = b"\0 \r\n"  # between pictures
-_MOST_BEHIND = 8  # pictures there that are told one by one
-_START = 64  # bytes in which a film says that it is one
+_MOST_BEHIND, _START = 8, 64  # pictures there that are told one by one; bytes in which a film says that it is one
 _PNG_STRUCTURE = {"exif", "XML:com.adobe.xmp", "Raw profile type exif", "Raw profile type APP1", "Raw profile type icc"}
 LONGEST_TEXT = 1 << 20  # bytes of one PNG text, one comment
 

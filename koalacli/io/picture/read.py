@@ -15,7 +15,6 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from koalacli.arrays import Pixels
-from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, KoalaError
 from koalacli.io.picture.codecs import CODECS
 from koalacli.io.picture.metadata import ORIENTATION, forget_texts, orientation_of, read_metadata
@@ -25,6 +24,7 @@ from koalacli.io.picture.picture import Frame, Picture, turn
 from koalacli.io.picture.profiles import color_space, convert_8bit, convert_16bit, convert_gray, is_srgb
 from koalacli.io.picture.read16 import deep_pages, extra_planes
 from koalacli.io.picture.sniff import NO_PICTURE, Pages, check_extent, check_support, format_of, name_unknown
+from koalacli.settings import MAX_PIXELS
 
 
 def read_picture(source: Path | bytes, name: str = "", max_pixels: int = MAX_PIXELS) -> Picture:

@@ -12,13 +12,13 @@ import numpy as np
 from PIL import Image
 
 from koalacli.arrays import Pixels
-from koalacli.config import MAX_PIXELS
 from koalacli.errors import InputError, OutputError, UsageError
 from koalacli.io.files import write_file
 from koalacli.io.picture.codecs import codec_of, encode
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.io.picture.sniff import check_extent
+from koalacli.settings import MAX_PIXELS
 
 ANIMATIONS = (".gif", ".webp")
 

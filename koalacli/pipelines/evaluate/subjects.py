@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from koalacli.arrays import Array, Rgb8
 from koalacli.colorizer import Colorizer
-from koalacli.config import EvalConfig, read_out_of
+from koalacli.config import EvalConfig
 from koalacli.pipelines.evaluate.items import REFERENCE, OpenedItem, to_rgb8
+from koalacli.settings import read_out_of
 
 RUN_FILES = ("best", "last")  # what every training run calls its weights
 RESERVED = (REFERENCE, "gray")  # what reports call pictures that are no subject's

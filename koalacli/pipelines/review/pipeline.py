@@ -14,7 +14,7 @@ import numpy as np
 from koalacli.arrays import Array
 from koalacli.color.lab import lightness_of
 from koalacli.colorizer import Colorizer
-from koalacli.config import ReviewConfig, read_out_of
+from koalacli.config import ReviewConfig
 from koalacli.control.hints import DEFAULT_SCOPE
 from koalacli.control.kernel import SCOPES, SMALLEST_SPOT
 from koalacli.control.proposals import COLORINGS
@@ -26,11 +26,12 @@ from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.texts import as_json, write_text
-from koalacli.photograph.canvas import guide_of, seen_of
+from koalacli.photograph.guides import guide_of, seen_of
 from koalacli.process import quiet_libraries
 from koalacli.records import Outcome, Record, Started
 from koalacli.report.review import MARK, review_page
 from koalacli.report.sheets import LONG_SIDE, SHEET_VERSION, Sheet, encode_sheet, entry_of, likely_colors
+from koalacli.settings import read_out_of
 from koalacli.stream import Stage, stream
 from koalacli.version import __version__
 

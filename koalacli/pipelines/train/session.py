@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from koalacli.arrays import Array
-from koalacli.config import ReadOut
 from koalacli.data.embeddings import IN_MEMORY
 from koalacli.data.loader import Batch
 from koalacli.data.sources import Sample
@@ -26,6 +25,7 @@ from koalacli.model.weights import Weights, fill_network, load_weights, network_
 from koalacli.pipelines.train.embedder import Embedder
 from koalacli.pipelines.train.folder import Arrays
 from koalacli.presets import PRESETS
+from koalacli.settings import ReadOut
 from koalacli.tables import LOSSES, OPTIMIZERS, load_part
 
 # Rise of the cosine schedule, whichever is shorter: Adam's first steps are as long as its later ones, and blind.

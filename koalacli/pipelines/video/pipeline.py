@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 
 from koalacli.colorizer import Colorizer
-from koalacli.config import VideoConfig, read_out_of
+from koalacli.config import VideoConfig
 from koalacli.control.bind import Faults, bind_entries
 from koalacli.control.films import read_film_book
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
@@ -23,6 +23,7 @@ from koalacli.pipelines.video.plan import FilmJob
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
 from koalacli.pipelines.video.scenes import export_scenes
 from koalacli.records import Outcome, Phase, Progress, Record, Started
+from koalacli.settings import read_out_of
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
 

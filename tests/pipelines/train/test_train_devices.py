@@ -18,12 +18,12 @@ import numpy as np
 import pytest
 
 from koalacli.color.bins import gamut_bins
-from koalacli.config import ReadOut
 from koalacli.model import network
 from koalacli.model.recipes import complete, network_config
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.pipelines.train.folder import RunFolder
 from koalacli.pipelines.train.loop import train
+from koalacli.settings import ReadOut
 from koalacli.train_config import TrainConfig
 
 DRIVER = Path(__file__).with_name("train_driver.py")

@@ -1,0 +1,29 @@
+"""Shapes in which a network sees pictures: few of them, with sides that are multiples of its stride."""
+
+import numpy as np
+
+from koalacli.arrays import Array
+from koalacli.settings import STRIDE
+
+# Long sides that the network may see, as multiples of its short side. Few shapes mean full
+# batches; the picture is stretched to the nearest, by at most 6% up to a ratio of 4.
+ASPECT_RATIOS = (1.0, 1.125, 1.25, 1.334, 1.5, 1.667, 1.834, 2.0, 2.25, 2.5, 2.834, 3.167, 3.5, 4.0)
+
+
+def network_shape(height: int, width: int, short: int) -> tuple[int, int]:
+    """Height and width, of which the lesser is `short`, at which a network sees a picture of the given size."""
+    ratio = min(ASPECT_RATIOS, key=lambda known: abs(np.log(known * min(height, width) / max(height, width))))
+    long = round(short * ratio / STRIDE) * STRIDE
+    return (short, long) if height <= width else (long, short)
+
+
+def pad_to_stride(lightness: Array) -> Array:
+    """Pad (B, H, W, 1) at the bottom and right to multiples of 32, by reflection."""
+    for axis in (1, 2):
+        size = lightness.shape[axis]
+        index = np.arange(-(-size // STRIDE) * STRIDE)
+        if len(index) > size:
+            period = max(2 * size - 2, 1)  # reflection without repeating the edge, as often as needed
+            index = index % period
+            lightness = np.take(lightness, np.where(index < size, index, period - index), axis=axis)
+    return lightness
