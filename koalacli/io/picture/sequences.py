@@ -1,6 +1,5 @@
 """Moving pictures that are no films: animated GIF and WebP, and numbered image sequences."""
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from koalacli.arrays import Pixels
-from koalacli.errors import InputError, OutputError, UsageError
+from koalacli.errors import InputError, UsageError
 from koalacli.io.files import write_file
 from koalacli.io.picture.codecs import codec_of, encode
 from koalacli.io.picture.picture import Picture
@@ -66,15 +65,10 @@ def write_animation(path: Path, frames: Iterable[Pixels], durations: Iterable[in
     if not stack:
         raise InputError(f"{path}: there are no frames to write")
     options: dict[str, Any] = {"lossless": True} if path.suffix.lower() == ".webp" else {}
-    part = path.with_name(f".{path.name}.{os.getpid()}.part{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        imageio.imwrite(part, np.stack(stack), plugin="pillow", duration=list(durations), loop=loop, **options)
-        part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        part.unlink(missing_ok=True)
+    held = {"plugin": "pillow", "extension": path.suffix.lower()}
+    write_file(
+        path, imageio.imwrite("<bytes>", np.stack(stack), duration=list(durations), loop=loop, **held, **options)
+    )
     return len(stack)
 
 

@@ -1,7 +1,6 @@
 """`koala review`: from a folder of pictures to a folder with a page."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -27,7 +26,7 @@ from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.texts import as_json, write_text
 from koalacli.photograph.guides import guide_of, seen_of
-from koalacli.process import quiet_libraries
+from koalacli.process import quiet_libraries, worker_count
 from koalacli.records import Outcome, Record, Started
 from koalacli.report.review import MARK, review_page
 from koalacli.report.sheets import LONG_SIDE, SHEET_VERSION, Sheet, encode_sheet, entry_of, likely_colors
@@ -154,7 +153,7 @@ def _run(
         run=lambda batch: _predict(colorizer, batch),
         write=lambda item, opened, opinion: _close(item, opened, opinion, folder, colorizer),
     )
-    workers = config.workers or max(2, os.cpu_count() or 2)
+    workers = worker_count(config.workers)
     return stream(found, stage, batch_size=colorizer.batch_size, workers=workers, ahead=2 * colorizer.batch_size)
 
 

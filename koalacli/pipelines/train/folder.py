@@ -27,14 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.errors import DataError, OutputError, UsageError
-from koalacli.io.files import write_file
+from koalacli.io.files import TEMPORARY, write_file
 from koalacli.io.locks import FolderLock
 from koalacli.train_config import ENDS, TrainConfig, stated
 
 ARGS, HISTORY, CHECKPOINT, SKIPPED = "args.toml", "history.csv", "checkpoint.safetensors", "skipped.csv"
 SAMPLES, LOGS = "samples", "tensorboard"
 # Whatever a run has written before its first checkpoint.
-WRITTEN = (ARGS, HISTORY, "lock", "best.*", "last.*", ".*.part", f"{SAMPLES}/*", f"{LOGS}/*")
+WRITTEN = (ARGS, HISTORY, "lock", "best.*", "last.*", f".*{TEMPORARY}", f"{SAMPLES}/*", f"{LOGS}/*")
 # What may change when a run goes on; anything else would make it another run.
 FREE_TO_CHANGE = {
     *("name", "runs", "resume", "epochs", "steps", "minutes", "workers", "device", "devices", "checkpoint_minutes"),
