@@ -134,9 +134,7 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
     fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
     dry_run: bool = setting(False, "Say what would be done, and do nothing.", shapes=False)
     alone: bool = setting(False, "One input was given by its own name; koala finds out.", shapes=False, flag=False)
-    engine: str = setting(
-        "local", "Where the work runs, without --ray.", choices=tuple(ENGINES), shapes=False, flag=False
-    )
+    engine: str = setting("local", "Where the work runs; --ray alone means ray.", choices=ENGINES, shapes=False)
 
 
 @dataclass(frozen=True)
@@ -207,10 +205,9 @@ class VideoConfig(OutputSettings, ReadOutSettings, NetworkSettings):
     crf: int = setting(
         18, "Quality of the encoder: lower is better and larger; 0 is lossless with 8-bit x264.", least=0, most=63
     )
-    preset: str = setting(
+    encoder_preset: str = setting(
         "",
         "Speed of the encoder, such as veryfast or slow; by default the encoder's middle one.",
-        names=("--encoder-preset",),
         formerly="--preset",
     )
     encoder_option: tuple[str, ...] = setting(

@@ -238,7 +238,21 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 
 # --- where work lists run ---------------------------------------------------------------------
 
-ENGINES: dict[str, Part] = {  # each an `engines.Engine`
-    "local": "koalacli.engines.local:LocalEngine",
-    "ray": "koalacli.engines.ray:RayEngine",
+
+@dataclass(frozen=True)
+class EngineRow:
+    """One way to run work lists.
+
+    Attributes:
+        help: one line for the command line.
+        kind: an `engines.Engine`.
+    """
+
+    help: str
+    kind: Part
+
+
+ENGINES: dict[str, EngineRow] = {
+    "local": EngineRow("on this machine", "koalacli.engines.local:LocalEngine"),
+    "ray": EngineRow("on a Ray cluster, see --ray", "koalacli.engines.ray:RayEngine"),
 }

@@ -92,7 +92,7 @@ def test_a_preset_is_one_entry(monkeypatch: Patch, trained: Any, pictures: Path,
     monkeypatch.setitem(PRESETS, "made-up", Preset("made up", parts, Recipe(image_size=64, batch_size=4, lr=0.5)))
     weights = trained("--preset", "made-up", "--extractor", "none")
     assert weights.network.config.preset == "made-up"
-    assert weights.record["recipe"]["lr"] == 0.5
+    assert weights.provenance["recipe"]["lr"] == 0.5
     flags = ["--weights", str(tmp_path / "run" / "best.safetensors"), "--device", "cpu", "--size", "32", "--quiet"]
     done = CliRunner().invoke(make_app(), ["colorize", str(pictures / "0.png"), str(tmp_path / "out.png"), *flags])
     assert done.exit_code == 0, done.output
@@ -174,7 +174,7 @@ def test_a_head_is_one_entry_with_a_loss_and_a_read_out(
     monkeypatch.setitem(READ_OUTS, "made-up", replace(READ_OUTS["scaled"], head="made-up"))
     weights = trained("--head", "made-up")
     assert weights.network.config.head == "made-up"
-    assert weights.record["recipe"]["loss"] == "made-up-loss"
+    assert weights.provenance["recipe"]["loss"] == "made-up-loss"
     assert scores
     flags = ["--weights", str(tmp_path / "run" / "best.safetensors"), "--device", "cpu", "--size", "32", "--quiet"]
     done = CliRunner().invoke(make_app(), ["colorize", str(pictures / "0.png"), str(tmp_path / "out.png"), *flags])
@@ -189,7 +189,7 @@ def test_a_loss_is_one_entry(monkeypatch: Patch, trained: Any) -> None:
 
     monkeypatch.setitem(LOSSES, "made-up", LossRow("made up", "ab", build))
     weights = trained("--loss", "made-up")
-    assert weights.record["figures"]["loss"] > 7 or weights.record["figures"]["val_loss"] > 7
+    assert weights.provenance["figures"]["loss"] > 7 or weights.provenance["figures"]["val_loss"] > 7
 
 
 def test_an_optimizer_is_one_entry(monkeypatch: Patch, trained: Any) -> None:
@@ -211,5 +211,5 @@ def test_an_augmentation_is_one_entry(monkeypatch: Patch, trained: Any) -> None:
     used: list[str] = []
     monkeypatch.setattr(loader, "cut", lambda rgb8, size, how, rng: used.append(how.help) or cut(rgb8, size, how, rng))
     monkeypatch.setitem(AUGMENTATIONS, "made-up", Augmentation("made up", smallest_crop=0.5, turn=3.0))
-    assert trained("--augment", "made-up").record["recipe"]["augment"] == "made-up"
+    assert trained("--augment", "made-up").provenance["recipe"]["augment"] == "made-up"
     assert {"made up", AUGMENTATIONS["none"].help} == set(used)

@@ -5,7 +5,7 @@
 
 Trainings that went on from the same weights in different ways end in the same valley, and the
 mean of them is often better and steadier than each ("model soups", Wortsman et al. 2022).
-Gamut bins, prior and what is not said of the read-out are the first file's. The record names all
+Gamut bins, prior and what is not said of the read-out are the first file's. The provenance names all
 files by digest. The shipped weights were made so; the whole command is in their card.
 """
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", nargs="+", help="shipped names or files")
     parser.add_argument("--shares", nargs="+", type=float, help="of each file; by default all the same")
-    parser.add_argument("--summary", default="", help="how the mean came about, for the record")
+    parser.add_argument("--summary", default="", help="how the mean came about, for the provenance")
     parser.add_argument("--data", default="that of the files averaged", help="what all were trained on")
     parser.add_argument("--saturation", type=float, help="of the read-out")
     parser.add_argument("--method", help="entry of READ_OUTS")
@@ -55,16 +55,21 @@ def main() -> None:
     network = parts[0].network
     fill_network(network, means, str(given.output))
     averaged = [
-        {"name": part.name, "digest": part.digest, "share": round(float(share), 4), "summary": part.record["summary"]}
+        {
+            "name": part.name,
+            "digest": part.digest,
+            "share": round(float(share), 4),
+            "summary": part.provenance["summary"],
+        }
         for part, share in zip(parts, shares, strict=True)
     ]
-    record = {
+    provenance = {
         **{"summary": given.summary or f"mean of {len(parts)} weights files", "data": given.data},
-        **{"terms": given.terms or parts[0].record.get("terms", ""), "averaged": averaged},
+        **{"terms": given.terms or parts[0].provenance.get("terms", ""), "averaged": averaged},
     }
     asked = {"saturation": given.saturation, "method": given.method}
     read_out = replace(parts[0].read_out, **{name: value for name, value in asked.items() if value is not None})
-    content, digest = encode_weights(network, read_out, record)
+    content, digest = encode_weights(network, read_out, provenance)
     write_file(given.output, content)
     print(digest)
 

@@ -17,12 +17,12 @@ COMMON = {
     ),
     "Formats": (
         *("format", "quality", "chroma_subsampling", "lossless_luma", "revertible", "strip_metadata", "provenance"),
-        *("verify", "codec", "crf", "preset", "encoder_option", "pix_fmt", "no_audio", "no_subtitles", "subtitles"),
-        *("max_pixels", "logits", "half"),
+        *("verify", "codec", "crf", "encoder_preset", "encoder_option", "pix_fmt", "no_audio", "no_subtitles"),
+        *("subtitles", "max_pixels", "logits", "half"),
     ),
     "Run": (
         *("weights", "device", "batch_size", "workers", "dry_run", "fail_fast", "retry_failed", "serve", "port"),
-        *("ray", "ray_workers", "ray_cpus", "ray_gpus"),
+        *("engine", "ray", "ray_workers", "ray_cpus", "ray_gpus"),
     ),
     "Messages": ("json", "quiet", "verbose", "report", "help_all", "help"),
 }
@@ -57,7 +57,7 @@ RARE = {
         *("regression_weight", "edge_weight", "chroma_weight", "chroma_gain", "devices", "precision"),
         "checkpoint_minutes",
     ),
-    "colorize": ("ray", "ray_workers", "ray_cpus", "ray_gpus", "chroma_subsampling", "shard"),
+    "colorize": ("engine", "ray", "ray_workers", "ray_cpus", "ray_gpus", "chroma_subsampling", "shard"),
 }
 
 EXAMPLES = {

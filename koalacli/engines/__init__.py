@@ -36,5 +36,6 @@ def start_engine(config: ColorizeConfig, folder: Path | str | None, colorizer: P
     Raises:
         WeightsError: there are no such weights.
     """
-    engine: Engine = load_part(ENGINES["ray" if config.ray else config.engine])(config, folder, colorizer)
+    name = "ray" if config.ray else config.engine
+    engine: Engine = load_part(ENGINES[name].kind)(config, folder, colorizer)
     return engine

@@ -55,7 +55,7 @@ class RayEngine:
         """Run every job in the cluster; Started comes with the first worker that is ready."""
         ours = not self._ray.is_initialized()
         if ours:
-            _connect(self._ray, self._config.ray)
+            _connect(self._ray, self._config.ray or "auto")
         if self.journal.folder:
             self.journal.folder.mkdir(parents=True, exist_ok=True)  # workers take its absence for a folder of their own
         try:

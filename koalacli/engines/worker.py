@@ -142,7 +142,7 @@ class Worker:
             read=lambda job: open_photograph(job, setup),
             key=lambda opened: opened.canvas.guides[0].shape if opened.canvas else None,
             run=self._run_of(network),
-            write=lambda job, opened, colors: close_photograph(job, opened, colors, setup),
+            write=lambda job, opened, colorings: close_photograph(job, opened, colorings, setup),
         )
 
     def _run_of(self, network: Predictor) -> Callable[[list[OpenedPhotograph]], list[Any]]:
@@ -173,7 +173,7 @@ def predict(
         if opened.canvas
         for guide in opened.canvas.seen
     ]
-    colors: dict[int, Array] = {}  # by number of the guide
+    ab_planes: dict[int, Array] = {}  # by number of the guide
     for shape, hinted in dict.fromkeys((guide.shape, hinted) for _, guide, hinted in guides):
         alike = [number for number, (_, guide, told) in enumerate(guides) if (guide.shape, told) == (shape, hinted)]
         seen = [guides[number][1] for number in alike]
@@ -181,10 +181,10 @@ def predict(
             made = _predict_hinted(network, seen, [batch[guides[number][0]] for number in alike])
         else:
             made = list(network.predict(seen).ab)
-        colors |= zip(alike, made, strict=True)
+        ab_planes |= zip(alike, made, strict=True)
     results: list[list[Array]] = [[] for _ in batch]
     for number, (place, _, _) in enumerate(guides):
-        results[place].append(colors[number])
+        results[place].append(ab_planes[number])
     return results
 
 
@@ -193,12 +193,12 @@ def _predict_hinted(network: Predictor, seen: list[Array], photographs: list[Ope
     asked = [opened.hints.vividness if opened.hints else None for opened in photographs]
     said = network.predict(seen, features=True, bin_probs=any(asked))
     assert said.features is not None
-    colors = list(said.ab)
+    ab_planes = list(said.ab)
     for place, vividness in enumerate(asked):
         if vividness is not None and said.bin_probs is not None:
-            colors[place] = network.read_bins(said.bin_probs[place], vividness)
+            ab_planes[place] = network.read_bins(said.bin_probs[place], vividness)
     return [
         apply_hints(ab, features, opened.canvas.guides[0], opened.hints, opened.canvas.lightness_at)
-        for ab, features, opened in zip(colors, said.features, photographs, strict=True)
+        for ab, features, opened in zip(ab_planes, said.features, photographs, strict=True)
         if opened.hints is not None and opened.canvas is not None
     ]

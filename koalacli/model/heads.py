@@ -1,6 +1,6 @@
 """Heads: the last layer of a network, and all that depends on what its outputs mean.
 
-HEADS in `tables` lists them; how outputs are read as color on the device stands in `read_outs.py`.
+HEADS in `tables` lists them; how outputs are read as color stands in `read_outs.py`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers, ops
 
 from koalacli.arrays import Array, Tensor
-from koalacli.color.bins import UNIFORM_SHARE, annealed_mean, rebalance_weights
+from koalacli.color.bins import UNIFORM_SHARE, rebalance_weights
 from koalacli.model.layers import PointwiseConv2D, convolve
 from koalacli.presets import NetworkConfig
 from koalacli.settings import ReadOut
@@ -31,8 +31,6 @@ class Head:
 
     Attributes:
         build: (features, config) -> outputs (B, h, w, C).
-        read: (outputs, tables, config, temperature) -> ab float32 (B, h, w, 2), CIELAB units: what the head's usual
-            read-out gives, computed with NumPy, for the figures of a training.
         constant: (config, tables, rebalance_strength) -> outputs float32 (C,) that cost least where nothing is
             seen; `tables` has gamut_bins and bin_prior.
         start: (core, constant) lets a fresh network begin there, whatever it sees.
@@ -43,7 +41,6 @@ class Head:
     """
 
     build: Callable[[Tensor, NetworkConfig], Tensor]
-    read: Callable[[Array, Tables, NetworkConfig, float], Array]
     constant: Callable[[NetworkConfig, Tables, float], Array]
     start: Callable[[Any, Array], None]
     score: Callable[[Figures, Figures], float]
@@ -71,11 +68,6 @@ def build_ab(x: Tensor, config: NetworkConfig) -> Tensor:
     return convolve(x, 2, "ab", activation="tanh")
 
 
-def read_ab(outputs: Array, tables: Tables, config: NetworkConfig, temperature: float) -> Array:
-    """ab_scaled times its scale; there is no temperature."""
-    return np.asarray(outputs, np.float32) * np.float32(config.ab_scale)
-
-
 def constant_ab(config: NetworkConfig, tables: Tables, strength: float) -> Array:
     """The mean color, in network units."""
     return mean_color(tables) / np.float32(config.ab_scale)
@@ -91,7 +83,7 @@ def score_ab(figures: Figures, baseline: Figures) -> float:
     return -figures["val_loss"]
 
 
-AB = Head(build_ab, read_ab, constant_ab, start_ab, score_ab, ReadOut(size=224))
+AB = Head(build_ab, constant_ab, start_ab, score_ab, ReadOut(size=224))
 
 
 # --- ab-refined: two proposals and what a third network makes of them -------------------------
@@ -106,11 +98,6 @@ def build_refined(x: Tensor, config: NetworkConfig) -> Tensor:
     return layers.Concatenate(name="ab_of_each")([x[..., :PROPOSAL_PLANES], refined])
 
 
-def read_refined(outputs: Array, tables: Tables, config: NetworkConfig, temperature: float) -> Array:
-    """The refined planes times their scale."""
-    return read_ab(outputs[..., PROPOSAL_PLANES:], tables, config, temperature)
-
-
 def constant_refined(config: NetworkConfig, tables: Tables, strength: float) -> Array:
     """The mean color from each of the three, in network units."""
     return np.tile(constant_ab(config, tables, strength), len(AB_LAYERS))
@@ -122,7 +109,7 @@ def start_refined(core: Any, constant: Array) -> None:
         core.get_layer(name).bias.assign(np.arctanh(np.clip(ab, -0.9, 0.9)))
 
 
-REFINED = Head(build_refined, read_refined, constant_refined, start_refined, score_ab, ReadOut(size=224))
+REFINED = Head(build_refined, constant_refined, start_refined, score_ab, ReadOut(size=224))
 
 
 # --- bins: classification -------------------------------------------------------------------
@@ -131,11 +118,6 @@ REFINED = Head(build_refined, read_refined, constant_refined, start_refined, sco
 def build_bins(x: Tensor, config: NetworkConfig) -> Tensor:
     """One logit per gamut bin."""
     return PointwiseConv2D(config.bins, 1, dtype="float32", name="logits")(x)
-
-
-def read_bins(outputs: Array, tables: Tables, config: NetworkConfig, temperature: float) -> Array:
-    """Annealed mean of the bins."""
-    return annealed_mean(outputs, np.asarray(tables["gamut_bins"], np.float32), temperature)
 
 
 def constant_bins(config: NetworkConfig, tables: Tables, strength: float) -> Array:
@@ -167,7 +149,6 @@ def bin_probs_of(outputs: Tensor) -> Tensor:
 
 BINS = Head(
     build_bins,
-    read_bins,
     constant_bins,
     start_bins,
     score_bins,

@@ -209,7 +209,7 @@ def _contract(weights: Weights, output: str) -> dict[str, str]:
         "saturation": str(read_out.saturation),
         "weights": weights.name,
         "weights_digest": f"sha256:{weights.digest}",
-        "terms": str(weights.record.get("terms", "")),
+        "terms": str(weights.provenance.get("terms", "")),
     }
     if output == "logits" and config.bins:
         bins = np.asarray(weights.network.tables["gamut_bins"])

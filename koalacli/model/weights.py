@@ -1,7 +1,7 @@
 """Weights files: a whole model in one safetensors file, loaded strictly.
 
 The header holds, as JSON under the key `koala`: format version, network config, read-out
-settings, the training record, and a SHA-256 over all of it and every tensor. safetensors
+settings, the provenance, and a SHA-256 over all of it and every tensor. safetensors
 is a table of plain arrays; nothing in a file can execute.
 """
 
@@ -33,18 +33,18 @@ class Weights:
         name: file name without suffix, or the name it was asked for by.
         network: built and filled.
         read_out: settings its makers calibrated.
-        record: training record: data, terms, recipe, figures.
-        digest: SHA-256, hexadecimal, over config, record and tensors.
+        provenance: how the values came about: data, terms, recipe, figures.
+        digest: SHA-256, hexadecimal, over config, provenance and tensors.
     """
 
     name: str
     network: Network
     read_out: ReadOut
-    record: dict[str, Any]
+    provenance: dict[str, Any]
     digest: str
 
 
-def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) -> tuple[bytes, str]:
+def encode_weights(network: Network, read_out: ReadOut, provenance: dict[str, Any]) -> tuple[bytes, str]:
     """The bytes of a weights file, float16 on disk, and its digest.
 
     Raises:
@@ -61,7 +61,7 @@ def encode_weights(network: Network, read_out: ReadOut, record: dict[str, Any]) 
         # What says nothing is left out, here and below, so that koalas of before the setting can read the file.
         "network": {name: value for name, value in asdict(network.config).items() if (name, value) != ("width", 1.0)},
         "read_out": {name: value for name, value in asdict(read_out).items() if value != ""},
-        "record": record,
+        "record": provenance,  # so named since the first files
     }
     digest = _digest(header, tensors)
     return save(tensors, metadata={"koala": json.dumps({**header, "digest": digest})}), digest

@@ -59,12 +59,12 @@ class Canvas(Protocol):
     def lightness_at(self, x: float, y: float) -> float:
         """L* of the first frame, upright, at a point: shares of width and height."""
 
-    def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
-        """Put color (small ab, one per guide) on and write the file; returns remarks on what was lost.
+    def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
+        """Put color (ab, one per guide) on and write the file; returns remarks on what was lost.
 
         Args:
             file: open for writing, reading and seeking.
-            colors: float32 (h, w, 2) each, CIELAB units.
+            ab_planes: float32 (h, w, 2) each, CIELAB units.
             name: of the input, for messages.
 
         Raises:
@@ -97,11 +97,11 @@ class Still:
     def lightness_at(self, x: float, y: float) -> float:
         return _lightness_at(self.picture.pixels, x, y)
 
-    def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
+    def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
         deep = CODECS[self.format].deep
         painted = [
             replace(frame, pixels=colorize_pixels(frame.pixels, guide, ab, frame.pixels.dtype if deep else np.uint8))
-            for frame, guide, ab in zip(self.picture.frames, self.guides, colors, strict=True)
+            for frame, guide, ab in zip(self.picture.frames, self.guides, ab_planes, strict=True)
         ]
         if self.config.layer:
             painted = [_layer_of(frame) for frame in painted]
@@ -175,9 +175,9 @@ class Graft:
     def lightness_at(self, x: float, y: float) -> float:
         return _lightness_at(self._upright, x, y)
 
-    def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
+    def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
         layout, turned = self.graftable.layout, self.graftable.orientation
-        guide, ab = turn_back(self.guides[0], turned), turn_back(colors[0], turned)
+        guide, ab = turn_back(self.guides[0], turned), turn_back(ab_planes[0], turned)
         blue, red = cbcr_planes(self.luma, guide, ab, self.graftable.meaning)
         progressive = layout.frame == PROGRESSIVE
         cb, cr = (encode_cbcr(plane, self.config.quality, progressive) for plane in (blue, red))
@@ -232,9 +232,9 @@ class Scroll:
     def lightness_at(self, x: float, y: float) -> float:
         return value_at(self.guides[0], x, y)  # single pixels of a scan this large are grain
 
-    def write(self, file: BinaryIO, colors: list[Array], name: str) -> list[str]:
+    def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
         worst: list[float] = []
-        write_scan(file, self._painted(colors[0], worst, name), self.scan, self.metadata)
+        write_scan(file, self._painted(ab_planes[0], worst, name), self.scan, self.metadata)
         if not self.config.verify:
             return []
         allowed = TOLERANCE[self.scan.dtype.name]

@@ -217,7 +217,9 @@ def _labeled(metadata: Metadata, setup: Setup, remarks: list[str], orientation: 
     return metadata
 
 
-def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array] | list[Proposal], setup: Setup) -> Record:
+def close_photograph(
+    job: Job, opened: OpenedPhotograph, colorings: list[Array] | list[Proposal], setup: Setup
+) -> Record:
     """Put color on, encode, write, note in the journal.
 
     Raises:
@@ -228,7 +230,7 @@ def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array] | l
     elif opened.canvas is None:
         raise InputError(f"{job.source}: nothing was read")
     else:
-        remarks = opened.remarks + _write(job, opened.canvas, colors, setup)
+        remarks = opened.remarks + _write(job, opened.canvas, colorings, setup)
         remarks += carry_sidecars(job, setup.config, turned=not isinstance(opened.canvas, Graft))
         height, width = opened.canvas.size
         seconds = time.perf_counter() - opened.started
@@ -241,21 +243,21 @@ def close_photograph(job: Job, opened: OpenedPhotograph, colors: list[Array] | l
     return replace(record, source_digest=opened.digest)
 
 
-def _write(job: Job, canvas: Canvas, colors: list[Array] | list[Proposal], setup: Setup) -> list[str]:
+def _write(job: Job, canvas: Canvas, colorings: list[Array] | list[Proposal], setup: Setup) -> list[str]:
     name = source_name(job)
     preserve = setup.config.preserve_times and job.source != STREAM
     times = times_of(job.source) if preserve and job.target != STREAM else None
     if isinstance(job, ProposalsJob):
-        proposals = [one for one in colors if isinstance(one, Proposal)]
+        proposals = [one for one in colorings if isinstance(one, Proposal)]
         return write_proposals(job, canvas, proposals, setup.provenance, times)
-    planes = [one for one in colors if not isinstance(one, Proposal)]
+    ab_planes = [one for one in colorings if not isinstance(one, Proposal)]
     if job.target == STREAM:
         buffer = io.BytesIO()
-        remarks = canvas.write(buffer, planes, name)
+        remarks = canvas.write(buffer, ab_planes, name)
         _print(buffer.getvalue())
         return remarks
     with _new(job.target, times) as file:
-        return canvas.write(file, planes, name)
+        return canvas.write(file, ab_planes, name)
 
 
 def _keep_gray(job: Job, config: ColorizeConfig) -> Record:

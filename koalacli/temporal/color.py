@@ -58,14 +58,14 @@ class Key(Generic[S]):
 
     Attributes:
         shots: of the span; the key frame is the last.
-        opinion: float32 (h, w, 3), what the network says: a, b and chroma, at the size of carried color.
+        color: float32 (h, w, 3), what the network says: a, b and chroma, at the size of carried color.
         forward: how each frame of the span is reached from the key frame before; empty at a scene's start.
         backward: how the key frame before, and each frame of the span but the last, is reached from this one.
         known: of the color of the key frame.
     """
 
     shots: list[S]
-    opinion: Array
+    color: Array
     forward: list[Reach]
     backward: list[Reach]
     known: Known | None = None
@@ -92,7 +92,7 @@ def colorize_spans(
     resumed = carried is not None
     for key, future in _with_future(_keys(spans, predict), method.ahead):
         if not resumed:
-            carried = _arrive(carried, key, method.memory) if key.forward else _begin(key.opinion)
+            carried = _arrive(carried, key, method.memory) if key.forward else _begin(key.color)
         assert carried is not None
         color = _average(carried, key, future, method.memory)
         color = key.known.settle(color) if key.known else color
@@ -107,7 +107,7 @@ def colorize_each(shots: Iterable[S], predict: Callable[[list[Gray]], list[Array
     """Color frames one by one, as if they were photographs, every one a scene; else as `colorize_spans`."""
     nothing = Carried(np.empty((0, 0, 3), np.float32), np.empty((0, 0), np.float32))
     for group in batched(shots, FRAMES_AT_ONCE):
-        for shot, ab in zip(group, predict([shot.small for shot in group]), strict=True):
+        for shot, ab in zip(group, predict([shot.guide_luma for shot in group]), strict=True):
             yield Colored(shot, ab, True, nothing)
 
 
@@ -126,9 +126,9 @@ def chroma_of(ab: Array) -> Array:
 
 def _keys(spans: Iterable[Span[S]], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Key[S]]:
     for group in batched(spans, KEYS_AT_ONCE):
-        for span, ab in zip(group, predict([span.key.small for span in group]), strict=True):
-            opinion = as_color(ab, span.key.small)
-            yield Key(span.shots, opinion, reaches_forward(span.links), reaches_backward(span.links), span.known)
+        for span, ab in zip(group, predict([span.key.guide_luma for span in group]), strict=True):
+            color = as_color(ab, span.key.guide_luma)
+            yield Key(span.shots, color, reaches_forward(span.links), reaches_backward(span.links), span.known)
 
 
 def _with_future(keys: Iterable[Key[S]], count: int) -> Iterator[tuple[Key[S], list[Key[S]]]]:
@@ -145,20 +145,20 @@ def _with_future(keys: Iterable[Key[S]], count: int) -> Iterator[tuple[Key[S], l
         yield waiting.popleft(), list(waiting)
 
 
-def as_color(opinion: Array, small: Gray) -> Array:
+def as_color(ab: Array, guide_luma: Gray) -> Array:
     """ab (h, w, 2) at the size of carried color, with its chroma as third plane: float32 (h, w, 3)."""
-    size = (small.shape[1] // COLOR_SHARE, small.shape[0] // COLOR_SHARE)
-    ab = cv2.resize(opinion, size, interpolation=cv2.INTER_LINEAR)
+    size = (guide_luma.shape[1] // COLOR_SHARE, guide_luma.shape[0] // COLOR_SHARE)
+    ab = cv2.resize(ab, size, interpolation=cv2.INTER_LINEAR)
     return np.dstack([ab, chroma_of(ab)])
 
 
-def _begin(opinion: Array) -> Carried:
-    return Carried(opinion, np.ones(opinion.shape[:2], np.float32))
+def _begin(color: Array) -> Carried:
+    return Carried(color, np.ones(color.shape[:2], np.float32))
 
 
 def _arrive(before: Carried | None, key: Key[S], memory: float) -> Carried:
     assert before is not None
-    return _add(_move(before, key.forward[-1]), key.opinion, memory)
+    return _add(_move(before, key.forward[-1]), key.color, memory)
 
 
 def _move(carried: Carried, reach: Reach) -> Carried:
@@ -169,10 +169,10 @@ def _move(carried: Carried, reach: Reach) -> Carried:
     )
 
 
-def _add(carried: Carried, opinion: Array, memory: float) -> Carried:
-    """Average with one more opinion; the older the color, the more it weighs."""
-    color = (carried.color * carried.age[..., None] + opinion) / (carried.age + 1)[..., None]
-    return Carried(np.asarray(color, np.float32), np.minimum(carried.age + 1, memory).astype(np.float32))
+def _add(carried: Carried, color: Array, memory: float) -> Carried:
+    """Average with one more color; the older the color, the more it weighs."""
+    mean = (carried.color * carried.age[..., None] + color) / (carried.age + 1)[..., None]
+    return Carried(np.asarray(mean, np.float32), np.minimum(carried.age + 1, memory).astype(np.float32))
 
 
 def _average(past: Carried, key: Key[S], future: list[Key[S]], memory: float) -> Array:
@@ -180,9 +180,9 @@ def _average(past: Carried, key: Key[S], future: list[Key[S]], memory: float) ->
     if not future:
         return past.color
     # The last opinion is carried to the key frame before, averaged with that one's, and so on, here last.
-    back = _begin(future[-1].opinion)
+    back = _begin(future[-1].color)
     for later, here in zip(future[:0:-1], future[-2::-1], strict=True):
-        back = _add(_move(back, later.backward[0]), here.opinion, memory)
+        back = _add(_move(back, later.backward[0]), here.color, memory)
     back = _move(back, future[0].backward[0])
     weight = back.age / (past.age + back.age)
     return np.asarray(past.color + (back.color - past.color) * weight[..., None], np.float32)

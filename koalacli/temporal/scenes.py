@@ -34,10 +34,10 @@ METHODS = {
 
 
 class HasSmall(Protocol):
-    """What a frame must offer: `small`, its luma at the size that the network sees, full range, upright."""
+    """What a frame must offer: `guide_luma`, its luma at the size that the network sees, full range, upright."""
 
     @property
-    def small(self) -> Gray: ...
+    def guide_luma(self) -> Gray: ...
 
 
 S = TypeVar("S", bound=HasSmall)
@@ -82,8 +82,8 @@ def link_spans(
     links: list[Link] = []
     before: Gray | None = None
     for shot in shots:
-        link = None if before is None else tracker.link(before, shot.small)
-        before = shot.small
+        link = None if before is None else tracker.link(before, shot.guide_luma)
+        before = shot.guide_luma
         if link is None:
             if waiting:
                 yield Span(waiting, links)

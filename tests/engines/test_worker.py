@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from koalacli.cli.app import make_app
 from koalacli.config import ColorizeConfig
 from koalacli.engines.worker import Worker
 from koalacli.io.paths import Job, make_plan
@@ -19,7 +22,7 @@ from koalacli.journal import Journal
 from koalacli.model.backend import trace
 from koalacli.pipelines.colorize import colorize
 from koalacli.records import Outcome, Record, Started
-from koalacli.tables import ENGINES
+from koalacli.tables import ENGINES, EngineRow
 from koalacli.weights_files import open_weights, shipped_weights
 
 IN_OPEN = 0x20  # inotify(7)
@@ -139,14 +142,15 @@ class Echo:
 
 
 def test_an_engine_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A made-up one gets the jobs that are left to do; planning and counting stay the pipeline's."""
-    monkeypatch.setitem(ENGINES, "echo", Echo)
-    pictures = save_pictures(tmp_path / "in", 3)
+    """A made-up one, asked for by its name, gets what is left to do; planning and counting stay the pipeline's."""
+    monkeypatch.setitem(ENGINES, "echo", EngineRow("does nothing", Echo))
+    pictures, out = save_pictures(tmp_path / "in", 3), tmp_path / "out"
     (pictures / "notes.txt").touch()
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "01.png").touch()
-    _, started, *records = colorize(str(pictures), str(tmp_path / "out"), ColorizeConfig(engine="echo"))
-    assert (started.total, started.device) == (4, "nowhere")
-    assert {Path(record.source).name: record.reason for record in records} == {
+    out.mkdir()
+    (out / "01.png").touch()
+    done = CliRunner().invoke(make_app(), ["colorize", str(pictures), str(out), "--engine", "echo", "--json"])
+    assert done.exit_code == 0, done.output
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {Path(record["source"]).name: record["reason"] for record in records if "source" in record} == {
         "notes.txt": "not a picture by its name", "01.png": "output exists", "00.png": "echoed", "02.png": "echoed",
     }  # fmt: skip

@@ -33,7 +33,7 @@ def test_a_new_entry_works_from_weights_to_pictures(tmp_path: Path, monkeypatch:
     monkeypatch.setitem(READ_OUTS, "sepia", Reading("bins", read_sepia, "one tone for all"))
     loaded = load_weights("koala")
     path = tmp_path / "sepia.safetensors"
-    path.write_bytes(encode_weights(loaded.network, ReadOut(size=64, method="sepia"), loaded.record)[0])
+    path.write_bytes(encode_weights(loaded.network, ReadOut(size=64, method="sepia"), loaded.provenance)[0])
     gray = np.tile(np.linspace(90, 170, 50), (40, 1)).astype(np.uint8)
     Image.fromarray(gray).save(tmp_path / "gray.png")
     done = CliRunner().invoke(
@@ -48,7 +48,7 @@ def test_a_new_entry_works_from_weights_to_pictures(tmp_path: Path, monkeypatch:
 def test_a_setting_that_says_nothing_is_not_written(tmp_path: Path) -> None:
     """Weights that are read the usual way stay what they were before there was a choice."""
     loaded = load_weights("koala")
-    (tmp_path / "w.safetensors").write_bytes(encode_weights(loaded.network, ReadOut(), loaded.record)[0])
+    (tmp_path / "w.safetensors").write_bytes(encode_weights(loaded.network, ReadOut(), loaded.provenance)[0])
     with safe_open(tmp_path / "w.safetensors", framework="numpy") as file:
         written = json.loads(file.metadata()["koala"])["read_out"]
     assert written == {name: value for name, value in asdict(ReadOut()).items() if name != "method"}

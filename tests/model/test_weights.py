@@ -34,12 +34,12 @@ def header_of(path: Path) -> dict[str, object]:
 def test_saving_and_loading_keeps_everything(loaded, tmp_path: Path) -> None:
     """A file written from a loaded network loads to the same arrays, settings and record."""
     path = tmp_path / "copy.safetensors"
-    content, digest = encode_weights(loaded.network, ReadOut(size=224), loaded.record)
+    content, digest = encode_weights(loaded.network, ReadOut(size=224), loaded.provenance)
     path.write_bytes(content)
     again = load_weights(path)
     assert again.digest == open_weights(path).digest == digest
     assert again.read_out == ReadOut(size=224)
-    assert again.record == loaded.record
+    assert again.provenance == loaded.provenance
     expected = network_tensors(loaded.network)
     assert all(np.array_equal(value, expected[name]) for name, value in network_tensors(again.network).items())
 

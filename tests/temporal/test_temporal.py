@@ -31,7 +31,7 @@ FAST = METHODS["fast"]
 class Still:
     """A frame for these tests; `flavor` is what the fake network sees."""
 
-    small: np.ndarray
+    guide_luma: np.ndarray
     number: int = 0
 
 
@@ -45,7 +45,7 @@ def pan(count: int, seed: int = 0, step: int = 1, first: int = 0) -> list[Still]
     """A camera that moves over a texture."""
     wide = texture(seed)
     places = [np.ascontiguousarray(wide[:, (n * step) % 100 : (n * step) % 100 + SIZE[0]]) for n in range(count)]
-    return [Still(small, first + number) for number, small in enumerate(places)]
+    return [Still(luma, first + number) for number, luma in enumerate(places)]
 
 
 class Network:
@@ -55,16 +55,16 @@ class Network:
         self.rng, self.noise, self.color = np.random.default_rng(5), noise, color
         self.asked = 0
 
-    def __call__(self, smalls: list[np.ndarray]) -> list[np.ndarray]:
-        self.asked += len(smalls)
+    def __call__(self, guides: list[np.ndarray]) -> list[np.ndarray]:
+        self.asked += len(guides)
         shape = (SIZE[1] // 4, SIZE[0] // 4, 2)
-        waver = [self.rng.normal(0, self.noise, (1, 1, 2)) for _ in smalls]
+        waver = [self.rng.normal(0, self.noise, (1, 1, 2)) for _ in guides]
         return [(np.full(shape, self.color) + one).astype(np.float32) for one in waver]
 
 
-def brightness_network(smalls: list[np.ndarray]) -> list[np.ndarray]:
+def brightness_network(guides: list[np.ndarray]) -> list[np.ndarray]:
     """A network whose color follows luma, and so differs from frame to frame and place to place."""
-    return [np.dstack([cv2.resize(small, (24, 16)).astype(np.float32) / 4] * 2) for small in smalls]
+    return [np.dstack([cv2.resize(luma, (24, 16)).astype(np.float32) / 4] * 2) for luma in guides]
 
 
 def colored(
@@ -105,11 +105,11 @@ def test_wavering_opinions_become_steady() -> None:
 def test_nothing_of_the_old_scene_is_left_after_a_cut() -> None:
     """The first frame of a new scene, and all after it, have the new color alone."""
 
-    def by_brightness(smalls: list[np.ndarray]) -> list[np.ndarray]:
-        return [np.full((16, 24, 2), 30.0 if small.mean() > 128 else -30.0, np.float32) for small in smalls]
+    def by_brightness(guides: list[np.ndarray]) -> list[np.ndarray]:
+        return [np.full((16, 24, 2), 30.0 if luma.mean() > 128 else -30.0, np.float32) for luma in guides]
 
-    dark = [Still((one.small // 3).astype(np.uint8), one.number) for one in pan(10, seed=1)]
-    bright = [Still((255 - one.small // 3).astype(np.uint8), one.number) for one in pan(10, seed=2, first=10)]
+    dark = [Still((one.guide_luma // 3).astype(np.uint8), one.number) for one in pan(10, seed=1)]
+    bright = [Still((255 - one.guide_luma // 3).astype(np.uint8), one.number) for one in pan(10, seed=2, first=10)]
     found = list(colorize_spans(link_spans(dark + bright, FAST), by_brightness, FAST))
     assert [one.shot.number for one in found if one.scene_start] == [0, 10]
     assert all(np.allclose(one.ab, -30) for one in found[:10])
@@ -118,7 +118,7 @@ def test_nothing_of_the_old_scene_is_left_after_a_cut() -> None:
 
 def test_a_scene_is_colored_as_if_it_were_the_whole_film() -> None:
     """Every frame after a cut, the first one too, has exactly the color of a fresh start."""
-    first, second = pan(17, seed=1), [Still(255 - one.small, one.number) for one in pan(20, seed=2, first=17)]
+    first, second = pan(17, seed=1), [Still(255 - one.guide_luma, one.number) for one in pan(20, seed=2, first=17)]
     both, alone = colored(first + second, brightness_network), colored(second, brightness_network)
     assert [one.shot.number for one in both if one.scene_start] == [0, 17]
     assert all(np.array_equal(one.ab, other.ab) for one, other in zip(both[17:], alone, strict=True))
@@ -138,7 +138,7 @@ def test_motion_is_no_cut(step: int) -> None:
     """A moving camera and grain stay within one scene."""
     rng = np.random.default_rng(3)
     shots = [
-        Still(np.clip(one.small + rng.normal(0, 6, one.small.shape), 0, 255).astype(np.uint8))
+        Still(np.clip(one.guide_luma + rng.normal(0, 6, one.guide_luma.shape), 0, 255).astype(np.uint8))
         for one in pan(30, step=step)
     ]
     assert sum(one.scene_start for one in colored(shots, Network())) == 1
@@ -150,13 +150,13 @@ def test_a_newcomer_takes_the_networks_color() -> None:
     shots = [Still(wall.copy(), number) for number in range(24)]
     thing = texture(9)[20:44, 30:60]
     for shot in shots[12:]:
-        shot.small[20:44, 30:60] = 255 - thing // 2
+        shot.guide_luma[20:44, 30:60] = 255 - thing // 2
 
-    def sees(smalls: list[np.ndarray]) -> list[np.ndarray]:
+    def sees(guides: list[np.ndarray]) -> list[np.ndarray]:
         found = []
-        for small in smalls:
+        for luma in guides:
             ab = np.full((16, 24, 2), 10.0, np.float32)
-            if not np.array_equal(small, wall):
+            if not np.array_equal(luma, wall):
                 ab[5:11, 8:15] = -40.0
             found.append(ab)
         return found
@@ -175,8 +175,8 @@ def test_color_follows_what_moves() -> None:
     for place in places:
         shots.append(Still(np.ascontiguousarray(wide[:, place : place + SIZE[0]]), place))
 
-    def sees(smalls: list[np.ndarray]) -> list[np.ndarray]:
-        starts = [next(one.number for one in shots if one.small is small) for small in smalls]
+    def sees(guides: list[np.ndarray]) -> list[np.ndarray]:
+        starts = [next(one.number for one in shots if one.guide_luma is luma) for luma in guides]
         rows = [
             cv2.resize(stripes[None, start : start + SIZE[0]], (24, 16), interpolation=cv2.INTER_AREA)
             for start in starts
@@ -195,7 +195,7 @@ def test_color_follows_what_moves() -> None:
 
 def test_a_run_goes_on_from_any_key_frame() -> None:
     """The state of a key frame leads to the very same colors and scenes as an unbroken run."""
-    shots = pan(52) + [Still(255 - one.small, one.number) for one in pan(15, seed=2, first=52)]
+    shots = pan(52) + [Still(255 - one.guide_luma, one.number) for one in pan(15, seed=2, first=52)]
     whole = colored(shots, brightness_network)
     for place in [number for number, one in enumerate(whole) if one.carried is not None]:
         rest = colored(shots[place:], brightness_network, carried=whole[place].carried)
@@ -223,8 +223,8 @@ def test_averages_keep_the_chroma_of_the_opinions() -> None:
     """Opinions that point 60 degrees apart are as vivid together as each is."""
     turn = cycle([(20.0, 0.0), (10.0, 17.3205)])
 
-    def sees(smalls: list[np.ndarray]) -> list[np.ndarray]:
-        return [np.full((16, 24, 2), next(turn), np.float32) for _ in smalls]
+    def sees(guides: list[np.ndarray]) -> list[np.ndarray]:
+        return [np.full((16, 24, 2), next(turn), np.float32) for _ in guides]
 
     for one in colored([Still(texture(8)[:, : SIZE[0]].copy()) for _ in range(40)], sees):
         assert np.allclose(chroma_of(one.ab), 20, atol=0.1)

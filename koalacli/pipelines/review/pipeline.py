@@ -63,7 +63,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Opinion:
+class Said:
     """What the network says of one picture: color and features, float32 (h, w, C), and bin probabilities or None."""
 
     ab: Array
@@ -151,7 +151,7 @@ def _run(
         read=lambda item: _open(item, folder, config, colorizer, settings),
         key=lambda opened: None if opened.guide is None else opened.guide.shape,
         run=lambda batch: _predict(colorizer, batch),
-        write=lambda item, opened, opinion: _close(item, opened, opinion, folder, colorizer),
+        write=lambda item, opened, said: _close(item, opened, said, folder, colorizer),
     )
     workers = worker_count(config.workers)
     return stream(found, stage, batch_size=colorizer.batch_size, workers=workers, ahead=2 * colorizer.batch_size)
@@ -186,34 +186,34 @@ def _shown(lightness: Array) -> Array:
     return np.asarray(cv2.resize(lightness, size, interpolation=cv2.INTER_AREA)[..., None])
 
 
-def _predict(colorizer: Colorizer, batch: list[Opened]) -> list[Opinion]:
+def _predict(colorizer: Colorizer, batch: list[Opened]) -> list[Said]:
     bins = bool(colorizer.weights.network.config.bins)
     said = colorizer.predict(
         [opened.seen for opened in batch if opened.seen is not None], features=True, bin_probs=bins
     )
     assert said.features is not None
     return [
-        Opinion(said.ab[place], said.features[place], None if said.bin_probs is None else said.bin_probs[place])
+        Said(said.ab[place], said.features[place], None if said.bin_probs is None else said.bin_probs[place])
         for place in range(len(batch))
     ]
 
 
 def _close(
-    item: Found, opened: Opened, opinion: Opinion | None, folder: Path, colorizer: Colorizer
+    item: Found, opened: Opened, said: Said | None, folder: Path, colorizer: Colorizer
 ) -> tuple[Record, dict[str, Any]]:
     target = folder / SHEETS / f"{opened.identity}.js"
-    if opinion is None:
+    if said is None:
         return Record(
             str(item.path), str(target), Outcome.SKIPPED, "its sheet is there", kind="there already"
         ), entry_of(opened.script)
     assert opened.lightness is not None
     assert opened.guide is not None
     likely = None
-    if opinion.bin_probs is not None:
-        likely = likely_colors(opinion.bin_probs, colorizer.weights.network.tables["gamut_bins"])
-    colorings = [opinion.ab, *_other_colorings(opinion, colorizer)]
+    if said.bin_probs is not None:
+        likely = likely_colors(said.bin_probs, colorizer.weights.network.tables["gamut_bins"])
+    colorings = [said.ab, *_other_colorings(said, colorizer)]
     sheet = Sheet(
-        item.name, opened.sha256, opened.size, opened.lightness, opened.guide, colorings, opinion.features, likely
+        item.name, opened.sha256, opened.size, opened.lightness, opened.guide, colorings, said.features, likely
     )
     script = encode_sheet(sheet, opened.identity)
     write_text(target, script)
@@ -221,11 +221,11 @@ def _close(
     return Record(str(item.path), str(target), Outcome.DONE, width=width, height=height), entry_of(script)
 
 
-def _other_colorings(opinion: Opinion, colorizer: Colorizer) -> list[Array]:
+def _other_colorings(said: Said, colorizer: Colorizer) -> list[Array]:
     """Small ab of the COLORINGS that are not the run's own."""
-    if opinion.bin_probs is None:
+    if said.bin_probs is None:
         return []
-    return [colorizer.read_bins(opinion.bin_probs, vividness) for vividness in COLORINGS.values() if vividness]
+    return [colorizer.read_bins(said.bin_probs, vividness) for vividness in COLORINGS.values() if vividness]
 
 
 def _write_page(folder: Path, entries: list[dict[str, Any]], colorizer: Colorizer) -> None:

@@ -1,4 +1,4 @@
-"""The training record inside a weights file, and the model card beside it."""
+"""The provenance inside a weights file, and the model card beside it."""
 
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ NOT_RECIPE = {"runs", "resume", "workers", "device", "checkpoint_minutes", "data
 NO_TERMS = "not stated by whoever trained it; the terms of the pictures apply"
 
 
-def training_record(
+def provenance_of(
     config: TrainSettings,
     session: Session,
     pictures: Pictures,
@@ -40,20 +40,20 @@ def training_record(
     }
 
 
-def model_card(name: str, config: NetworkConfig, record: dict[str, Any], digest: str) -> str:
+def model_card(name: str, config: NetworkConfig, provenance: dict[str, Any], digest: str) -> str:
     """Markdown about a weights file: what it is, made from what, how good, under which terms."""
-    figures, constant = record["figures"], record["constant_color"]
+    figures, constant = provenance["figures"], provenance["constant_color"]
     rows = "".join(f"| {key} | {figures[key]:.4g} | {constant[key]:.4g} |\n" for key in constant if key in figures)
-    recipe = "".join(f"| {key} | {value} |\n" for key, value in record["recipe"].items())
+    recipe = "".join(f"| {key} | {value} |\n" for key, value in provenance["recipe"].items())
     return f"""# {name}
 
-{record["summary"]}; koala {record["koala"]}, {record["date"]}.
+{provenance["summary"]}; koala {provenance["koala"]}, {provenance["date"]}.
 
 - Network: preset {config.preset}, extractor {config.extractor} ({config.cut}), head {config.head}
-- Trained on: {record["data"]}
-- Validated on: {record["validation"]}
-- Terms of the pictures: {record["terms"]}
-- Started from: {record["started_from"] or "random values and the extractor or trunk of the recipe"}
+- Trained on: {provenance["data"]}
+- Validated on: {provenance["validation"]}
+- Terms of the pictures: {provenance["terms"]}
+- Started from: {provenance["started_from"] or "random values and the extractor or trunk of the recipe"}
 - Digest: {digest}
 
 | figure | these weights | one constant color |

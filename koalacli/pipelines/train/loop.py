@@ -14,7 +14,7 @@ from koalacli.io.files import write_file
 from koalacli.model.backend.devices import Placement, place
 from koalacli.model.recipes import TrainSettings, complete
 from koalacli.model.weights import encode_weights, load_weights
-from koalacli.pipelines.train.card import model_card, training_record
+from koalacli.pipelines.train.card import model_card, provenance_of
 from koalacli.pipelines.train.events import Checked, Progressed, TrainEvent, Warned
 from koalacli.pipelines.train.folder import LOGS, SAMPLES, RunFolder, open_run
 from koalacli.pipelines.train.follower import PROGRESS_SECONDS, Follower, Member
@@ -155,7 +155,7 @@ class Chief(Member):
         seconds_since = time.monotonic() - self.last_check
         give(self.machines, Order.CHECK)
         with session.averaged():
-            measured, predicted = self.validator.measure()
+            measured, ab = self.validator.measure()
             row = {
                 "step": float(progress.step),
                 "epoch": progress.step / self.loader.steps_per_epoch,
@@ -167,7 +167,7 @@ class Chief(Member):
             }
             best = self._judge(row)
             self._write_weights(("last", "best") if best else ("last",), row)
-        self._write_grid(predicted, row)
+        self._write_grid(ab, row)
         self.folder.append_history(row)
         self.losses.clear()
         self._store()
@@ -200,15 +200,15 @@ class Chief(Member):
 
     def _write_weights(self, names: tuple[str, ...], row: dict[str, float]) -> None:
         session, baseline = self.session, self.validator.baseline
-        record = training_record(self.config, session, self.pictures, row, baseline, self.loader.skipped)
-        content, digest = encode_weights(session.network, session.read_out, record)
+        provenance = provenance_of(self.config, session, self.pictures, row, baseline, self.loader.skipped)
+        content, digest = encode_weights(session.network, session.read_out, provenance)
         for name in names:
             write_file(self.folder.file(f"{name}.safetensors"), content)
-            card = model_card(self.folder.name, session.network.config, record, digest)
+            card = model_card(self.folder.name, session.network.config, provenance, digest)
             write_file(self.folder.file(f"{name}.md"), card.encode())
 
-    def _write_grid(self, predicted: Array, row: dict[str, float]) -> None:
-        sheet = sample_grid(self.pictures.validation, predicted)
+    def _write_grid(self, ab: Array, row: dict[str, float]) -> None:
+        sheet = sample_grid(self.pictures.validation, ab)
         _, encoded = cv2.imencode(".jpg", sheet[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, 92))
         content = encoded.tobytes()
         write_file(self.folder.file(f"{SAMPLES}/{self.progress.step:06d}.jpg"), content)

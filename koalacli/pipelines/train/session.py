@@ -20,6 +20,7 @@ from koalacli.model.heads import head_of
 from koalacli.model.losses import LossSettings
 from koalacli.model.network import ENCODERS, Network, build_network
 from koalacli.model.pretrained import fill_extractor, fill_trunk
+from koalacli.model.read_outs import Made, reading_of
 from koalacli.model.recipes import TrainSettings, network_config
 from koalacli.model.weights import Weights, fill_network, load_weights, network_tensors, round_to_disk
 from koalacli.pipelines.train.embedder import Embedder
@@ -147,8 +148,12 @@ class Session:
         return float(keras.ops.mean(losses))
 
     def read(self, outputs: Array) -> Array:
-        """ab from outputs, as the finished weights will read them."""
-        return self.head.read(outputs, self.network.tables, self.network.config, self.read_out.vividness)
+        """ab (B, h, w, 2) from outputs by the usual read-out of their head, without saturation: the figures' own."""
+        made = Made(keras.ops.convert_to_tensor(outputs), None, None)
+        ab = reading_of(ReadOut(), self.network.config.head).read(
+            made, self.network.tables, self.network.config, self.read_out
+        )
+        return keras.ops.convert_to_numpy(ab)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:

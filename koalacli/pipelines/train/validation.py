@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from koalacli.arrays import Array
 from koalacli.color.bins import soft_encode
-from koalacli.color.lab import lab_to_rgb
+from koalacli.color.gamut import merge_rgb8
 from koalacli.data.loader import Example
 from koalacli.data.sources import Sample
 from koalacli.errors import DataError
+from koalacli.metrics import pictures
 from koalacli.model.heads import mean_color
 from koalacli.pipelines.train.session import Session
 
-LARGEST_ERROR = 150  # CIELAB units; the area under the curve ends there (Zhang et al. 2016, section 3.1)
 COLLAPSED = 0.15  # spread of predictions, as a share of the references', that raises the alarm
 GAP_WEIGHT = 0.25  # points of rebalanced AuC that one unit of colorfulness gap is worth
 GRID_PICTURES = 8
@@ -97,13 +97,13 @@ class Validator:
     def measure(self) -> tuple[dict[str, float], Array]:
         """Figures of the network as it is, `val_loss` among them, and its predictions (N, s, s, 2)."""
         validation, size = self.validation, self.batch_size
-        losses, predicted = [], []
+        losses, ab_planes = [], []
         for first in range(0, len(validation), size):
             part = slice(first, min(first + size, len(validation)))
             outputs = self.session.predict(*validation.batch(part, size))[: part.stop - first]
             losses.append(self.session.loss_of(validation.ab[part], outputs) * len(outputs))
-            predicted.append(self.session.read(outputs))
-        ab = np.concatenate(predicted)
+            ab_planes.append(self.session.read(outputs))
+        ab = np.concatenate(ab_planes)
         return {"val_loss": sum(losses) / len(validation), **figures(validation, ab)}, ab
 
     def score(self, row: dict[str, float]) -> float:
@@ -137,20 +137,20 @@ def measure_bin_prior(examples: Iterable[Example], bins: Array) -> Array:
     return (counts / counts.sum()).astype(np.float32)
 
 
-def figures(validation: Validation, predicted: Array) -> dict[str, float]:
+def figures(validation: Validation, ab: Array) -> dict[str, float]:
     """Figures of predictions (N, s, s, 2); see docs/training.md for their meaning."""
-    error = np.sqrt(np.sum((predicted - validation.ab) ** 2, axis=-1))
-    inside = np.clip(1 - np.ceil(error) / (LARGEST_ERROR + 1), 0, 1)
-    colorful, reference = (_colorfulness(validation, ab) for ab in (predicted, validation.ab))
-    auc_rebalanced = 100 * float(np.sum(inside * validation.bin_weights) / validation.bin_weights.sum())
+    error = np.sqrt(np.sum((ab - validation.ab) ** 2, axis=-1))
+    credits = pictures.auc_credits(validation.ab, ab)
+    colorful, reference = (_colorfulness(validation, planes) for planes in (ab, validation.ab))
+    auc_rebalanced = 100 * float(np.sum(credits * validation.bin_weights) / validation.bin_weights.sum())
     gap = colorful - reference
     return {
         "ab_error": float(error.mean()),
-        "auc": 100 * float(inside.mean()),
+        "auc": pictures.auc_raw(credits),
         "auc_rebalanced": auc_rebalanced,
         "colorfulness": colorful,
         "colorfulness_gap": gap,
-        "spread": _spread(predicted) / max(_spread(validation.ab), 1e-6),
+        "spread": _spread(ab) / max(_spread(validation.ab), 1e-6),
         "score": auc_rebalanced - GAP_WEIGHT * abs(gap),
     }
 
@@ -160,19 +160,15 @@ def constant_color(validation: Validation, ab: Array) -> Array:
     return np.broadcast_to(ab, validation.ab.shape).astype(np.float32)
 
 
-def sample_grid(validation: Validation, predicted: Array) -> NDArray[np.uint8]:
+def sample_grid(validation: Validation, ab: Array) -> NDArray[np.uint8]:
     """rgb8 sheet of the first pictures, one row each: gray, prediction, reference."""
     rows = []
-    for example, ab in zip(validation.examples, predicted, strict=False):
+    for example, planes in zip(validation.examples, ab, strict=False):
         size = (example.clean.shape[1], example.clean.shape[0])
-        large = cv2.resize(ab, size, interpolation=cv2.INTER_CUBIC)
-        gray = _rgb8(np.concatenate([example.clean, np.zeros_like(large)], -1))
-        rows.append(np.hstack([gray, _rgb8(np.concatenate([example.clean, large], -1)), example.rgb8]))
+        large = cv2.resize(planes, size, interpolation=cv2.INTER_CUBIC)
+        gray = merge_rgb8(example.clean, np.zeros_like(large))
+        rows.append(np.hstack([gray, merge_rgb8(example.clean, large), example.rgb8]))
     return np.vstack(rows)
-
-
-def _rgb8(lab: Array) -> NDArray[np.uint8]:
-    return np.rint(np.clip(lab_to_rgb(lab), 0, 1) * 255).astype(np.uint8)
 
 
 def _spread(ab: Array) -> float:
@@ -180,23 +176,16 @@ def _spread(ab: Array) -> float:
 
 
 def _rarity(ab: Array) -> Array:
-    """One over the frequency of each pixel's nearest 10-unit color, scaled to mean 1."""
-    cell = np.rint(ab / 10).astype(np.int64) @ np.array([64, 1])
-    _, inverse, counts = np.unique(cell, return_inverse=True, return_counts=True)
-    weight = (1.0 / counts)[inverse].reshape(cell.shape)
+    """One over the frequency of each pixel's nearest bin, scaled to mean 1."""
+    bins = pictures.nearest_bins(ab)
+    _, inverse, counts = np.unique(bins, return_inverse=True, return_counts=True)
+    weight = (1.0 / counts)[inverse].reshape(bins.shape)
     return (weight / weight.mean()).astype(np.float32)
 
 
 def _colorfulness(validation: Validation, ab: Array) -> float:
-    """Mean colorfulness (Hasler, Suesstrunk 2003, with signed means) at output size, rgb 0..255."""
-    total = 0.0
-    for lightness, small in zip(validation.lightness, ab, strict=True):
-        side = (small.shape[1], small.shape[0])
-        gray = cv2.resize(lightness[..., 0].astype(np.float32), side, interpolation=cv2.INTER_AREA)
-        lab = np.dstack([gray, small]).astype(np.float32)
-        rgb = np.asarray(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB), np.float32) * 255
-        red_green = rgb[..., 0] - rgb[..., 1]
-        yellow_blue = (rgb[..., 0] + rgb[..., 1]) / 2 - rgb[..., 2]
-        deviation = np.hypot(red_green.std(), yellow_blue.std())
-        total += float(deviation + 0.3 * np.hypot(red_green.mean(), yellow_blue.mean()))
-    return total / len(ab)
+    """Mean colorfulness of the pictures that ab makes, at output size."""
+    size = (ab.shape[2], ab.shape[1])
+    grays = (cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA) for one in validation.lightness)
+    made = [merge_rgb8(gray[..., None], planes) for gray, planes in zip(grays, ab, strict=True)]
+    return float(np.mean([pictures.colorfulness(rgb8) for rgb8 in made]))

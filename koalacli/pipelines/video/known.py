@@ -97,22 +97,22 @@ def _read_reference(path: Path, shot: Shot) -> Known:
     Raises:
         InputError: it cannot be read.
     """
-    height, width = shot.small.shape
+    height, width = shot.guide_luma.shape
     pixels = read_picture(path).pixels
     small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
     ab = rgb_to_lab(small.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max))[..., 1:]
     size = (width // COLOR_SHARE, height // COLOR_SHARE)
-    color = as_color(cv2.resize(ab, size, interpolation=cv2.INTER_AREA), shot.small)
+    color = as_color(cv2.resize(ab, size, interpolation=cv2.INTER_AREA), shot.guide_luma)
     return Known(color, np.ones(color.shape[:2], np.float32))
 
 
 def _solve(hints: Hints, shot: Shot, colorizer: Colorizer, turns: int) -> Known:
     """The network's color of a frame, corrected by hints, and certain where they change it."""
-    guide = gray8_to_lightness(shot.small)
+    guide = gray8_to_lightness(shot.guide_luma)
     said = colorizer.predict([guide], features=True)
     assert said.features is not None
     upright = gray8_to_lightness(np.ascontiguousarray(np.rot90(shot.gray, turns)))
     solved = apply_hints(said.ab[0], said.features[0], guide, hints, lambda x, y: value_at(upright, x, y))
-    color, guess = as_color(solved, shot.small), as_color(said.ab[0], shot.small)
+    color, guess = as_color(solved, shot.guide_luma), as_color(said.ab[0], shot.guide_luma)
     change = np.sqrt(np.square(color[..., :2] - guess[..., :2]).sum(-1))
     return Known(color, np.minimum(change / SURE_CHANGE, 1).astype(np.float32))

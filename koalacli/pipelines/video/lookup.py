@@ -41,7 +41,7 @@ class Survey:
     """All frames of a take, in order.
 
     Attributes:
-        looks: float32 (192,) each, small luma without mean and contrast.
+        looks: float32 (192,) each, guide luma without mean and contrast.
     """
 
     take: Take
@@ -129,7 +129,7 @@ def _look_through(survey: Survey, colorizer: Colorizer, *, looks: bool) -> None:
         for frame in wanted_frames(take, source):
             survey.pts.append(frame.pts)
             if looks:
-                survey.looks.append(_look_of(studio.open_shot(frame).small))
+                survey.looks.append(_look_of(studio.open_shot(frame).guide_luma))
     if not survey.pts:
         raise InputError(f"{take.job.source}: there is no frame in the part asked for")
 

@@ -181,9 +181,9 @@ def _choose_encoder(take: Take, field_order: int) -> tuple[EncoderPlan, list[str
     config, info = take.config, take.info
     shown = replace(info, width=info.width * 2) if take.layout == "side" else info
     suffix = Path(take.job.target).suffix.lower()
-    wanted = Wanted(take.pixel_format, config.crf, config.preset, _encoder_options(config), field_order)
+    wanted = Wanted(take.pixel_format, config.crf, config.encoder_preset, _encoder_options(config), field_order)
     usual = VideoConfig()
-    asked = config.codec or config.preset or config.encoder_option or config.crf != usual.crf
+    asked = config.codec or config.encoder_preset or config.encoder_option or config.crf != usual.crf
     masters = master_encoders(info.codec, info.lossless) if is_for_masters(suffix) else ()
     kin = (masters or (info.codec,)) if config.codec == SOURCE else () if asked else masters
     for codec in kin:

@@ -39,7 +39,7 @@ from koalacli.temporal import METHODS, colorize_each, colorize_spans, link_spans
 QUALITY = 95  # of JPEG sequences
 ENCODING = (
     "codec",
-    "preset",
+    "encoder_preset",
     "encoder_option",
     "pix_fmt",
     "hints",
@@ -55,7 +55,7 @@ class ReelPicture:
     picture: Picture
     lightness: Array
     guide: Array
-    small: NDArray[np.uint8]
+    guide_luma: NDArray[np.uint8]
 
 
 @dataclass

@@ -37,13 +37,13 @@ class Shot:
     Attributes:
         planes: as decoded: Y, or Y, U, V.
         gray: uint8 (H, W), full range, the luma at the size of U and V.
-        small: uint8 (h, w), full range, upright, at the size that the network sees.
+        guide_luma: uint8 (h, w), full range, upright, at the size that the network sees.
     """
 
     pts: int
     planes: tuple[Plane, ...]
     gray: NDArray[np.uint8]
-    small: NDArray[np.uint8]
+    guide_luma: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Studio:
         planes = source_planes(frame, self.info.pixel_format)
         gray = luma_to_gray8(shrink_luma(planes[0], self.cbcr_size), self.color)
         enough = self.small_size[0] <= self.cbcr_size[0] and self.small_size[1] <= self.cbcr_size[1]
-        small = shrink_luma(gray if enough else luma_to_gray8(planes[0], self.color), self.small_size)
-        return Shot(frame.pts, planes, gray, np.ascontiguousarray(np.rot90(small, self.turns)))
+        guide_luma = shrink_luma(gray if enough else luma_to_gray8(planes[0], self.color), self.small_size)
+        return Shot(frame.pts, planes, gray, np.ascontiguousarray(np.rot90(guide_luma, self.turns)))
 
     def paint(self, colored: Colored[Shot]) -> Painted:
         """Join a shot's luma with the color found for it."""
@@ -121,7 +121,7 @@ class Studio:
         return {"color": carried.color, "age": carried.age, "keeps": np.array(self._keeps)}
 
     def _made_cbcr(self, shot: Shot, ab: Array) -> tuple[Plane, ...]:
-        guide = gray8_to_lightness(np.ascontiguousarray(np.rot90(shot.small, -self.turns)))
+        guide = gray8_to_lightness(np.ascontiguousarray(np.rot90(shot.guide_luma, -self.turns)))
         stored = np.ascontiguousarray(np.rot90(ab, -self.turns))
         full = enlarge_ab(stored, gray8_to_lightness(shot.gray), guide)
         return make_cbcr(shot.gray, full, video_color(self.info.tags, self.target.depth))
@@ -154,4 +154,4 @@ def opening_studio(take: Take, network_shape: Any) -> Studio:
 
 def predict_small(colorizer: Colorizer) -> Callable[[list[NDArray[np.uint8]]], list[Array]]:
     """The network as `temporal` wants it: from small luma to ab."""
-    return lambda smalls: list(colorizer.predict([gray8_to_lightness(small) for small in smalls]).ab)
+    return lambda guides: list(colorizer.predict([gray8_to_lightness(luma) for luma in guides]).ab)

@@ -38,8 +38,8 @@ def test_a_run_leaves_everything_behind(unbroken: list[Any]) -> None:
     assert events[-1].success
     assert RunFolder(folder).read_args().lr == 1e-3
     weights = load_weights(folder / "last.safetensors")
-    assert weights.record["recipe"]["steps"] == 6
-    assert weights.record["figures"]["step"] == 6
+    assert weights.provenance["recipe"]["steps"] == 6
+    assert weights.provenance["figures"]["step"] == 6
     card = (folder / "last.md").read_text()
     assert weights.digest in card
     assert "not stated" in card
@@ -200,7 +200,7 @@ def test_fine_tuning_starts_from_given_weights(config: TrainConfig) -> None:
     second = list(train(replace(config, start=start, name="tuned", steps=1)))
     assert rows_of(second)[0]["val_loss"] == pytest.approx(rows_of(first)[-1]["val_loss"], rel=0.02)
     tuned = load_weights(Path(config.runs, "tuned", "last.safetensors"))
-    assert tuned.record["started_from"] == load_weights(start).digest
+    assert tuned.provenance["started_from"] == load_weights(start).digest
 
 
 def test_the_classification_head_fits_any_preset(config: TrainConfig) -> None:

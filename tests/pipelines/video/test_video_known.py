@@ -47,7 +47,7 @@ def paint_stills(folder: Path) -> None:
 def plain(source: Path, contents: Any, colorizer: Any) -> Any:
     """The film without hints."""
     output = source.with_name("plain.mkv")
-    list(colorize_film(FilmJob(str(source), str(output)), VideoConfig(crf=0, preset="ultrafast"), colorizer))
+    list(colorize_film(FilmJob(str(source), str(output)), VideoConfig(crf=0, encoder_preset="ultrafast"), colorizer))
     return contents(output)
 
 

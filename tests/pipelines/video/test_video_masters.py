@@ -105,7 +105,7 @@ def test_timecode_is_made_anew(
 ) -> None:
     """A track of timecode counts on from where a part starts, with dropped numbers, in whatever holds it."""
     source = write_master(tmp_path / "film.mov", "libx264", "yuv420p", rate=rate, tags={"timecode": timecode})
-    assert color(source, colorizer, target, start=start, preset="ultrafast").outcome == Outcome.DONE
+    assert color(source, colorizer, target, start=start, encoder_preset="ultrafast").outcome == Outcome.DONE
     with av.open(str(tmp_path / target)) as film:
         found = {key.lower(): value for key, value in film.streams.video[0].metadata.items()}
         assert found["timecode"] == expected
@@ -115,13 +115,13 @@ def test_timecode_is_made_anew(
 def test_timecode_that_does_not_fit_is_said(tmp_path: Path, colorizer: Any) -> None:
     """AVI has no place for it."""
     source = write_master(tmp_path / "film.mov", "libx264", "yuv420p", tags={"timecode": "01:00:00:00"})
-    assert "timecode does not fit into avi" in color(source, colorizer, "out.avi", preset="ultrafast").reason
+    assert "timecode does not fit into avi" in color(source, colorizer, "out.avi", encoder_preset="ultrafast").reason
 
 
 def test_mxf_keeps_its_timecode(tmp_path: Path, colorizer: Any) -> None:
     """It stands in the header there."""
     source = write_master(tmp_path / "film.mxf", "mpeg2video", "yuv422p", tags={"timecode": "10:00:00:00"})
-    color(source, colorizer, "out.mxf", start="0.12", preset="ultrafast")
+    color(source, colorizer, "out.mxf", start="0.12", encoder_preset="ultrafast")
     with av.open(str(tmp_path / "out.mxf")) as film:
         assert film.metadata["timecode"] == "10:00:00:03"
         assert [frame.pts for frame in film.decode(video=0)] == list(range(5))
@@ -186,7 +186,7 @@ def test_soft_telecine_keeps_its_uneven_times(tmp_path: Path, contents: Any, col
             top, repeated = next(fields)
             data[place + 7] = data[place + 7] & 0x7D | top << 7 | repeated << 1
     (tmp_path / "film.m2v").write_bytes(data)
-    color(tmp_path / "film.m2v", colorizer, "out.mkv", preset="ultrafast")
+    color(tmp_path / "film.m2v", colorizer, "out.mkv", encoder_preset="ultrafast")
     times = contents(tmp_path / "out.mkv").times
     steps = [round((later - time) * 1000) for time, later in itertools.pairwise(times)]
     assert steps[:6] == [60, 40, 60, 40, 60, 40]  # the parser guesses the last

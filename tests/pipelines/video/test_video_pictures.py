@@ -99,7 +99,7 @@ def test_rgb_pictures_become_limited_range(tmp_path: Path, contents: Any, colori
     for number in range(3):
         Image.fromarray(np.repeat(drawn()[number][..., None], 3, 2)).save(tmp_path / f"{number}.png")
     job = FilmJob(str(tmp_path / "%d.png"), str(tmp_path / "film.mp4"))
-    *_, record = colorize_film(job, VideoConfig(crf=0, preset="ultrafast"), colorizer)
+    *_, record = colorize_film(job, VideoConfig(crf=0, encoder_preset="ultrafast"), colorizer)
     film = contents(tmp_path / "film.mp4")
     assert "--pix-fmt yuv420p" in record.reason
     assert film.tags[3] == 1

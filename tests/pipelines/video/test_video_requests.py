@@ -136,7 +136,7 @@ def test_another_container_holds_what_it_can(film: Any, colorizer: Any) -> None:
         "film.webm": ["audio"],
         "other.mkv": [],
     }.items():
-        config = VideoConfig(preset="ultrafast", encoder_option=("deadline=realtime",) * name.endswith("webm"))
+        config = VideoConfig(encoder_preset="ultrafast", encoder_option=("deadline=realtime",) * name.endswith("webm"))
         job = FilmJob(str(source), str(source.with_name(name)))
         *_, progress, record = colorize_film(job, config, colorizer)
         assert (record.outcome, progress.done) == (Outcome.DONE, 20)

@@ -50,7 +50,7 @@ def test_work_with_other_settings_is_kept_and_said(begun: Any, finish: Any, monk
     """Another --crf begins work of its own; the first request goes on where it was."""
     folder = begun()
     source = folder.parent.parent / "film.mkv"
-    other = finish(source, crf=20, preset="ultrafast")
+    other = finish(source, crf=20, encoder_preset="ultrafast")
     assert str(folder) in other.reason
     assert len(list(folder.glob("*.packets"))) >= 3
     fresh, record = fresh_frames(finish, source, monkeypatch)
