@@ -59,8 +59,8 @@ class Colorizer:
     Args:
         weights: name of shipped weights, path of a weights file, or one that `open_weights` has opened.
         device: auto, cpu, gpu or gpu:N.
-        read_out: replaces single settings of the weights' own read-out; see `ReadOut`.
         batch_size: pictures per network call; "auto" chooses by device.
+        size, vividness, saturation, stretch, method: replace settings of the weights' own read-out; see `ReadOut`.
 
     Raises:
         WeightsError, DeviceError, UsageError.
@@ -72,7 +72,11 @@ class Colorizer:
         device: str = "auto",
         *,
         batch_size: int | str = "auto",
-        **read_out: Any,
+        size: int | None = None,
+        vividness: float | None = None,
+        saturation: float | None = None,
+        stretch: float | None = None,
+        method: str | None = None,
     ):
         from koalacli.model.backend import trace
         from koalacli.model.read_outs import find_fault
@@ -84,7 +88,9 @@ class Colorizer:
         self.device = trace.choose_device(device)
         with trace.on_device(self.device):
             self.weights = load_weights(weights, folded=True)
-        self._read_out = replace(self.weights.read_out, **read_out)
+        asked = ("size", size), ("vividness", vividness), ("saturation", saturation), ("stretch", stretch)
+        given: dict[str, Any] = {name: value for name, value in (*asked, ("method", method)) if value is not None}
+        self._read_out = replace(self.weights.read_out, **given)
         if fault := find_fault(self._read_out, self.weights.network.config.head):
             raise UsageError(fault)
         self.batch_size = AUTO_BATCH[self.device.split(":")[0]] if batch_size == "auto" else int(batch_size)

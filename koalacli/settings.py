@@ -57,17 +57,18 @@ def shaping_settings(settings: Any) -> dict[str, Any]:
 
 
 def find_out_of_range(settings: Any) -> Field[Any] | None:
-    """The first field whose value is out of its range, of another form, or no finite number; None is never."""
-    for known in fields(settings):
-        value, limits = getattr(settings, known.name), known.metadata
-        if isinstance(value, int | float):
-            above = value >= limits.get("least", -inf) and value > limits.get("above", -inf)
-            below = value <= limits.get("most", inf) and value < limits.get("below", inf)
-            if not (above and below) or abs(value) == inf or value % limits.get("step", value or 1):
-                return known
-        elif isinstance(value, str) and "form" in limits and not re.fullmatch(limits["form"][0], value):
-            return known
-    return None
+    """The first field whose value is out of its range, of another form, or no finite number."""
+    return next((known for known in fields(settings) if is_out_of_range(known, getattr(settings, known.name))), None)
+
+
+def is_out_of_range(known: Field[Any], value: Any) -> bool:
+    """Whether a value is out of the range of its setting, of another form, or no finite number; None is never."""
+    limits = known.metadata
+    if isinstance(value, int | float):
+        above = value >= limits.get("least", -inf) and value > limits.get("above", -inf)
+        below = value <= limits.get("most", inf) and value < limits.get("below", inf)
+        return not (above and below) or abs(value) == inf or bool(value % limits.get("step", value or 1))
+    return isinstance(value, str) and "form" in limits and not re.fullmatch(limits["form"][0], value)
 
 
 def range_in_words(known: Field[Any]) -> str:

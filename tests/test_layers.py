@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "koalacli"
 # the name of its room that its path begins with.
 ROWS = {
     "": [
-        ["cli"],
+        ["cli", "api"],
         ["pipelines"],
         ["engines", "report"],
         ["photograph", "colorizer", "metrics", "data", "temporal"],
@@ -20,6 +20,7 @@ ROWS = {
         ["color", "journal", "weights_files"],
         ["train_config"],
         ["config"],
+        ["values"],
         ["settings"],
         ["presets", "protocols", "tables", "family"],
         ["errors", "records", "arrays", "kinds", "version", "process"],

@@ -147,7 +147,7 @@ def _read_frames(image: Image.Image, data: bytes, pages: Pages, remarks: list[st
         else:
             image.load()
             forget_texts(image)  # of the ones behind the pixels
-            pixels, alpha = _decode(image, remarks)
+            pixels, alpha = decode(image, remarks)
         duration = float(image.info.get("duration", 0) or 0) if len(pages.pictures) > 1 else 0.0
         frames.append(Frame(pixels, alpha, duration, extra))
     if image.format == "TIFF":
@@ -195,7 +195,8 @@ def _decode_deep(image: Image.Image, planes: Pixels) -> tuple[Pixels, Pixels | N
     return pixels, alpha
 
 
-def _decode(image: Image.Image, remarks: list[str]) -> tuple[Pixels, Pixels | None]:
+def decode(image: Image.Image, remarks: list[str]) -> tuple[Pixels, Pixels | None]:
+    """Pixels and alpha, as in Frame, of what Pillow holds in 8 bits; what had to be decided goes to the remarks."""
     profile = image.info.get("icc_profile", b"")
     space = "" if is_srgb(profile) else color_space(profile)
     if image.mode == "1" or (image.mode == "L" and "transparency" not in image.info):
