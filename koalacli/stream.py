@@ -8,7 +8,7 @@ writing, so memory does not grow with the number of inputs.
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -157,7 +157,7 @@ class _Run(Generic[Item, Work, Done]):
                 yield item, error
 
 
-def read_ahead(items: Iterable[Item], depth: int) -> Iterator[Item]:
+def read_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]:
     """The same items, made in a thread of their own, at most `depth` of them waiting.
 
     An error of the thread is raised here. When the consumer stops early, so does the thread.

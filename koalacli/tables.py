@@ -254,5 +254,5 @@ class EngineRow:
 
 ENGINES: dict[str, EngineRow] = {
     "local": EngineRow("on this machine", "koalacli.engines.local:LocalEngine"),
-    "ray": EngineRow("on a Ray cluster, see --ray", "koalacli.engines.ray:RayEngine"),
+    "ray": EngineRow("on a Ray cluster, see --ray", "koalacli.engines.cluster:RayEngine"),
 }

@@ -7,7 +7,6 @@ once per job, with the record that it hands on: no file is appended to from seve
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Protocol
 
 from koalacli.control.bind import digest_of
@@ -41,11 +40,22 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A job is over that has told all there is to say: a shard, after its pictures."""
+
+    source: str
+    target: str
+
+
+News = Notice | Record | Ended
+
+
+@dataclass(frozen=True)
 class Made:
     """A worker has finished some of its jobs, each with what the journal shall keep of it."""
 
     worker: int
-    results: list[tuple[Record | Notice, Entry | None]]
+    results: list[tuple[News, Entry | None]]
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class Crew(Protocol):
         """Give jobs to a worker that is ready and idle."""
 
     def wait(self) -> list[Event]:
-        """What has happened since the last call; waits until something has.
+        """What has happened since the last call; where that is nothing, it waits a moment for something.
 
         Raises:
             KoalaError: workers cannot be had at all.
@@ -105,22 +115,28 @@ class Pool:
         crew: see Crew.
         journal: of the output folder.
         size: workers to keep.
+        largest: jobs that a worker gets at once; of large ones, which come out of each other's results, 1.
     """
 
-    def __init__(self, crew: Crew, journal: Journal, size: int):
-        self._crew, self._journal, self._size = crew, journal, size
+    def __init__(self, crew: Crew, journal: Journal, size: int, largest: int = LARGEST_CHUNK):
+        self._crew, self._journal, self._size, self._largest = crew, journal, size, largest
         self._queue: deque[Job] = deque()
         self._suspects: deque[Job] = deque()  # were in the hands of a worker that died: one at a time
         self._idle: deque[int] = deque()
         self._held: dict[int, dict[tuple[str, str], Job]] = {}  # by worker, started ones included
         self._deaths: dict[tuple[str, str], int] = {}
-        self._source: Iterator[Job] = iter(())
+        self._source: Iterator[Job | None] = iter(())
+        self._exhausted = False
         self._stillborn = 0
+        self._given_up = 0  # places for workers that are not filled again
         self._ready: set[int] = set()
         self._chunk_floor = 1
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Ready | Notice | Record]:
+    def run(self, jobs: Iterable[Job | None]) -> Iterator[Ready | Notice | Record]:
         """Do every job, taken as workers need them; yields every Ready, and a Record per job as they finish.
+
+        Args:
+            jobs: None among them says that others have to end before there are more.
 
         Raises:
             ClusterError: workers die, or do not come, whatever they are given.
@@ -129,10 +145,8 @@ class Pool:
         """
         self._source = iter(jobs)
         try:
-            self._refill()
-            for _ in range(min(self._size, len(self._queue))):
-                self._start()
             while self._refill() or self._suspects or any(self._held.values()):
+                self._man()
                 self._hand_out()
                 for event in self._crew.wait():
                     yield from self._take(event)
@@ -142,10 +156,29 @@ class Pool:
                     list(self._take_made(event))
 
     def _refill(self) -> bool:
-        """Keep enough at hand to cut it into shares; whether there is anything."""
-        room = SHARES * self._size * LARGEST_CHUNK - len(self._queue)
-        self._queue.extend(islice(self._source, max(0, min(room, AT_ONCE))))
-        return bool(self._queue)
+        """Keep enough at hand to cut it into shares; whether there is anything, or will be."""
+        room = self._room()
+        for _ in range(0 if self._exhausted else max(0, min(room, AT_ONCE))):
+            job = next(self._source, self)
+            if job is self:
+                self._exhausted = True
+            if not isinstance(job, Job):
+                break
+            self._queue.append(job)
+        return bool(self._queue) or not self._exhausted
+
+    def _room(self) -> int:
+        """How many jobs more to have at hand."""
+        if self._largest > 1:
+            return SHARES * self._size * self._largest - len(self._queue)
+        free = sum(not held for held in self._held.values())
+        return 1 + free - len(self._queue)  # the later one is taken, the more is known of what comes first
+
+    def _man(self) -> None:
+        """Start workers while there are more jobs than hands."""
+        places, busy = self._size - self._given_up, sum(map(bool, self._held.values()))
+        while len(self._held) < min(places, busy + len(self._queue)):
+            self._start()
 
     def _start(self) -> None:
         self._held[self._crew.start()] = {}
@@ -157,7 +190,7 @@ class Pool:
                 chunk = [self._suspects.popleft()]
             else:
                 share = -(-len(self._queue) // (SHARES * self._size))
-                count = min(max(share, self._chunk_floor), LARGEST_CHUNK, len(self._queue))
+                count = min(max(share, self._chunk_floor), self._largest, len(self._queue))
                 chunk = [self._queue.popleft() for _ in range(count)]
             self._held[worker] = {(job.source, job.target): job for job in chunk}
             self._crew.give(worker, chunk)
@@ -180,18 +213,20 @@ class Pool:
                 yield from self._take_death(event)
 
     def _take_made(self, event: Made) -> Iterator[Notice | Record]:
-        for record, entry in event.results:
-            if isinstance(record, Record) and not self._held[event.worker].pop((record.source, record.target), None):
-                continue
+        for news, entry in event.results:
+            if not isinstance(news, Notice):
+                self._held[event.worker].pop((news.source, news.target), None)
             if entry and (remark := self._journal.append(entry)):
                 yield Notice(remark)
-            yield record
+            if not isinstance(news, Ended):
+                yield news
 
     def _take_full(self, event: Full) -> Iterator[Notice]:
         """Others may write elsewhere: the worker goes, its jobs stay."""
         self._queue.extendleft(reversed(self._forget(event.worker)))
         self._crew.dismiss(event.worker)
-        if not self._held:
+        self._given_up += 1
+        if self._given_up == self._size or not self._held:
             raise event.error
         yield Notice(f"a worker less: {event.error}")
 
@@ -205,10 +240,11 @@ class Pool:
         self._stillborn += not was_ready
         if self._stillborn < MOST_STILLBORN:
             self._start()
-        elif not self._held:
-            raise ClusterError(
-                f"workers die before they are ready ({event.reason}); each node needs koala and memory for a network"
-            )
+        else:
+            self._given_up += 1
+            if not self._held:
+                reason = f"workers die before they are ready ({event.reason})"
+                raise ClusterError(f"{reason}; each node needs koala and memory for a network")
         yield Notice("a node is gone: its work goes to others" if event.with_node else "a worker died, another starts")
 
     def _suspect(self, jobs: list[Job]) -> Iterator[Record]:
@@ -219,7 +255,7 @@ class Pool:
                 self._suspects.append(job)
                 continue
             reason = f"{job.source}: {deaths} workers died over it, all but the first with nothing else to do; "
-            reason += "it may need more memory than they have, see --max-pixels"
+            reason += "it may need more memory than they have (of pictures, see --max-pixels)"
             self._journal.note(job.target, job.stamp(), Outcome.FAILED, 0.0, reason, digest_of(job))
             yield Record(job.source, job.target, Outcome.FAILED, reason)
 

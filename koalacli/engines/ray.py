@@ -1,4 +1,4 @@
-"""The engine of a Ray cluster: one Worker per actor; `pool.Pool` says who does what.
+"""A Ray cluster: actors, each with a Hand that has loaded one network; `pool.Pool` says who does what.
 
 Actors by hand, not Ray Data, which hands on whole blocks, and tries a block again as a whole and then drops it or ends
 the run: koala has to tell each picture's end as it comes, and which input it is that kills workers.
@@ -10,71 +10,94 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import takewhile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from koalacli.config import ColorizeConfig
-from koalacli.engines.pool import Died, Event, Full, Idle, Made, Pool, Ready
-from koalacli.engines.worker import Predictor, Worker
+from koalacli.engines.pool import LARGEST_CHUNK, Died, Event, Full, Idle, Made, News, Pool, Ready
+from koalacli.engines.worker import Predictor
 from koalacli.errors import ClusterError, KoalaError, StorageFullError, UsageError
-from koalacli.io.arguments import STREAM
 from koalacli.io.paths import Job
-from koalacli.io.storage import is_remote
-from koalacli.io.store_journal import open_journal
-from koalacli.journal import CarriedJournal, Entry, Journal, digest_settings
-from koalacli.process import quiet_libraries, worker_count
+from koalacli.journal import Entry, Journal
+from koalacli.process import quiet_libraries
 from koalacli.records import Notice, Record, Started
+from koalacli.settings import ClusterSettings
 from koalacli.version import __version__
-from koalacli.weights_files import WeightsFile, open_weights
 
 EVERY = 0.25  # seconds for which an actor gathers records: a message costs about as much as a small picture
 # Seconds in which a cluster, a node answers; in which the first worker is ready; that all have to end their work.
 CONNECT_LIMIT, NODE_LIMIT, START_LIMIT, STOP_LIMIT = 10.0, 3.0, 300.0, 60.0
 
 
-class RayEngine:
-    """See `engines.Engine`. A network that is handed in travels to the workers, so it must be picklable.
+class Hand(Protocol):
+    """What works in a process of the cluster."""
 
-    Raises:
-        UsageError: Ray is not installed.
-        WeightsError: there are no such weights.
+    @property
+    def colorizer(self) -> Predictor:
+        """The network; loaded at the first request."""
+
+    def run(self, jobs: list[Job], stopped: Callable[[], bool]) -> Iterator[tuple[News, Entry | None]]:
+        """Do jobs, and begin no more once `stopped`; what is to be told, with what the journal shall keep of it.
+
+        Raises:
+            StorageFullError: there is no room here.
+            KoalaError: nothing can be done at all.
+        """
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What each worker needs.
+
+    Attributes:
+        config: how large a worker is, and where the cluster.
+        make: called in the worker's process with the network: its Hand.
+        network: weights, or a network that is loaded already.
+        folders: outputs go there; made here, and every node has to see them. Relative to the working directory.
     """
 
-    def __init__(self, config: ColorizeConfig, folder: Path | str | None = None, colorizer: Predictor | None = None):
-        self._ray, self._folder = _import_ray(), folder
-        # A GPU that was asked for must be one: auto would take the processor without a word.
-        self._config = replace(config, device="gpu") if config.ray_gpus and config.device == "auto" else config
-        self._network = colorizer or open_weights(config.weights)
-        known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
-        self.journal = open_journal(folder, digest_settings(config), known.digest, alone=config.alone)
+    config: ClusterSettings
+    make: Callable[[Any], Hand]
+    network: Any
+    folders: tuple[str, ...] = ()
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Started | Notice | Record]:
-        """Run every job in the cluster; Started comes with the first worker that is ready."""
-        ours = not self._ray.is_initialized()
+
+def work_on_ray(
+    outfit: Outfit, journal: Journal, jobs: Iterable[Job | None], largest: int = LARGEST_CHUNK
+) -> Iterator[Started | Notice | Record]:
+    """Do jobs in a cluster; Started comes with the first worker that is ready. See `pool.Pool`.
+
+    Raises:
+        UsageError: Ray is not installed, or no worker fits.
+        ClusterError: there is no cluster, or it falls apart.
+    """
+    ray = import_ray()
+    ours = not ray.is_initialized()
+    if ours:
+        _connect(ray, outfit.config.ray or "auto")
+    try:
+        for folder in outfit.folders:
+            Path(folder).mkdir(parents=True, exist_ok=True)  # workers take its absence for a folder of their own
+        size = outfit.config.ray_workers or _places(ray, outfit.config)
+        begun = False
+        for news in Pool(RayCrew(ray, outfit), journal, size, largest).run(jobs):
+            if not isinstance(news, Ready):
+                yield news
+            elif not begun:
+                yield Started(0, f"{size} × {news.device} (ray)", news.weights, news.batch_size)
+                begun = True
+    finally:
         if ours:
-            _connect(self._ray, self._config.ray or "auto")
-        if self.journal.folder:
-            self.journal.folder.mkdir(parents=True, exist_ok=True)  # workers take its absence for a folder of their own
-        try:
-            size = self._config.ray_workers or _places(self._ray, self._config)
-            crew = RayCrew(self._ray, self._config, self._folder, self.journal, self._network)
-            begun = False
-            for news in Pool(crew, self.journal, size).run(map(_reachable, jobs)):
-                if not isinstance(news, Ready):
-                    yield news
-                elif not begun:
-                    begun = True
-                    device = f"{size} × {news.device} (ray)"
-                    yield Started(0, device, news.weights, news.batch_size)
-        finally:
-            if ours:
-                self._ray.shutdown()
+            ray.shutdown()
 
 
-def _import_ray() -> Any:
+def import_ray() -> Any:
+    """Ray, told to keep to itself.
+
+    Raises:
+        UsageError: it is not installed.
+    """
     # Nothing leaves the user's machines: Ray would report its use to its makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # actors without a GPU shall see none
@@ -105,13 +128,7 @@ def _connect(ray: Any, address: str) -> None:
             signal.signal(signal.SIGTERM, polite_kill)  # Ray has put its own in place
 
 
-def _reachable(job: Job) -> Job:
-    if STREAM in (job.source, job.target):
-        raise UsageError("--ray: workers cannot reach this process's standard input and output; give files")
-    return job
-
-
-def _places(ray: Any, config: ColorizeConfig) -> int:
+def _places(ray: Any, config: ClusterSettings) -> int:
     """How many workers fit into the cluster.
 
     Raises:
@@ -131,17 +148,11 @@ def _places(ray: Any, config: ColorizeConfig) -> int:
 class RayCrew:
     """See `pool.Crew`."""
 
-    def __init__(
-        self,
-        ray: Any,
-        config: ColorizeConfig,
-        output: Path | str | None,
-        journal: Journal,
-        network: Predictor | WeightsFile,
-    ):
-        self._ray, self._config, self._output, self._journal = ray, config, output, journal
-        self._network = ray.put(network)
-        self._kind = ray.remote(num_cpus=config.ray_cpus, num_gpus=config.ray_gpus, max_concurrency=2)(Actor)
+    def __init__(self, ray: Any, outfit: Outfit):
+        self._ray, self._outfit = ray, outfit
+        self._network = ray.put(outfit.network)
+        places = {"num_cpus": outfit.config.ray_cpus, "num_gpus": outfit.config.ray_gpus}
+        self._kind = ray.remote(**places, max_concurrency=2)(Actor)
         self._count = 0
         self._actors: dict[int, Any] = {}
         self._nodes: dict[int, str] = {}
@@ -151,10 +162,10 @@ class RayCrew:
     def start(self) -> int:
         """See Crew."""
         self._count += 1
-        known = self._journal.settings, self._journal.weights
-        actor = self._kind.remote(self._config, self._output, known, self._network, str(Path.cwd()))
+        actor = self._kind.remote(self._outfit.make, self._network, self._outfit.config.ray_cpus)
         self._actors[self._count] = actor
-        self._pending[actor.hello.remote(__version__)] = self._count
+        folders = (str(Path.cwd()), *self._outfit.folders)
+        self._pending[actor.hello.remote(__version__, folders)] = self._count
         return self._count
 
     def give(self, worker: int, jobs: list[Job]) -> None:
@@ -163,16 +174,17 @@ class RayCrew:
 
     def wait(self) -> list[Event]:
         """See Crew."""
-        events: list[Event] = []
-        while not events:
-            waiting = list(self._pending)
-            self._ray.wait(waiting, num_returns=1, timeout=1)
-            ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
-            events = [self._event_of(ref) for ref in ready]
-            if self._nodes:
-                self._clock = time.monotonic()
-            elif not events and time.monotonic() - self._clock > START_LIMIT:
-                raise ClusterError(f"--ray: no worker was ready within {START_LIMIT:.0f} s; see `ray status`")
+        waiting = list(self._pending)
+        if not waiting:
+            time.sleep(EVERY)
+            return []
+        self._ray.wait(waiting, num_returns=1, timeout=EVERY)
+        ready, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
+        events = [self._event_of(ref) for ref in ready]
+        if self._nodes:
+            self._clock = time.monotonic()
+        elif not events and time.monotonic() - self._clock > START_LIMIT:
+            raise ClusterError(f"--ray: no worker was ready within {START_LIMIT:.0f} s; see `ray status`")
         return events
 
     def dismiss(self, worker: int) -> None:
@@ -235,35 +247,25 @@ class RayCrew:
 
 
 class Actor:
-    """One Worker in a process of the cluster.
+    """A Hand in a process of the cluster.
 
     Args:
-        config: see ColorizeConfig.
-        output: the output folder, or None.
-        known: digests of settings and weights, for the journal.
+        make: see Outfit.
         network: weights, or a network that is loaded already.
-        folder: working directory, from which paths are meant.
+        cores: that it may use.
     """
 
-    def __init__(
-        self,
-        config: ColorizeConfig,
-        output: Path | str | None,
-        known: tuple[str, str],
-        network: Predictor | WeightsFile,
-        folder: str,
-    ):
+    def __init__(self, make: Callable[[Any], Hand], network: Any, cores: int):
         # By themselves the runtime's threads are as many as the machine has cores, for every actor on it.
-        os.environ["TF_NUM_INTRAOP_THREADS"] = str(config.ray_cpus)
-        self._folder, self._stopped = folder, threading.Event()
-        self._output = None if output is None or is_remote(output) else Path(output)
-        self._journal = CarriedJournal(None if output is None else Path(output), *known, alone=config.alone)
-        # The pipeline has decided what has to be done; and what a worker left that died is done again.
-        config = replace(config, on_exist="overwrite", workers=worker_count(config.workers or config.ray_cpus))
-        self._worker = Worker(config, None, network, self._journal)
+        os.environ["TF_NUM_INTRAOP_THREADS"] = str(cores)
+        self._hand, self._stopped = make(network), threading.Event()
 
-    def hello(self, version: str) -> tuple[str, str, int, str]:
+    def hello(self, version: str, folders: tuple[str, ...]) -> tuple[str, str, int, str]:
         """Load the network; device, name of the weights, batch size, node.
+
+        Args:
+            version: of the koala that asks.
+            folders: the working directory, and those that have to be there.
 
         Raises:
             KoalaError: it cannot be loaded, folders are not there, or this koala is another than that version.
@@ -274,21 +276,20 @@ class Actor:
             raise ClusterError(
                 f"{platform.node()}: koala {__version__}, but {version} asks; install the same on each node"
             )
-        for place in (Path(self._folder), Path(self._folder) / (self._output or "")):
+        for place in (Path(folders[0], folder) for folder in folders):
             if not place.is_dir():
                 raise ClusterError(f"{place}: not there on {platform.node()}; give folders that all nodes share")
-        os.chdir(self._folder)
+        os.chdir(folders[0])
         quiet_libraries()
-        network = self._worker.colorizer
+        network = self._hand.colorizer
         return network.device, network.weights.name, network.batch_size, ray.get_runtime_context().get_node_id()
 
-    def run(self, jobs: list[Job]) -> Iterator[list[tuple[Record | Notice, Entry | None]]]:
-        """Records with what the journal shall keep, some at a time; after `stop` no more jobs are begun."""
-        gathered: list[tuple[Record | Notice, Entry | None]] = []
+    def run(self, jobs: list[Job]) -> Iterator[list[tuple[News, Entry | None]]]:
+        """What the hand tells, some at a time; after `stop` no more jobs are begun."""
+        gathered: list[tuple[News, Entry | None]] = []
         last = time.monotonic()
-        for record in self._worker.run(takewhile(lambda _: not self._stopped.is_set(), jobs)):
-            entry = self._journal.take(record.target) if isinstance(record, Record) else None
-            gathered.append((record, entry))
+        for news in self._hand.run(jobs, self._stopped.is_set):
+            gathered.append(news)
             if time.monotonic() - last > EVERY:
                 yield gathered
                 gathered, last = [], time.monotonic()

@@ -15,7 +15,7 @@ What a person knows of single frames does not age (`known.py`): it is carried th
 as far as links are to be trusted, and is laid over the average.
 """
 
-from koalacli.temporal.color import Carried, Colored, as_color, colorize_each, colorize_spans, finish
+from koalacli.temporal.color import Carried, Colored, as_color, colorize_each, colorize_spans, find_keys, finish
 from koalacli.temporal.known import Known, KnownScene
 from koalacli.temporal.scenes import METHODS, Method, Span, link_spans
 
@@ -30,6 +30,7 @@ __all__ = [
     "as_color",
     "colorize_each",
     "colorize_spans",
+    "find_keys",
     "finish",
     "link_spans",
 ]

@@ -61,6 +61,8 @@ class Key(Generic[S]):
         color: float32 (h, w, 3), what the network says: a, b and chroma, at the size of carried color.
         forward: how each frame of the span is reached from the key frame before; empty at a scene's start.
         backward: how the key frame before, and each frame of the span but the last, is reached from this one.
+        carried: color that arrives here, all that is needed to go on from here.
+        scene_start: whether the key frame is the first of a scene.
         known: of the color of the key frame.
     """
 
@@ -68,6 +70,8 @@ class Key(Generic[S]):
     color: Array
     forward: list[Reach]
     backward: list[Reach]
+    carried: Carried
+    scene_start: bool
     known: Known | None = None
 
 
@@ -89,18 +93,14 @@ def colorize_spans(
         Every shot once, in order. As many spans are held as the method looks ahead, and two more.
     """
     before: Array | None = None  # color of the key frame before
-    resumed = carried is not None
-    for key, future in _with_future(_keys(spans, predict), method.ahead):
-        if not resumed:
-            carried = _arrive(carried, key, method.memory) if key.forward else _begin(key.color)
-        assert carried is not None
-        color = _average(carried, key, future, method.memory)
+    for key, future in _with_future(find_keys(spans, predict, method, carried), method.ahead):
+        color = _average(key, future, method.memory)
         color = key.known.settle(color) if key.known else color
         if key.forward:
             assert before is not None  # a scene begins with a span without links
             yield from _between(key, before, color)
-        yield Colored(key.shots[-1], finish(color), not (key.forward or resumed), carried)
-        before, resumed = color, False
+        yield Colored(key.shots[-1], finish(color), key.scene_start, key.carried)
+        before = color
 
 
 def colorize_each(shots: Iterable[S], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Colored[S]]:
@@ -124,11 +124,23 @@ def chroma_of(ab: Array) -> Array:
     return np.asarray(np.sqrt(ab[..., 0] ** 2 + ab[..., 1] ** 2), np.float32)
 
 
-def _keys(spans: Iterable[Span[S]], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Key[S]]:
+def find_keys(
+    spans: Iterable[Span[S]],
+    predict: Callable[[list[Gray]], list[Array]],
+    method: Method,
+    carried: Carried | None = None,
+) -> Iterator[Key[S]]:
+    """Key frames with the color that arrives at each: the part of `colorize_spans` that goes from frame to frame."""
+    resumed = carried is not None
     for group in batched(spans, KEYS_AT_ONCE):
         for span, ab in zip(group, predict([span.key.guide_luma for span in group]), strict=True):
-            color = as_color(ab, span.key.guide_luma)
-            yield Key(span.shots, color, reaches_forward(span.links), reaches_backward(span.links), span.known)
+            color, forward = as_color(ab, span.key.guide_luma), reaches_forward(span.links)
+            if not resumed:
+                carried = _arrive(carried, forward[-1], color, method.memory) if forward else _begin(color)
+            assert carried is not None
+            backward, starts = reaches_backward(span.links), not (forward or resumed)
+            yield Key(span.shots, color, forward, backward, carried, starts, span.known)
+            resumed = False
 
 
 def _with_future(keys: Iterable[Key[S]], count: int) -> Iterator[tuple[Key[S], list[Key[S]]]]:
@@ -156,9 +168,9 @@ def _begin(color: Array) -> Carried:
     return Carried(color, np.ones(color.shape[:2], np.float32))
 
 
-def _arrive(before: Carried | None, key: Key[S], memory: float) -> Carried:
-    assert before is not None
-    return _add(_move(before, key.forward[-1]), key.color, memory)
+def _arrive(before: Carried | None, reach: Reach, color: Array, memory: float) -> Carried:
+    assert before is not None  # a scene begins with a span without links
+    return _add(_move(before, reach), color, memory)
 
 
 def _move(carried: Carried, reach: Reach) -> Carried:
@@ -175,8 +187,9 @@ def _add(carried: Carried, color: Array, memory: float) -> Carried:
     return Carried(np.asarray(mean, np.float32), np.minimum(carried.age + 1, memory).astype(np.float32))
 
 
-def _average(past: Carried, key: Key[S], future: list[Key[S]], memory: float) -> Array:
+def _average(key: Key[S], future: list[Key[S]], memory: float) -> Array:
     """Color of a key frame: what has arrived there, with the opinions of later key frames carried back."""
+    past = key.carried
     if not future:
         return past.color
     # The last opinion is carried to the key frame before, averaged with that one's, and so on, here last.

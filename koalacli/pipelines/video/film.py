@@ -1,8 +1,9 @@
 """One film: plan, take up an earlier run, color in segments, put together."""
 
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from koalacli.colorizer import Colorizer
@@ -13,14 +14,14 @@ from koalacli.io.film.mux import assemble
 from koalacli.io.film.open import film_writing_errors, identity_of, stamp_of_film
 from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of
 from koalacli.io.film.source import FilmSource
-from koalacli.journal import Journal, digest_settings
+from koalacli.journal import Journal, Stamp, digest_settings
 from koalacli.pipelines.video.known import NOTHING_KNOWN, KnownFrames, known_ahead, with_known
 from koalacli.pipelines.video.lookup import digest_of_known, find_known
 from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, plan_film, wanted_frames
 from koalacli.pipelines.video.studio import Painted, Studio, opening_studio, predict_small
 from koalacli.records import Outcome, Progress, Record
 from koalacli.stream import read_ahead
-from koalacli.temporal import METHODS, colorize_each, colorize_spans, link_spans
+from koalacli.temporal import METHODS, Carried, colorize_each, colorize_spans, link_spans
 from koalacli.version import __version__
 
 SEGMENT_SECONDS = 10  # of film that an interrupted run may lose, about
@@ -29,14 +30,46 @@ SHOTS_AHEAD, PAINTED_AHEAD = 8, 4  # frames waiting between two threads
 MOST_REMARKS = 3  # damages that are named; the others are counted
 
 
-def colorize_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
-    """Color one film; yields Progress now and then, at last one Record.
+@dataclass(frozen=True)
+class FilmRun:
+    """A film whose work is open for this run.
 
-    A film that is damaged is colored as far as it can be decoded, and its Record is FAILED.
+    Attributes:
+        journal: of the output's folder.
+        own: digest of what is known of this film.
+        stamp: of the film when it was opened.
+        started: clock, seconds.
+    """
+
+    plan: FilmPlan
+    work: WorkFolder
+    journal: Journal
+    own: str
+    stamp: Stamp
+    started: float
+
+    def finish(self, known: Sequence[str] = ()) -> Record:
+        """Put the segments together; `known` is what is to be said of hints and references.
+
+        Raises:
+            OutputError: the film cannot be written; the segments stay.
+        """
+        job = self.plan.take.job
+        damage = _put_together(self.plan, self.work, Path(job.target))
+        record = _record(self.plan, self.work, [*known], damage, time.perf_counter() - self.started)
+        outcome, seconds, reason = record.outcome, record.seconds, record.reason
+        self.journal.note(job.target, self.stamp, outcome, seconds, reason, self.own, source=job.source)
+        self.work.remove()
+        return record
+
+
+@contextmanager
+def begin_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Iterator[FilmRun | Record]:
+    """Open a film and the work on it, with what an earlier run left; or the record of one that needs no work.
 
     Raises:
+        InputError, UnsupportedError: the film.
         OutputError: the output exists and must not, or another run is at work on it.
-        StorageFullError: finished segments are kept.
     """
     started = time.perf_counter()
     target = Path(job.target)
@@ -53,14 +86,27 @@ def colorize_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> It
         journal = journal.reread()
         if existing := existing_film(job, config, journal, own):  # by a run that ended a moment ago
             yield existing
+        else:
+            yield FilmRun(plan, work, journal, own, stamp, started)
+
+
+def colorize_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
+    """Color one film; yields Progress now and then, at last one Record.
+
+    A film that is damaged is colored as far as it can be decoded, and its Record is FAILED.
+
+    Raises:
+        OutputError: the output exists and must not, or another run is at work on it.
+        StorageFullError: finished segments are kept.
+    """
+    with begin_film(job, config, colorizer) as run:
+        if isinstance(run, Record):
+            yield run
             return
-        known = find_known(plan.take, colorizer)
-        if not work.done:
-            yield from _colorize_segments(plan, work, colorizer, known)
-        damage = _put_together(plan, work, target)
-        record = _record(plan, work, [*known.remarks], damage, time.perf_counter() - started)
-        journal.note(job.target, stamp, record.outcome, record.seconds, record.reason, own, source=job.source)
-        work.remove()
+        known = find_known(run.plan.take, colorizer)
+        if not run.work.done:
+            yield from _colorize_segments(run.plan, run.work, colorizer, known)
+        record = run.finish(known.remarks)
     yield record
 
 
@@ -106,7 +152,7 @@ def _colorize_segments(
     take, joint = plan.take, work.joint
     done = before = joint.frames if joint else 0
     begun = reported = time.perf_counter()
-    enough = max(1, round(SEGMENT_SECONDS * take.info.rate))
+    enough = frames_of_segment(take)
     writer: SegmentWriter | None = None
     with (
         take.open(work.damage) as source,
@@ -134,6 +180,11 @@ def _colorize_segments(
     yield Progress(take.job.source, done, done, done - before, time.perf_counter() - begun)
 
 
+def frames_of_segment(take: Take) -> int:
+    """Frames after which a segment ends at the next key frame."""
+    return max(1, round(SEGMENT_SECONDS * take.info.rate))
+
+
 def _close_segment(
     writer: SegmentWriter, work: WorkFolder, following: Painted | None, done: int, damage: list[str]
 ) -> None:
@@ -152,12 +203,13 @@ def painted_frames(
     colorizer: Colorizer,
     joint: Joint | None = None,
     known: KnownFrames = NOTHING_KNOWN,
+    *,
+    seeks: bool = True,
 ) -> Generator[Painted, None, None]:
     """The frames of a take, colored, from the joint on; every stage in a thread of its own."""
     config = take.config
-    studio = Studio(take.info, take.pixel_format, colorizer.network_shape, take.rotation, config.colored, take.layout)
-    carried = studio.take_up(joint.state) if joint else None
-    shots = (studio.open_shot(frame) for frame in wanted_frames(take, source, joint))
+    studio, carried = open_studio(take, colorizer, joint)
+    shots = (studio.open_shot(frame) for frame in wanted_frames(take, source, joint, seeks=seeks))
     predict = predict_small(colorizer)
     if config.temporal == "off":
         colored = colorize_each(read_ahead(shots, SHOTS_AHEAD), predict)
@@ -168,6 +220,13 @@ def painted_frames(
             spans = with_known(spans, known_ahead(take, known, colorizer, method))
         colored = colorize_spans(read_ahead(spans, 1), predict, method, carried)
     yield from read_ahead((studio.paint(one) for one in read_ahead(colored, SHOTS_AHEAD)), PAINTED_AHEAD)
+
+
+def open_studio(take: Take, colorizer: Colorizer, joint: Joint | None) -> tuple[Studio, Carried | None]:
+    """The studio of a take, and the color that arrives at the joint."""
+    config, info = take.config, take.info
+    studio = Studio(info, take.pixel_format, colorizer.network_shape, take.rotation, config.colored, take.layout)
+    return studio, studio.take_up(joint.state) if joint else None
 
 
 def existing_film(job: FilmJob, config: VideoConfig, journal: Journal, own: str = "") -> Record | None:

@@ -141,21 +141,21 @@ def plan_film(job: FilmJob, config: VideoConfig) -> FilmPlan:
     return FilmPlan(replace(take, pixel_format=encoder.pixel_format, remarks=remarks), encoder, streams)
 
 
-def wanted_frames(take: Take, source: FilmSource, joint: Joint | None = None) -> Iterator[Any]:
-    """Decoded frames of the wanted part, from the joint on."""
+def wanted_frames(take: Take, source: FilmSource, joint: Joint | None = None, *, seeks: bool = True) -> Iterator[Any]:
+    """Decoded frames of the wanted part, from the joint on; unless it `seeks`, all before it are decoded, too."""
     base = take.info.time_base
     start = take.cut.start
     first = None if start is None else math.ceil(start / base)
-    frames: Iterator[Any] = source.frames(first) if joint is None else _frames_from(source, joint, first)
+    frames: Iterator[Any] = source.frames(first) if joint is None else _frames_from(source, joint, first, seeks)
     for frame in frames:
         if take.cut.end is not None and base * frame.pts >= take.cut.end:
             return
         yield frame
 
 
-def _frames_from(source: FilmSource, joint: Joint, first: int | None) -> Iterator[Any]:
+def _frames_from(source: FilmSource, joint: Joint, first: int | None, seeks: bool) -> Iterator[Any]:
     """Frames from the joint on: by seeking, or where that does not lead to the very frame, from the beginning."""
-    frames = source.frames(joint.pts)
+    frames = source.frames(joint.pts) if seeks else iter(())
     frame = next(frames, None)
     if frame is None or not _is_at(frame, joint, source.info.pixel_format):
         source.reopen()

@@ -99,14 +99,18 @@ class Studio:
         """Join a shot's luma with the color found for it."""
         shot = colored.shot
         if colored.scene_start:
-            self._keeps = self.copies and self.is_colored(shot)
+            self.begin_scene(shot)
         cbcr = self._own_cbcr(shot) if self._keeps else self._made_cbcr(shot, colored.ab)
         luma = change_depth(shot.planes[0], self.info.pixel_format, self.target)
         planes = self._lay_out((luma, *cbcr))
         frame = compose_frame(planes, self.target, self.info.tags, shot.pts, self.info.time_base)
         if colored.carried is None:
             return Painted(shot.pts, frame)
-        return Painted(shot.pts, frame, luma_check(shot.planes[0]), self._state(colored.carried))
+        return Painted(shot.pts, frame, luma_check(shot.planes[0]), self.state(colored.carried))
+
+    def begin_scene(self, shot: Shot) -> None:
+        """Decide by the first shot of a scene whether its own color is kept."""
+        self._keeps = self.copies and self.is_colored(shot)
 
     def is_colored(self, shot: Shot) -> bool:
         """Whether the source has color here."""
@@ -117,7 +121,8 @@ class Studio:
         self._keeps = bool(state["keeps"])
         return Carried(state["color"], state["age"])
 
-    def _state(self, carried: Carried) -> State:
+    def state(self, carried: Carried) -> State:
+        """What `take_up` needs to go on from here."""
         return {"color": carried.color, "age": carried.age, "keeps": np.array(self._keeps)}
 
     def _made_cbcr(self, shot: Shot, ab: Array) -> tuple[Plane, ...]:
