@@ -177,7 +177,7 @@ class EvalConfig(ReadOutSettings, BatchSettings):
 
 
 @dataclass(frozen=True)
-class VideoConfig(OutputSettings, ReadOutSettings, NetworkSettings):
+class VideoConfig(ClusterSettings, OutputSettings, ReadOutSettings, NetworkSettings):
     """Settings of `koala video`."""
 
     output: str = setting(

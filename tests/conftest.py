@@ -3,13 +3,16 @@
 import os
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from PIL import Image
+from standin import ROOM_FOR_OBJECTS
 
 # Times are noisy on shared machines, and every run should test the same examples.
 settings.register_profile(
@@ -52,6 +55,20 @@ def colorizer():
     from koalacli import Colorizer
 
     return Colorizer(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A Ray cluster of one node, with places for two workers."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "tests"), str(ROOT)]))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        made = cluster_utils.Cluster(
+            head_node_args={"num_cpus": 2, "object_store_memory": ROOM_FOR_OBJECTS}, initialize_head=True
+        )
+        yield made
+        made.shutdown()
 
 
 @pytest.fixture

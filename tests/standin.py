@@ -13,6 +13,8 @@ import numpy as np
 from koalacli.colorizer import Prediction
 from koalacli.errors import StorageFullError
 
+ROOM_FOR_OBJECTS = 80 << 20  # bytes for each Ray node, about the least that it takes
+
 
 class StandIn:
     """Travels to the workers of a cluster.

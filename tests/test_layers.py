@@ -48,7 +48,7 @@ ROWS = {
         ["subjects", "protocols"],
         ["items"],
     ],
-    "engines": [["local", "cluster"], ["ray"], ["worker", "pool"]],
+    "engines": [["local", "cluster"], ["ray"], ["outfit"], ["worker", "pool"]],
     "photograph": [["journey"], ["existing"], ["proposals", "sidecars"], ["canvas"], ["guides", "proofs"]],
     "io": [
         ["side_outputs", "store_plan", "store_journal", "tar"],

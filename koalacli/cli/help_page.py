@@ -57,6 +57,7 @@ RARE = {
         *("regression_weight", "edge_weight", "chroma_weight", "chroma_gain", "devices", "precision"),
         "checkpoint_minutes",
     ),
+    "video": ("ray", "ray_workers", "ray_cpus", "ray_gpus"),
     "colorize": ("engine", "ray", "ray_workers", "ray_cpus", "ray_gpus", "chroma_subsampling", "shard"),
 }
 

@@ -55,7 +55,7 @@ class FilmDisplay(RecordDisplay):
         super().__init__(**flags, unit="films")
         self.frames: dict[str, Progress] = {}  # the last report on each film
 
-    def show_films(self, records: Iterable[Started | Phase | Progress | Record]) -> int:
+    def show_films(self, records: Iterable[Started | Notice | Phase | Progress | Record]) -> int:
         """As `show`, with Progress among the records."""
         return self.show(records)  # type: ignore[arg-type]
 

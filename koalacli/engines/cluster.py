@@ -1,4 +1,4 @@
-"""The engine of a cluster: pictures for the hands of `engines.ray`, each of which has one Worker."""
+"""The engine of a cluster: pictures for the hands of `engines.outfit`, each of which has one Worker."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -7,8 +7,9 @@ from itertools import takewhile
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
+from koalacli.engines.outfit import Outfit, traveling
 from koalacli.engines.pool import News
-from koalacli.engines.ray import Outfit, import_ray, work_on_ray
+from koalacli.engines.ray import import_ray, work_on_ray
 from koalacli.engines.worker import Predictor, Worker
 from koalacli.errors import UsageError
 from koalacli.io.arguments import STREAM
@@ -17,7 +18,7 @@ from koalacli.io.store_journal import open_journal
 from koalacli.journal import CarriedJournal, Entry, digest_settings
 from koalacli.process import worker_count
 from koalacli.records import Notice, Record, Started
-from koalacli.weights_files import WeightsFile, open_weights
+from koalacli.weights_files import WeightsFile
 
 
 class RayEngine:
@@ -33,7 +34,7 @@ class RayEngine:
         self._folder = folder
         # A GPU that was asked for must be one: auto would take the processor without a word.
         self._config = replace(config, device="gpu") if config.ray_gpus and config.device == "auto" else config
-        self._network = colorizer or open_weights(config.weights)
+        self._network = traveling(colorizer, config.weights)
         known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
         self.journal = open_journal(folder, digest_settings(config), known.digest, alone=config.alone)
 
@@ -53,7 +54,7 @@ def _reachable(job: Job) -> Job:
 
 
 class PictureHand:
-    """See `ray.Hand`: colorizes pictures.
+    """See `outfit.Hand`: colorizes pictures.
 
     Args:
         config: see ColorizeConfig.

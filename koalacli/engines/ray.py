@@ -11,12 +11,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from koalacli.engines.outfit import Hand, Outfit
 from koalacli.engines.pool import LARGEST_CHUNK, Died, Event, Full, Idle, Made, News, Pool, Ready
-from koalacli.engines.worker import Predictor
 from koalacli.errors import ClusterError, KoalaError, StorageFullError, UsageError
 from koalacli.io.paths import Job
 from koalacli.journal import Entry, Journal
@@ -28,39 +27,6 @@ from koalacli.version import __version__
 EVERY = 0.25  # seconds for which an actor gathers records: a message costs about as much as a small picture
 # Seconds in which a cluster, a node answers; in which the first worker is ready; that all have to end their work.
 CONNECT_LIMIT, NODE_LIMIT, START_LIMIT, STOP_LIMIT = 10.0, 3.0, 300.0, 60.0
-
-
-class Hand(Protocol):
-    """What works in a process of the cluster."""
-
-    @property
-    def colorizer(self) -> Predictor:
-        """The network; loaded at the first request."""
-
-    def run(self, jobs: list[Job], stopped: Callable[[], bool]) -> Iterator[tuple[News, Entry | None]]:
-        """Do jobs, and begin no more once `stopped`; what is to be told, with what the journal shall keep of it.
-
-        Raises:
-            StorageFullError: there is no room here.
-            KoalaError: nothing can be done at all.
-        """
-
-
-@dataclass(frozen=True)
-class Outfit:
-    """What each worker needs.
-
-    Attributes:
-        config: how large a worker is, and where the cluster.
-        make: called in the worker's process with the network: its Hand.
-        network: weights, or a network that is loaded already.
-        folders: outputs go there; made here, and every node has to see them. Relative to the working directory.
-    """
-
-    config: ClusterSettings
-    make: Callable[[Any], Hand]
-    network: Any
-    folders: tuple[str, ...] = ()
 
 
 def work_on_ray(

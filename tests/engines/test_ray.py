@@ -1,17 +1,15 @@
 """`--ray`: nodes on this machine do what one process does, and nothing is lost when some of them die."""
 
 import json
-import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from standin import StandIn
+from standin import ROOM_FOR_OBJECTS, StandIn
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
@@ -21,20 +19,6 @@ from koalacli.records import Notice, Outcome, Record, Started
 
 COUNT = 24
 DEADLY = 13
-ROOM = 80 << 20  # bytes for each node's objects, about the least that Ray takes
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """The first node, with places for two workers."""
-    cluster_utils = pytest.importorskip("ray.cluster_utils")
-    tests = Path(__file__).resolve().parents[1]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(tests), str(tests.parent)]))
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        made = cluster_utils.Cluster(head_node_args={"num_cpus": 2, "object_store_memory": ROOM}, initialize_head=True)
-        yield made
-        made.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +62,7 @@ def test_a_node_that_dies_takes_no_picture_along(
 ) -> None:
     """In the middle of a run: the bytes that one process makes, each picture once in the journal, nothing to redo."""
     told = []
-    node = cluster.add_node(num_cpus=1, object_store_memory=ROOM)
+    node = cluster.add_node(num_cpus=1, object_store_memory=ROOM_FOR_OBJECTS)
     config = ColorizeConfig(ray=cluster.address)
     records = []
     for news in colorize(str(pictures), str(tmp_path / "out"), config, StandIn(tmp_path, pause=0.2)):

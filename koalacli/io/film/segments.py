@@ -26,7 +26,7 @@ from koalacli.io.locks import FolderLock
 
 FORMAT = 2
 JOURNAL = "journal.jsonl"
-OWN_NAMES = re.compile(r"\d{6}\.(packets|npz)|film\.\w+|journal\.jsonl")  # nothing else is ever deleted
+OWN_NAMES = re.compile(r"\d{6}(\.[0-9a-f]{8})?\.(packets|npz)|film\.\w+|journal\.jsonl")  # nothing else is ever deleted
 State = dict[str, NDArray[Any]]
 
 

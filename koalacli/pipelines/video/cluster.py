@@ -6,130 +6,27 @@ becomes part of the work here, in order, so that a rerun, of one process or of m
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
-
-import cv2
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
-from koalacli.engines.pool import News
-from koalacli.engines.ray import Outfit, work_on_ray
-from koalacli.errors import ClusterError, KoalaError, StorageFullError
-from koalacli.io.film.encode import LIBRARY, EncoderPlan, PacketEntry
-from koalacli.io.film.segments import Joint
+from koalacli.engines.outfit import Outfit
+from koalacli.engines.ray import work_on_ray
+from koalacli.errors import KoalaError, StorageFullError, UsageError
+from koalacli.io.film.encode import LIBRARY
+from koalacli.io.film.open import film_writing_errors
 from koalacli.io.paths import Job
-from koalacli.journal import Entry, Journal
+from koalacli.journal import Journal
 from koalacli.pipelines.video.film import FilmRun, begin_film
-from koalacli.pipelines.video.plan import FilmJob, Take
-from koalacli.pipelines.video.stretches import Stretch, color_stretch, find_stretches
+from koalacli.pipelines.video.hands import AT_ONCE, ColorStretch, FilmHand, FindStretches, Found, Segmented, folder_of
+from koalacli.pipelines.video.plan import FilmJob
+from koalacli.pipelines.video.stretches import Stretch
 from koalacli.records import Notice, Outcome, Progress, Record, Started
-from koalacli.settings import read_out_of
-from koalacli.weights_files import WeightsFile
-
-AT_ONCE = 30  # stretches that are found in one go, each with a third of a megabyte of carried color
-
-
-@dataclass(frozen=True)
-class FindStretches(Job):
-    """Find the next stretches; the target only names the job.
-
-    Attributes:
-        joint: where the first begins; None at the film's beginning.
-        damage: what was met before.
-    """
-
-    take: Take
-    joint: Joint | None
-    damage: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ColorStretch(Job):
-    """Color one stretch; the target is its segment's name, which the worker changes into one of its own."""
-
-    take: Take
-    encoder: EncoderPlan
-    stretch: Stretch
-
-
-@dataclass(frozen=True)
-class Found(Notice):
-    """A stretch of a film.
-
-    Attributes:
-        text: path of the film's work folder.
-    """
-
-    stretch: Stretch
-
-
-@dataclass(frozen=True)
-class Segmented(Record):
-    """A stretch was colored.
-
-    Attributes:
-        path: of the segment.
-        entries: its packets.
-    """
-
-    path: str = ""
-    entries: tuple[PacketEntry, ...] = ()
-
-
-class FilmHand:
-    """See `ray.Hand`: finds and colors stretches.
-
-    Args:
-        config: see VideoConfig.
-        library: of the process that asks: segments of two libraries need not join.
-        network: weights, or a network that is loaded already.
-    """
-
-    def __init__(self, config: VideoConfig, library: str, network: Colorizer | WeightsFile):
-        if library != LIBRARY:
-            raise ClusterError(f"{LIBRARY} on a node, but {library} asks; install the same on each node")
-        self._config, self._network = config, network
-        cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
-
-    @property
-    def colorizer(self) -> Colorizer:
-        """See Hand."""
-        if isinstance(self._network, WeightsFile):
-            self._network = Colorizer(self._network, self._config.device, **read_out_of(self._config))
-        return self._network
-
-    def run(self, jobs: list[Job], stopped: Callable[[], bool]) -> Iterator[tuple[News, Entry | None]]:
-        """See Hand."""
-        for job in jobs:
-            try:
-                for news in self._find(job) if isinstance(job, FindStretches) else self._color(job, stopped):
-                    if stopped():
-                        return
-                    yield news, None
-            except StorageFullError:
-                raise
-            except KoalaError as error:
-                yield Record(job.source, job.target, Outcome.FAILED, str(error)), None
-
-    def _find(self, job: FindStretches) -> Iterator[News]:
-        found = find_stretches(job.take, self.colorizer, job.joint, list(job.damage))
-        for stretch in islice(found, AT_ONCE):
-            yield Found(str(Path(job.target).parent), stretch)
-        found.close()
-        yield Record(job.source, job.target, Outcome.DONE)
-
-    def _color(self, job: Job, stopped: Callable[[], bool]) -> Iterator[News]:
-        assert isinstance(job, ColorStretch)
-        path = Path(job.target).with_suffix(f".{uuid4().hex[:8]}.packets")  # a worker that was given up may still write
-        entries = color_stretch(job.take, job.encoder, self.colorizer, job.stretch, path, stopped)
-        yield Segmented(job.source, job.target, Outcome.DONE, path=str(path), entries=tuple(entries))
 
 
 class SpreadFilm:
@@ -194,11 +91,13 @@ class Spread:
         lone: errors of the request end the run, since there is one film only.
     """
 
-    def __init__(self, jobs: Sequence[FilmJob], open_film: Callable[[FilmJob], AbstractContextManager[FilmRun | Record]]):
+    def __init__(
+        self, jobs: Sequence[FilmJob], open_film: Callable[[FilmJob], AbstractContextManager[FilmRun | Record]]
+    ):
         self._films, self._open_film, self._lone = deque(jobs), open_film, len(jobs) == 1
         self._open: dict[str, SpreadFilm] = {}  # by work folder
         self._waiting: deque[ColorStretch] = deque()
-        self.records: list[Record] = []  # of films that are over
+        self._records: list[Record] = []  # of films that are over
 
     def work(self) -> Iterator[Job | None]:
         """Jobs, as workers ask for them; None while others have to end before there are more."""
@@ -217,10 +116,10 @@ class Spread:
 
     def take(self, news: Notice | Record) -> Iterator[Progress | Notice]:
         """What has come of a job."""
-        name = news.text if isinstance(news, Found) else str(Path(news.target).parent) if isinstance(news, Record) else ""
+        name = news.folder if isinstance(news, Found) else folder_of(news.target) if isinstance(news, Record) else ""
         film = self._open.get(name)
-        if film is None:  # it failed, and this is a late word of it
-            yield from [] if isinstance(news, Record | Found) else [news]
+        if film is None:  # late word of one that failed
+            yield from [news] if isinstance(news, Notice) and not name else []
         elif isinstance(news, Found):
             if job := film.take_found(news.stretch):
                 self._waiting.append(job)
@@ -228,10 +127,16 @@ class Spread:
             with self._failing(film.run.plan.take.job):
                 yield film.take_segment(news)
                 self._finish(name, film)
-        elif news.outcome == Outcome.FAILED:
-            self._end(name, Record(film.run.plan.take.job.source, film.run.plan.take.job.target, Outcome.FAILED, news.reason))
+        elif isinstance(news, Record) and news.outcome == Outcome.FAILED:
+            asked = film.run.plan.take.job
+            self._end(name, Record(asked.source, asked.target, Outcome.FAILED, news.reason))
         else:
             film.seeking = False
+
+    def take_records(self) -> list[Record]:
+        """Records of films that are over."""
+        records, self._records = self._records, []
+        return records
 
     def close(self) -> None:
         """Let go of all films."""
@@ -242,7 +147,7 @@ class Spread:
         with self._failing(job), ExitStack() as stack:
             run = stack.enter_context(self._open_film(job))
             if isinstance(run, Record):
-                self.records.append(run)
+                self._records.append(run)
                 return
             name, film = str(run.work.folder), SpreadFilm(run, stack.pop_all())
             self._open[name] = film
@@ -254,6 +159,47 @@ class Spread:
             self._end(name, film.run.finish())
 
     def _end(self, name: str, record: Record) -> None:
-        self.records.append(record)
-        self._waiting = deque(job for job in self._waiting if str(Path(job.target).parent) != name)
+        self._records.append(record)
+        self._waiting = deque(job for job in self._waiting if folder_of(job.target) != name)
         self._open.pop(name).close.close()
+
+    @contextmanager
+    def _failing(self, job: FilmJob) -> Iterator[None]:
+        """One film's error is its own."""
+        try:
+            yield
+        except KoalaError as error:
+            if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and self._lone):
+                raise  # the request itself is at fault, or nothing more can be written
+            failed = Record(job.source, job.target, Outcome.FAILED, str(error))
+            name = next((name for name, film in self._open.items() if film.run.plan.take.job == job), None)
+            self._records.append(failed) if name is None else self._end(name, failed)
+
+
+def colorize_on_cluster(
+    jobs: Sequence[FilmJob], config: VideoConfig, colorizer: Colorizer, network: Any
+) -> Iterator[Notice | Progress | Record]:
+    """Color films with many workers; the same files come out as of one process.
+
+    Args:
+        jobs: the films.
+        config: see VideoConfig; nothing may be known of colors.
+        colorizer: a loaded network, for what it is known by.
+        network: what travels to the workers: weights, or a network.
+
+    Raises:
+        ClusterError: there is no cluster, or it falls apart.
+        StorageFullError, UsageError: as for `film.colorize_film`.
+    """
+    spread = Spread(jobs, lambda job: begin_film(job, config, colorizer))
+    asked = replace(config, device="gpu") if config.ray_gpus and config.device == "auto" else config
+    folders = tuple(sorted({str(Path(job.target).parent) for job in jobs}))
+    outfit = Outfit(config, partial(FilmHand, asked, LIBRARY), network, folders)
+    try:
+        for news in work_on_ray(outfit, Journal(), spread.work(), largest=1):
+            if not isinstance(news, Started):
+                yield from spread.take(news)
+            yield from spread.take_records()
+        yield from spread.take_records()
+    finally:
+        spread.close()

@@ -11,6 +11,8 @@ from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.control.bind import Faults, bind_entries
 from koalacli.control.films import read_film_book
+from koalacli.engines.outfit import traveling
+from koalacli.engines.ray import import_ray
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
 from koalacli.io.film.encoders import CONTAINERS, OTHERWISE
 from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film, parse_time
@@ -18,11 +20,12 @@ from koalacli.io.picture.sequences import ANIMATIONS
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
+from koalacli.pipelines.video.cluster import colorize_on_cluster
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
 from koalacli.pipelines.video.scenes import export_scenes
-from koalacli.records import Outcome, Phase, Progress, Record, Started
+from koalacli.records import Notice, Outcome, Phase, Progress, Record, Started
 from koalacli.settings import read_out_of
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
@@ -30,7 +33,7 @@ OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
 
 def colorize_video(
     sources: str | Sequence[str], config: VideoConfig, colorizer: Colorizer | None = None
-) -> Iterator[Started | Phase | Progress | Record]:
+) -> Iterator[Started | Notice | Phase | Progress | Record]:
     """Colorize films or folders of films.
 
     Args:
@@ -48,10 +51,12 @@ def colorize_video(
     source, *more = [sources] if isinstance(sources, str) else sources
     if more:
         _refuse_for_several(source, config)
+    pictures = becomes_pictures(source, config)
+    if config.ray:
+        _refuse_for_cluster(source, config, pictures=pictures)
     if config.export_scenes:
         yield from _export_scenes(source, config, colorizer)
         return
-    pictures = becomes_pictures(source, config)
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
     jobs, strays = ([], []) if pictures else _plan_all([source, *more], config)
@@ -63,6 +68,9 @@ def colorize_video(
     paths = [path for job in jobs for path in (job.source, job.target)]
     known = filter(None, (config.hints, config.references))
     check_side_outputs({"--report": config.report}, [config.weights, source, config.output or source, *known, *paths])
+    if config.ray:
+        yield from _colorize_on_cluster(jobs, strays, config, colorizer)
+        return
     yield Phase("starting the network")
     colorizer = colorizer or Colorizer(config.weights, config.device, **read_out_of(config))
     cv2.setNumThreads(1)  # each stage has a thread of its own; more would only fight
@@ -86,6 +94,25 @@ def _refuse_for_several(source: str, config: VideoConfig) -> None:
     output = Path(config.output)
     if becomes_pictures(source, config) or (output.suffix.lower() in CONTAINERS and not output.is_dir()):
         raise UsageError(f"{config.output}: several films need a folder as OUTPUT")
+
+
+def _refuse_for_cluster(source: str, config: VideoConfig, *, pictures: bool) -> None:
+    given = {"--export-scenes": config.export_scenes, "--hints": config.hints, "--references": config.references}
+    if one := [name for name, value in given.items() if value]:
+        raise UsageError(f"{one[0]}: is the work of one process; leave --ray out")
+    if pictures:
+        raise UsageError(f"{source}: animations and numbered pictures are the work of one process; leave --ray out")
+
+
+def _colorize_on_cluster(
+    jobs: list[FilmJob], strays: list[Stray], config: VideoConfig, colorizer: Colorizer | None
+) -> Iterator[Started | Notice | Phase | Progress | Record]:
+    import_ray()
+    yield Phase("starting the network")
+    known = colorizer or Colorizer(config.weights, "cpu", **read_out_of(config))
+    yield Started((len(jobs) + len(strays)) or 1, "ray", known.weights.name, known.batch_size)
+    yield from (stray.record() for stray in strays)
+    yield from colorize_on_cluster(jobs, config, known, traveling(colorizer, config.weights))
 
 
 def _plan_all(sources: list[str], config: VideoConfig) -> tuple[list[FilmJob], list[Stray]]:

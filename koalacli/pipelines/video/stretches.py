@@ -5,7 +5,7 @@ motion and what the network says at key frames. Nothing is enlarged, painted or 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,9 @@ class Marks:
         return self._digest.hexdigest()
 
 
-def find_stretches(take: Take, colorizer: Colorizer, joint: Joint | None, damage: list[str]) -> Iterator[Stretch]:
+def find_stretches(
+    take: Take, colorizer: Colorizer, joint: Joint | None, damage: list[str]
+) -> Generator[Stretch, None, None]:
     """The stretches of a take from a joint on, cut where one run over the whole film cuts its segments.
 
     Args:

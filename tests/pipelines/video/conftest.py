@@ -29,6 +29,7 @@ class FilmRecipe:
     height: int = 64
     pts: list[int] = field(default_factory=lambda: list(range(0, 20 * 40, 40)))
     time_base: Fraction = Fraction(1, 1000)
+    rate: int = 25
     codec: str = "libx264"
     pix_fmt: str = "yuv420p"
     options: dict[str, str] = field(default_factory=lambda: {"preset": "ultrafast", "crf": "20"})
@@ -61,7 +62,7 @@ def write_film(path: Path, recipe: FilmRecipe) -> Path:
     with av.open(str(path), "w") as output:
         output.metadata["title"] = "A walk"
         stream = output.add_stream(
-            recipe.codec, rate=25, options=recipe.options, width=recipe.width, height=recipe.height
+            recipe.codec, rate=recipe.rate, options=recipe.options, width=recipe.width, height=recipe.height
         )
         context = stream.codec_context
         context.pix_fmt, context.time_base = recipe.pix_fmt, recipe.time_base
