@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array
-from koalacli.color.gamut import fit_gamut
+from koalacli.color.gamut import merge_rgb
 from koalacli.color.join import GuidedColor, strips
-from koalacli.color.lab import lab_to_rgb, lightness_of
+from koalacli.color.lab import lightness_of
 
 # Rows are Cb and Cr of gamma-encoded rgb 0..255, centered on 0.
 CHROMA_FROM_RGB = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)
@@ -30,10 +30,10 @@ def cbcr_of(lightness: Array, ab: Array, meaning: NDArray[np.uint8] | None = Non
     Returns:
         float32 (h, w, 2), -127.5..127.5.
     """
-    rgb = np.clip(lab_to_rgb(np.concatenate([lightness, fit_gamut(lightness, ab)], -1)), 0, 1) * np.float32(255)
+    rgb = merge_rgb(lightness, ab)
     if meaning is not None:
-        rgb = np.interp(rgb, meaning, np.arange(256))
-    return np.asarray(rgb @ CHROMA_FROM_RGB.T, np.float32)
+        rgb = np.interp(rgb, meaning, np.arange(256)).astype(np.float32)
+    return np.asarray(cv2.transform(rgb, CHROMA_FROM_RGB))
 
 
 def cbcr_planes(

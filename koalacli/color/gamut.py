@@ -38,6 +38,16 @@ def merge_rgb8(lightness: Array, ab: Array) -> NDArray[np.uint8]:
     Returns:
         uint8 (H, W, 3) whose L* differs from the given by at most 0.6.
     """
+    return np.take(_rgb8_by_root(), _roots_of_light(lightness, ab))
+
+
+def merge_rgb(lightness: Array, ab: Array) -> Array:
+    """As `merge_rgb8`, to float32 (H, W, 3), 0..255: codes that are not rounded, within 0.02 of exact ones."""
+    return np.take(_codes_by_root(), _roots_of_light(lightness, ab))
+
+
+def _roots_of_light(lightness: Array, ab: Array) -> NDArray[np.uint16]:
+    """Square root of linear-light rgb inside the gamut, uint16 (H, W, 3) in steps of 1 / (_CODE_STEPS - 1)."""
     # OpenCV's conversion to linear light is clipped, precise to 1e-4 and thirty times faster
     # than NumPy's; a clipped channel marks the few colors that have to be reduced.
     linear = cv2.cvtColor(cv2.merge([lightness[..., 0], ab[..., 0], ab[..., 1]]), cv2.COLOR_Lab2LRGB)
@@ -50,7 +60,7 @@ def merge_rgb8(lightness: Array, ab: Array) -> NDArray[np.uint8]:
     index = cv2.sqrt(linear)
     index *= np.float32(_CODE_STEPS - 1)
     index += np.float32(0.5)
-    return np.take(_code_table(), index.astype(np.uint16))
+    return index.astype(np.uint16)
 
 
 def merge_rgb16(lightness: Array, ab: Array) -> NDArray[np.uint16]:
@@ -64,10 +74,15 @@ _LIGHTNESS_STEP, _HUE_STEP = 0.5, 1.0
 
 
 @functools.cache
-def _code_table() -> NDArray[np.uint8]:
-    """8-bit sRGB code over the square root of linear light."""
+def _codes_by_root() -> Array:
+    """sRGB code, 0..255 and not rounded, over the square root of linear light."""
     root = np.linspace(0, 1, _CODE_STEPS, dtype=np.float32)
-    return np.rint(linear_to_srgb(root**2) * 255).astype(np.uint8)
+    return linear_to_srgb(root**2) * np.float32(255)
+
+
+@functools.cache
+def _rgb8_by_root() -> NDArray[np.uint8]:
+    return np.rint(_codes_by_root()).astype(np.uint8)
 
 
 def _reduce_chroma(lightness: Array, ab: Array) -> Array:

@@ -30,14 +30,14 @@ class GuidedColor:
     def __init__(self, color: Array, guide: Array, height: int, width: int):
         self.height, self.width = height, width
         slope, offset = guided_coefficients(color, guide)
-        self._planes = np.ascontiguousarray(np.concatenate([slope, offset], -1).transpose(2, 0, 1))
+        self._planes = [*cv2.split(slope), *cv2.split(offset)]
 
     def rows(self, first: int, lightness: Array) -> tuple[Array, Array]:
         """The two color planes, float32 (n, W) each, of the n rows from `first` on.
 
         `lightness` is float32 (n, W), L* of those rows.
         """
-        small_height = self._planes.shape[1]
+        small_height = self._planes[0].shape[0]
         # Rows are mixed at the small width, where it costs nothing, then widened.
         position = (np.arange(first, first + len(lightness)) + 0.5) * (small_height / self.height) - 0.5
         position = np.clip(position, 0, small_height - 1)

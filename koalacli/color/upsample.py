@@ -38,10 +38,10 @@ def guided_coefficients(ab: Array, guide: Array) -> tuple[Array, Array]:
     size = (guide.shape[1], guide.shape[0])
     color = cv2.resize(ab, size, interpolation=cv2.INTER_CUBIC)
     window = (2 * RADIUS + 1, 2 * RADIUS + 1)
-    mean_guide = cv2.blur(guide, window)[..., None]
-    mean_color = cv2.blur(color, window)
-    variance = cv2.blur(guide * guide, window)[..., None] - mean_guide**2
-    covariance = cv2.blur(color * guide, window) - mean_color * mean_guide
-    slope = covariance / (np.maximum(variance, 0) + np.float32(EPSILON))
-    offset = mean_color - slope * mean_guide
+    guides = cv2.merge([guide, guide])  # NumPy is slow at spreading one plane over two
+    mean_color, mean_guide = cv2.blur(color, window), cv2.blur(guide, window)
+    variance = np.maximum(cv2.blur(guide * guide, window) - mean_guide**2, 0) + np.float32(EPSILON)
+    means = cv2.merge([mean_guide, mean_guide])
+    slope = (cv2.blur(color * guides, window) - mean_color * means) / cv2.merge([variance, variance])
+    offset = mean_color - slope * means
     return cv2.blur(slope, window), cv2.blur(offset, window)
