@@ -7,6 +7,7 @@
 All have the same face: `guides` go to the network, `write` takes what comes back.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,7 +29,7 @@ from koalacli.errors import InputError, OutputError
 from koalacli.io.jpeg.layout import PROGRESSIVE, Segment, graft_cbcr
 from koalacli.io.jpeg.revert import source_segments
 from koalacli.io.picture.codecs import CODECS, encode
-from koalacli.io.picture.graft import Graftable, encode_cbcr, luma_for_chroma, luma_of_jpeg
+from koalacli.io.picture.graft import Graftable, encode_cbcr, luma_of_jpeg
 from koalacli.io.picture.metadata import Metadata, jpeg_segments, too_long_for_jpeg
 from koalacli.io.picture.picture import Frame, Picture, turn, turn_back
 from koalacli.io.picture.profiles import SRGB
@@ -145,19 +146,16 @@ class Graft:
 
     source: bytes
     graftable: Graftable
-    luma: Pixels
-    subsampling: str
     config: ColorizeConfig
     guides: list[Array]
+    digest: str = ""
 
     @classmethod
-    def open(cls, source: bytes, graftable: Graftable, config: ColorizeConfig, sight: Sight) -> "Graft":
-        """Decode the luma at the size of the chroma, and take the guide from it."""
-        subsampling = "420" if config.chroma_subsampling == "auto" else config.chroma_subsampling
-        luma = luma_for_chroma(source, graftable, subsampling)
-        seen = luma if graftable.meaning is None else graftable.meaning[luma]
-        guide = guide_of(turn(seen, graftable.orientation), sight)
-        return cls(source, graftable, luma, subsampling, config, [guide])
+    def open(
+        cls, source: bytes, graftable: Graftable, config: ColorizeConfig, sight: Sight, digest: str = ""
+    ) -> "Graft":
+        """Take the guide from the luma; `digest` is the source's SHA-256, hexadecimal, where it is known already."""
+        return cls(source, graftable, config, [guide_of(_upright(graftable), sight)], digest)
 
     @property
     def seen(self) -> list[Array]:
@@ -169,8 +167,7 @@ class Graft:
 
     @cached_property
     def _upright(self) -> Pixels:
-        seen = self.luma if self.graftable.meaning is None else self.graftable.meaning[self.luma]
-        return turn(seen, self.graftable.orientation)
+        return _upright(self.graftable)
 
     def lightness_at(self, x: float, y: float) -> float:
         return _lightness_at(self._upright, x, y)
@@ -178,11 +175,11 @@ class Graft:
     def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
         layout, turned = self.graftable.layout, self.graftable.orientation
         guide, ab = turn_back(self.guides[0], turned), turn_back(ab_planes[0], turned)
-        blue, red = cbcr_planes(self.luma, guide, ab, self.graftable.meaning)
+        blue, red = cbcr_planes(self.graftable.luma, guide, ab, self.graftable.meaning)
         progressive = layout.frame == PROGRESSIVE
         cb, cr = (encode_cbcr(plane, self.config.quality, progressive) for plane in (blue, red))
         metadata = replace(self.graftable.metadata, icc=self.graftable.metadata.icc or SRGB)
-        data = graft_cbcr(layout, cb, cr, self.subsampling, jpeg_segments(metadata) + self._carried())
+        data = graft_cbcr(layout, cb, cr, self.graftable.subsampling, jpeg_segments(metadata) + self._carried())
         file.write(data)
         remarks = too_long_for_jpeg(metadata)
         if not self.config.verify:
@@ -194,7 +191,16 @@ class Graft:
     def _carried(self) -> list[Segment]:
         """What of the source `koala revert` needs; a source's metadata is part of it."""
         asked = self.config.revertible and not self.config.strip_metadata
-        return source_segments(self.source, self.graftable.rests) if asked else []
+        if not asked:
+            return []
+        digest = bytes.fromhex(self.digest) or hashlib.sha256(self.source).digest()
+        return source_segments(self.source, self.graftable.source, digest, self.graftable.rests)
+
+
+def _upright(graftable: Graftable) -> Pixels:
+    """Gray as it is meant and seen, at the size of the chroma."""
+    gray = graftable.luma if graftable.meaning is None else graftable.meaning[graftable.luma]
+    return turn(gray, graftable.orientation)
 
 
 @dataclass

@@ -144,12 +144,12 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
         digest = hashlib.sha256(data).hexdigest()
         setup = _made_of(job, digest, setup)
         grafts = config.lossless_luma and (asked is None or CODECS[asked].grafts)
-        graftable = open_graftable(data, config.max_pixels) if grafts else ""
+        graftable = open_graftable(data, config.max_pixels, config.chroma_subsampling) if grafts else ""
         if isinstance(graftable, Graftable):
             if made := _made_by_koala(job, graftable.metadata, config):
                 return OpenedPhotograph(None, made, started, stamp)
             metadata = _labeled(graftable.metadata, setup, remarks, graftable.orientation)
-            graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight)
+            graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight, digest)
             return OpenedPhotograph(graft, None, started, stamp, remarks, digest=digest)
     picture = read_picture(data, name, config.max_pixels)
     if made := _made_by_koala(job, picture.metadata, config):

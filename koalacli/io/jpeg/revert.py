@@ -24,23 +24,25 @@ MOST = 1 << 27  # bytes, unpacked
 DIGEST = 32  # bytes of SHA-256
 
 
-def source_segments(source: bytes, rests: Sequence[bytes] = ()) -> list[Segment]:
+def source_segments(source: bytes, layout: Layout, digest: bytes, rests: Sequence[bytes] = ()) -> list[Segment]:
     """Segments that hold all of a gray JPEG but its luma; none where that is too much to carry along.
 
     Args:
         source: a file for which `layout.why_not_graftable` has nothing to say.
+        layout: its parts.
+        digest: its SHA-256.
         rests: what `luma.split_luma` has left of it, if it has color planes.
     """
     pieces: list[bytes] = []
     at = 0
-    for number, (_, begin, end) in enumerate(_luma_scans(read_layout(source))):
+    for number, (_, begin, end) in enumerate(_luma_scans(layout)):
         pieces += [source[at:begin], rests[number] if rests else b""]
         at = end
     pieces.append(source[at:])
     packed = zlib.compress(b"".join(struct.pack(">I", len(piece)) + piece for piece in pieces))
     if len(packed) > MOST_PACKED:
         return []
-    content = hashlib.sha256(source).digest() + packed
+    content = digest + packed
     return [(APP15, NAME + content[at : at + LONGEST]) for at in range(0, len(content), LONGEST)]
 
 

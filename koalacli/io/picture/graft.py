@@ -30,26 +30,37 @@ class Graftable:
     """A gray JPEG whose luma can be kept.
 
     Attributes:
-        layout: its parts; of a file with color planes, those of its luma alone.
+        source: parts of the file.
+        layout: parts of its luma; of a file without color planes, the same.
+        subsampling: 444 or 420, of the new chroma.
+        luma: uint8 (h, w), at the size of that: full for 444, half, rounded up, for 420.
         orientation: EXIF's, 1..8; it is carried over, not applied.
         metadata: with that orientation in it, and the profile under which its luma keeps its meaning.
         meaning: uint8 (256,), the sRGB code of each code of the file; None where they are the same.
-        gray: of a file with color planes, its luma as a gray JPEG of its own.
         rests: what is left of such a file's scans, see `io.jpeg.luma.split_luma`.
     """
 
+    source: Layout
     layout: Layout
+    subsampling: str
+    luma: NDArray[np.uint8]
     orientation: int
     metadata: Metadata
     meaning: NDArray[np.uint8] | None = None
-    gray: bytes = b""
     rests: tuple[bytes, ...] = ()
 
 
-def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
-    """What is needed to keep the luma of a gray JPEG, or why it cannot be kept; nothing if it is no such file."""
+def open_graftable(data: bytes, max_pixels: int, subsampling: str = "auto") -> Graftable | str:
+    """What is needed to keep the luma of a gray JPEG, or why it cannot be kept; nothing if it is no such file.
+
+    Args:
+        data: the file's bytes.
+        max_pixels: more are refused before anything is allocated.
+        subsampling: of the new chroma, 444, 420 or auto, which is 420.
+    """
     if data[:3] != b"\xff\xd8\xff":
         return ""
+    subsampling = "420" if subsampling == "auto" else subsampling
     with Image.open(io.BytesIO(data)) as image:
         size, mode = image.size, image.mode
         if image.format not in ("JPEG", "MPO") or mode not in ("L", "RGB"):
@@ -58,19 +69,24 @@ def open_graftable(data: bytes, max_pixels: int) -> Graftable | str:
         luma = _luma_if_neutral(image, data) if mode == "RGB" else None
         if mode == "RGB" and luma is None:
             return ""
-        layout, gray = read_layout(data), b""
+        source = layout = read_layout(data)
         rests: list[bytes] = []
-        if reason := why_not_graftable(layout):
+        if reason := why_not_graftable(source):
             return reason
+        orientation = orientation_of(image.getexif())
+        metadata = read_metadata(image, data, size, orientation, source)
+        profile = image.info.get("icc_profile", b"")
         if luma is not None:
             try:
-                layout, gray = _split(layout, luma, rests)
+                gray = _split(source, luma, rests)
             except InputError as error:
                 return f"JPEG with {error}"
-        orientation = orientation_of(image.getexif())
-        metadata = read_metadata(image, data, size, orientation)
-        graftable = Graftable(layout, orientation, metadata, gray=gray, rests=tuple(rests))
-        return _with_meaning(graftable, image.info.get("icc_profile", b""), mode)
+            layout = read_layout(gray)
+            luma = _decode_own(gray, size, subsampling)
+        else:
+            luma = _decode(image, size, subsampling)
+        found = Graftable(source, layout, subsampling, luma, orientation, metadata, rests=tuple(rests))
+        return _with_meaning(found, profile, mode)
 
 
 def _with_meaning(graftable: Graftable, profile: bytes, mode: str) -> Graftable | str:
@@ -108,39 +124,42 @@ def _luma_if_neutral(image: Image.Image, data: bytes) -> NDArray[np.uint8] | Non
         return np.asarray(whole.getchannel("Y")) if _is_neutral(whole, whole.size) else None
 
 
-def _split(layout: Layout, luma: NDArray[np.uint8], rests: list[bytes]) -> tuple[Layout, bytes]:
-    """The layout of the luma alone, and that as a file.
+def _split(layout: Layout, luma: NDArray[np.uint8], rests: list[bytes]) -> bytes:
+    """The luma alone as a gray JPEG.
 
     Raises:
         InputError: it cannot be taken out, or decoders would not find the same picture in it.
     """
     gray = split_luma(layout, rests)
-    if not np.array_equal(_decode_own(gray), luma):
+    if not np.array_equal(_decode_own(gray, (layout.width, layout.height), "444"), luma):
         raise InputError("scans that are damaged")
-    return read_layout(gray), gray
+    return gray
 
 
-def _decode_own(gray: bytes, scale: int = cv2.IMREAD_GRAYSCALE) -> NDArray[np.uint8]:
-    """Decode a gray JPEG that koala made; it needs none of the care that Pillow takes of the files of others."""
+def _decode_own(gray: bytes, size: tuple[int, int], subsampling: str) -> NDArray[np.uint8]:
+    """As `_decode`, of a gray JPEG that koala made: it needs none of the care that Pillow takes of others' files."""
+    halves = subsampling == "420" and not (size[0] % 2 or size[1] % 2)
+    scale = cv2.IMREAD_REDUCED_GRAYSCALE_2 if halves else cv2.IMREAD_GRAYSCALE
     luma = cv2.imdecode(np.frombuffer(gray, np.uint8), scale | cv2.IMREAD_IGNORE_ORIENTATION)
     if luma is None:
         raise InputError("scans that are damaged")
-    return np.asarray(luma, np.uint8)
+    if subsampling == "444" or halves:
+        return np.asarray(luma, np.uint8)
+    return np.asarray(Image.fromarray(luma).reduce(2))
 
 
-def luma_for_chroma(data: bytes, graftable: Graftable, subsampling: str) -> NDArray[np.uint8]:
-    """Y' at the size that the new chroma will have: full for 444, half, rounded up, for 420.
-
-    Halves of even sides are made while decoding, from half of the coefficients.
-    """
-    own, size = graftable.gray, (graftable.layout.width, graftable.layout.height)
+def _decode(image: Image.Image, size: tuple[int, int], subsampling: str) -> NDArray[np.uint8]:
+    """Y' of an opened JPEG at the size of its chroma; halves of even sides are made from half of the coefficients."""
     if subsampling == "444":
-        return _decode_own(own) if own else luma_of_jpeg(data)
-    if not own:
-        return _half_luma(data, size)
-    if size[0] % 2 or size[1] % 2:
-        return np.asarray(Image.fromarray(_decode_own(own)).reduce(2))
-    return _decode_own(own, cv2.IMREAD_REDUCED_GRAYSCALE_2)
+        image.draft("L", size)
+        return np.asarray(image)
+    half = (-(-size[0] // 2), -(-size[1] // 2))
+    image.draft("L", half)
+    if image.size == half:
+        return np.asarray(image)
+    if image.size != size:
+        raise InputError("decoders disagree about its size")
+    return np.asarray(image.reduce(2))  # the decoder halves even sides only
 
 
 def luma_of_jpeg(data: bytes) -> NDArray[np.uint8]:
@@ -148,17 +167,6 @@ def luma_of_jpeg(data: bytes) -> NDArray[np.uint8]:
     with Image.open(io.BytesIO(data)) as image:
         image.draft("L", image.size)
         return np.asarray(image)
-
-
-def _half_luma(data: bytes, whole: tuple[int, int]) -> NDArray[np.uint8]:
-    size = (-(-whole[0] // 2), -(-whole[1] // 2))
-    with Image.open(io.BytesIO(data)) as image:
-        image.draft("L", size)
-        if image.size == size:
-            return np.asarray(image)
-        if image.size != whole:
-            raise InputError("decoders disagree about its size")
-        return np.asarray(image.reduce(2))  # the decoder halves even sides only
 
 
 def encode_cbcr(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from koalacli.errors import InputError
-from koalacli.io.jpeg.layout import APP1, APP13, Segment, read_layout
+from koalacli.io.jpeg.layout import APP1, APP13, Layout, Segment, read_layout
 from koalacli.io.picture.containers import xmp_of_gif, xmp_of_jp2
 from koalacli.io.picture.packet import read_packet
 from koalacli.io.picture.xmp import (
@@ -109,7 +109,9 @@ def _own_xmp(data: bytes) -> bytes:
     return found.encode() if isinstance(found, str) else found
 
 
-def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orientation: int) -> Metadata:
+def read_metadata(
+    image: Image.Image, data: bytes, size: tuple[int, int], orientation: int, layout: Layout | None = None
+) -> Metadata:
     """Collect metadata of an opened image.
 
     Args:
@@ -117,10 +119,13 @@ def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orient
         data: the file's bytes.
         size: width and height of the output, for the tags that state it.
         orientation: what the EXIF tag shall say; 1 where it was applied to the pixels.
+        layout: of a JPEG, where it is known already.
     """
     lost: list[str] = []
-    xmp = _xmp(image, data, lost, turned=orientation != 1)
-    if image.format in ("JPEG", "MPO") and (behind := _behind(data)):
+    if image.format in ("JPEG", "MPO"):
+        layout = layout or read_layout(data)
+    xmp = _xmp(image, data, layout, lost, turned=orientation != 1)
+    if layout and (behind := _behind(data[layout.end :])):
         lost += behind
         xmp = without(xmp, _TELLS_OF_MORE) if xmp else b""
     if image.format == "TIFF" and (inside := getattr(image, "tag_v2", {}).get(_TIFF_INSIDE)):
@@ -129,14 +134,14 @@ def read_metadata(image: Image.Image, data: bytes, size: tuple[int, int], orient
     return Metadata(
         exif=_exif(image, size, orientation, lost),
         xmp=xmp,
-        iptc=_iptc(image, data),
+        iptc=_iptc(image, layout),
         dpi=_dpi(image.info.get("dpi")),
         text=tuple(_texts(image, lost)),
         lost="; ".join(lost),
     )
 
 
-def _xmp(image: Image.Image, data: bytes, lost: list[str], *, turned: bool) -> bytes:
+def _xmp(image: Image.Image, data: bytes, layout: Layout | None, lost: list[str], *, turned: bool) -> bytes:
     """The packet, with its extension; one for an upright picture does not say that it is turned."""
     reader = {"GIF": xmp_of_gif, "JPEG2000": xmp_of_jp2}.get(str(image.format))
     found = reader(data) if reader else image.info.get("xmp", b"")
@@ -148,19 +153,18 @@ def _xmp(image: Image.Image, data: bytes, lost: list[str], *, turned: bool) -> b
     except InputError as error:
         lost.append(f"{error}; it is left out")
         return b""
-    if image.format in ("JPEG", "MPO"):
+    if layout:
         try:
-            xmp = join_extension(xmp, [payload for marker, payload in read_layout(data).header if marker == APP1])
+            xmp = join_extension(xmp, [payload for marker, payload in layout.header if marker == APP1])
         except InputError:
             lost.append("the extension of XMP is damaged and left out")
             xmp = without_extension(xmp)
     return xmp if turned else upright(xmp)
 
 
-def _behind(data: bytes) -> list[str]:
+def _behind(rest: bytes) -> list[str]:
     """What stands behind the picture in a JPEG file, in words: it is not carried over."""
     told: list[str] = []
-    rest = data[read_layout(data).end :]
     while rest.strip(_PADDING):
         start = rest.lstrip(_PADDING)
         if start.startswith(b"\xff\xd8\xff") and len(told) < _MOST_BEHIND:
@@ -200,9 +204,9 @@ def _exif(image: Image.Image, size: tuple[int, int], orientation: int, lost: lis
     return written.removeprefix(b"Exif\0\0")
 
 
-def _iptc(image: Image.Image, data: bytes) -> bytes:
-    if image.format in ("JPEG", "MPO"):
-        found = [payload for marker, payload in read_layout(data).header if marker == APP13]
+def _iptc(image: Image.Image, layout: Layout | None) -> bytes:
+    if layout:
+        found = [payload for marker, payload in layout.header if marker == APP13]
         return next((iptc for payload in found if (iptc := _photoshop_iptc(payload[14:]))), b"")
     tags: Any = getattr(image, "tag_v2", {})
     value = tags.get(_TIFF_IPTC, b"")

@@ -52,9 +52,9 @@ def gray_jpeg(height: int, width: int, quality: int, seed: int = 0, planes: str 
 
 def graft(data: bytes, seed: int = 0, **settings: Any) -> bytes:
     """Put random color on a gray JPEG."""
-    found = open_graftable(data, LIMIT)
-    assert isinstance(found, Graftable), found
     config = ColorizeConfig(**settings)
+    found = open_graftable(data, LIMIT, config.chroma_subsampling)
+    assert isinstance(found, Graftable), found
     canvas = Graft.open(data, found, config, Sight())
     ab = np.random.default_rng(seed).normal(0, 30, (8, 8, 2)).astype(np.float32)
     buffer = io.BytesIO()

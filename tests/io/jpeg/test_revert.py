@@ -32,10 +32,11 @@ class Sight:
 
 def graft(data: bytes, **settings: Any) -> bytes | None:
     """Put color on a JPEG if its luma can be kept."""
-    found = open_graftable(data, 10**9)
+    config = ColorizeConfig(**settings)
+    found = open_graftable(data, 10**9, config.chroma_subsampling)
     if not isinstance(found, Graftable):
         return None
-    canvas = Graft.open(data, found, ColorizeConfig(**settings), Sight())
+    canvas = Graft.open(data, found, config, Sight())
     buffer = io.BytesIO()
     canvas.write(buffer, [np.full((8, 8, 2), 20, np.float32)], "test")
     return buffer.getvalue()
