@@ -24,6 +24,15 @@ def test_merged_rgb8_keeps_lightness(planes: tuple[np.ndarray, np.ndarray]) -> N
     assert np.abs(lab.rgb_to_lab(merged / np.float32(255))[..., :1] - lightness).max() <= 0.6
 
 
+def test_merged_rgb_is_exact_between_codes() -> None:
+    """Cb and Cr are made of codes that are not rounded: colors inside the gamut come back within a tenth of one."""
+    rgb = np.random.default_rng(0).uniform(0.02, 0.98, (60, 70, 3)).astype(np.float32)
+    found = lab.rgb_to_lab(rgb)
+    merged = gamut.merge_rgb(found[..., :1], np.ascontiguousarray(found[..., 1:]))
+    assert merged.dtype == np.float32
+    assert np.abs(merged - rgb * 255).max() < 0.1
+
+
 @given(PLANES)
 def test_merged_rgb16_keeps_lightness(planes: tuple[np.ndarray, np.ndarray]) -> None:
     """Whatever the color, 16-bit results keep L* to 0.02."""
