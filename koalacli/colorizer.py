@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 
 from koalacli.arrays import Array, Pixels
-from koalacli.color.bins import annealed_mean
 from koalacli.color.join import colorize_pixels, merge_color
 from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.color.levels import stretch_levels
@@ -147,19 +146,50 @@ class Colorizer:
             **{name: np.concatenate([part[name] for part in done])[:, :rows, :columns] for name in done[0]}
         )
 
-    def read_bins(self, bin_probs: Array, vividness: float) -> Array:
-        """Color at another temperature than the read-out's own.
+    def read_again(self, lightness: Array, bin_probs: Array, features: Array, vividness: float) -> Array:
+        """Color of one picture at another temperature: what the network gives with that vividness as its own.
 
         Args:
-            bin_probs: float32 (..., Q), from `predict`.
+            lightness: float32 (H, W, 1), L* 0..100, as `predict` was given it.
+            bin_probs, features: float32 (h, w, ...), of this picture, from `predict`.
             vividness: 0.2 is vivid, 1 is calm.
 
         Returns:
-            float32 (..., 2), CIELAB units, with the read-out's saturation.
+            float32 (h, w, 2), CIELAB units.
         """
-        bin_logits = np.log(np.maximum(bin_probs, np.float32(1e-30)))
-        ab = annealed_mean(bin_logits, self.weights.network.tables["gamut_bins"], vividness)
-        return ab * np.float32(self.read_out.saturation)
+        from koalacli.model.read_outs import read_again
+
+        network, stride = self.weights.network, self.weights.network.config.output_stride
+        seen = pad_to_stride(stretch_levels(lightness, self.read_out.stretch)[None])
+        seen = seen[:, : features.shape[0] * stride, : features.shape[1] * stride]
+        with self._backend.on_device(self.device):
+            ab = read_again(network, replace(self.read_out, vividness=vividness), seen, bin_probs[None], features[None])
+        return np.asarray(ab)[0]
+
+    def read_hinted(self, lightness: Array, said: Prediction, place: int, hints: Hints) -> Array:
+        """Color of one picture of a batch, read as its hints ask: their proposal, or their vividness.
+
+        Saturation, points and areas are left to `apply_hints`.
+
+        Args:
+            lightness: float32 (H, W, 1), L* 0..100, as `predict` was given it.
+            said: of the batch, with features, and with bin_probs if vividness is asked for.
+            place: of the picture in it.
+
+        Returns:
+            float32 (h, w, 2), CIELAB units.
+
+        Raises:
+            UsageError: they ask for a proposal that there is not, or the network has no bins.
+        """
+        if hints.proposal > 1:
+            found = self.propose_colors([lightness], hints.proposal)[0]
+            if len(found) < hints.proposal:
+                raise UsageError(f"there is no proposal {hints.proposal}: the network finds {len(found)}")
+            return found[-1].ab
+        if hints.vividness is None or said.bin_probs is None or said.features is None:
+            return said.ab[place]
+        return self.read_again(lightness, said.bin_probs[place], said.features[place], hints.vividness)
 
     def colorize(
         self,
@@ -198,9 +228,10 @@ class Colorizer:
         known = hints if isinstance(hints, Hints) else Hints(tuple(hints))
         lightness = lightness_of(_without_axis(pixels))
         guide = self.shrink(lightness)
-        said = self.predict([guide], features=True)
+        said = self.predict([guide], features=True, bin_probs=known.vividness is not None)
         assert said.features is not None
-        ab = apply_hints(said.ab[0], said.features[0], guide, known, lambda x, y: value_at(lightness, x, y))
+        ab = self.read_hinted(guide, said, 0, known)
+        ab = apply_hints(ab, said.features[0], guide, known, lambda x, y: value_at(lightness, x, y))
         return merge_color(lightness, guide, ab, pixels.dtype)
 
     def look_at_reference(self, rgb: Pixels) -> Reference:
@@ -249,7 +280,7 @@ class Colorizer:
         made = []
         for guide, ab, features, bin_probs in zip(guides, plain, said.features, said.bin_probs, strict=True):
             seen = cv2.resize(guide[..., 0], (ab.shape[1], ab.shape[0]), interpolation=cv2.INTER_AREA)
-            read = partial(self.read_bins, bin_probs)
+            read = partial(self.read_again, guide, bin_probs, features)
             bins = self.weights.network.tables["gamut_bins"]
             made.append(propose(Places.of(features, seen, ab), bin_probs, bins, read, self.read_out, count))
         return made

@@ -109,6 +109,7 @@ def read_entry(name: str, given: Any, folder: Path) -> Entry:
         masks=list,
         saturation=float,
         vividness=float,
+        proposal=float,
         optional=True,
     )
     sha256 = fields.get("sha256", "").lower()
@@ -122,9 +123,11 @@ def read_entry(name: str, given: Any, folder: Path) -> Entry:
     points = _each(fields.get("points", []), "point", _read_point)
     areas = _each(fields.get("polygons", []), "polygon", _read_polygon)
     areas += _each(fields.get("masks", []), "mask", lambda mask: _read_mask(mask, folder, sizes))
-    return Entry(
-        name, sha256, Hints(tuple(points), tuple(areas), fields.get("saturation", 1.0), fields.get("vividness")), sizes
-    )
+    proposal = fields.get("proposal", 1.0)
+    if proposal % 1:
+        raise UsageError(f"proposal {proposal:g} is not the number of one")
+    choices = (fields.get("saturation", 1.0), fields.get("vividness"), int(proposal))
+    return Entry(name, sha256, Hints(tuple(points), tuple(areas), *choices), sizes)
 
 
 def _read_point(given: Any) -> Hint:

@@ -6,7 +6,7 @@ the pictures the batch, its weights, the reviewer and the date of the file.
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from koalacli.errors import KoalaError, UsageError
 from koalacli.io.arguments import STREAM
 from koalacli.io.paths import Job
 from koalacli.records import Notice, Outcome, Record
+from koalacli.settings import ReadOut
 
 VERDICTS = {
     "keep": "it is colored as decided",
@@ -71,7 +72,13 @@ class Decided:
     notices: list[Notice]
 
 
-def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job], reviewer: str = "") -> Decided:
+def apply_decisions(
+    places: Sequence[str],
+    source: str,
+    jobs: Sequence[Job],
+    reviewer: str = "",
+    settings: Mapping[str, Any] | None = None,
+) -> Decided:
     """Give each job what is decided about it.
 
     A picture whose entry is wrong, or that has changed since, is refused by name and not written; the others go on.
@@ -81,16 +88,17 @@ def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job], rev
         source: input as given on the command line.
         jobs: the work list.
         reviewer: who decided, where a file does not say.
+        settings: of the run, from `settings_of`; where given, they must be those of the page that was looked at.
 
     Raises:
-        UsageError: one of the places is no decisions file.
+        UsageError: one of the places is no decisions file, or was made with other settings.
     """
     if any(job.source == STREAM for job in jobs):
         raise UsageError("--decisions needs inputs that have names; standard input has none")
     faults: Faults = []
     every: list[Decision] = []
     for place in places:
-        decisions, wrong = read_decisions(Path(place))
+        decisions, wrong = read_decisions(Path(place), settings)
         every += decisions
         faults += wrong
     merged, notices = merge_decisions(every)
@@ -114,16 +122,22 @@ def apply_decisions(places: Sequence[str], source: str, jobs: Sequence[Job], rev
     return Decided(left, records, notices)
 
 
-def read_decisions(path: Path) -> tuple[list[Decision], Faults]:
+def settings_of(weights: str, read_out: ReadOut) -> dict[str, Any]:
+    """What shapes color beside decisions, as a page and its decisions say it; `weights` is their digest."""
+    return {"weights": weights, **asdict(read_out)}
+
+
+def read_decisions(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[list[Decision], Faults]:
     """Read a decisions file; a hints file is one without verdicts.
 
     Raises:
-        UsageError: it cannot be read as one at all.
+        UsageError: it cannot be read as one at all, or was made with other settings than these.
     """
     value = load_book(path)
     pictures = value.pop("pictures")
     try:
         head = {name: given for name, given in value.items() if not name.startswith("koala-")}
+        _check_settings(head.pop("settings", {}), settings)
         read_fields(head, "the file", batch=str, weights=str, reviewer=str, date=str, optional=True)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
@@ -135,6 +149,26 @@ def read_decisions(path: Path) -> tuple[list[Decision], Faults]:
         except KoalaError as error:
             faults.append((name, str(error)))
     return decisions, faults
+
+
+def _check_settings(told: Any, own: Mapping[str, Any] | None) -> None:
+    """Refuse decisions about colors that this run would not make.
+
+    Raises:
+        UsageError: they are about others, or what they tell of them is not understood.
+    """
+    if not isinstance(told, dict) or not all(isinstance(value, str | int | float) for value in told.values()):
+        raise UsageError(f"settings {str(told)[:40]!r} are not understood")
+    other = [name for name in own or {} if name in told and told[name] != (own or {})[name]]
+    if not other:
+        return
+    anyway = 'or take "settings" out of the file to apply it to other colors than were looked at'
+    if "weights" in other:
+        raise UsageError(f"made with other weights (digest {str(told['weights'])[:12]}): give those, {anyway}")
+    flags = " ".join(f"--{name} {str(told[name])[:20]}" for name in other if name != "method")
+    if not flags:
+        raise UsageError(f"made with the read-out {str(told['method'])[:20]!r}: give those weights, {anyway}")
+    raise UsageError(f"made with {flags}: give that, {anyway}")
 
 
 def merge_decisions(decisions: Sequence[Decision]) -> tuple[Mapping[str, Decision], list[Notice]]:
@@ -157,14 +191,12 @@ def merge_decisions(decisions: Sequence[Decision]) -> tuple[Mapping[str, Decisio
 def _read_decision(name: str, given: Any, path: Path, reviewer: str) -> Decision:
     if not isinstance(given, dict):
         raise UsageError(f"the entry is {str(given)[:40]!r}, not an object")
-    own = {key: given[key] for key in ("verdict", "reviewer", "date", "proposal") if key in given}
+    own = {key: given[key] for key in ("verdict", "reviewer", "date") if key in given}
     entry = read_entry(name, {key: value for key, value in given.items() if key not in own}, path.parent)
-    fields = read_fields(own, "the entry", verdict=str, reviewer=str, date=str, proposal=float, optional=True)
+    fields = read_fields(own, "the entry", verdict=str, reviewer=str, date=str, optional=True)
     verdict, by = fields.get("verdict", ""), fields.get("reviewer", reviewer)
     if verdict and verdict not in VERDICTS:
         raise UsageError(f"unknown verdict {verdict[:40]!r}; there is {', '.join(VERDICTS)}")
-    if fields.get("proposal", 1) != 1:
-        raise UsageError(f"there is no proposal {given['proposal']}")
     if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in by):
         raise UsageError("the reviewer's name holds signs that are no text")
     if len(by) > LONGEST_NAME:

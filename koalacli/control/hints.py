@@ -11,6 +11,7 @@ from koalacli.errors import UsageError
 
 LARGEST_FACTOR = 10.0  # on chroma
 VIVIDNESS = (0.05, 10.0)  # temperatures that can be asked for
+MOST_PROPOSALS = 8  # of one picture
 DEFAULT_SCOPE = "thing"
 
 
@@ -79,18 +80,24 @@ class Hints:
         points, areas: areas are painted first, points correct what they leave.
         saturation: factor on the chroma of the network's colors; hints keep theirs.
         vividness: temperature at which the network's bins are read, as `--vividness`; None leaves the run's own.
+        proposal: number of the coloring among those of `--proposals`; 1 is the usual one.
     """
 
     points: tuple[Hint, ...] = ()
     areas: tuple[Area, ...] = ()
     saturation: float = 1.0
     vividness: float | None = None
+    proposal: int = 1
 
     def __post_init__(self) -> None:
         if not 0 <= self.saturation <= LARGEST_FACTOR:
             raise UsageError(f"saturation {self.saturation:g} is not between 0 and {LARGEST_FACTOR:g}")
         if self.vividness is not None and not VIVIDNESS[0] <= self.vividness <= VIVIDNESS[1]:
             raise UsageError(f"vividness {self.vividness:g} is not between {VIVIDNESS[0]:g} and {VIVIDNESS[1]:g}")
+        if not 1 <= self.proposal <= MOST_PROPOSALS:
+            raise UsageError(f"proposal {self.proposal} is not between 1 and {MOST_PROPOSALS}")
+        if self.proposal > 1 and self.vividness is not None:
+            raise UsageError("a proposal other than the first has a vividness of its own; give one of the two")
 
     @property
     def digest(self) -> str:
@@ -98,14 +105,17 @@ class Hints:
         points = [(point.x, point.y, point.ab, point.radius, point.scope) for point in self.points]
         values = [points, [area.as_value() for area in self.areas], self.saturation]
         values += [] if self.vividness is None else [self.vividness]
+        values += [f"proposal {self.proposal}"] if self.proposal > 1 else []
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
     def __bool__(self) -> bool:
-        return bool(self.points or self.areas) or self.saturation != 1 or self.vividness is not None
+        chosen = self.vividness is not None or self.proposal > 1
+        return bool(self.points or self.areas) or self.saturation != 1 or chosen
 
     def __str__(self) -> str:
         counts = ((len(self.points), "point"), (len(self.areas), "area"))
         said = [f"{count} {name}{'s' * (count > 1)}" for count, name in counts if count]
         said += [f"saturation {self.saturation:g}"] if self.saturation != 1 else []
         said += [] if self.vividness is None else [f"vividness {self.vividness:g}"]
+        said += [f"proposal {self.proposal}"] if self.proposal > 1 else []
         return ", ".join(said) or "none"

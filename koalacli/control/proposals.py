@@ -170,6 +170,7 @@ def _leanings(ab: Array, regions: Regions, gamut_bins: Array, read_out: ReadOut)
     log_probs = np.log(np.maximum(regions.bin_probs, np.float32(1e-12)))
     read = (log_probs / read_out.vividness).astype(np.float32)
     own = _softmax(read) @ gamut_bins
+    usual = _surprise(own, regions, gamut_bins)
     found = []
     for direction in _directions(regions, gamut_bins):
         best: Proposal | None = None
@@ -177,7 +178,7 @@ def _leanings(ab: Array, regions: Regions, gamut_bins: Array, read_out: ReadOut)
         along: Array = gamut_bins @ direction
         for step in STEPS:
             tilted = _softmax(read + np.float32(step) * along) @ gamut_bins
-            cost = _surprise(tilted, regions, gamut_bins) - _surprise(own, regions, gamut_bins)
+            cost = _surprise(tilted, regions, gamut_bins) - usual
             if cost > (DEAREST if best is None else best.cost):
                 continue
             moved = (ab + regions.belongs @ (tilted - own) * read_out.saturation).astype(np.float32)

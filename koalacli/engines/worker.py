@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from koalacli.arrays import Array, Pixels
 from koalacli.colorizer import Colorizer, Prediction
 from koalacli.config import ColorizeConfig
+from koalacli.control.hints import Hints
 from koalacli.control.proposals import Proposal
 from koalacli.control.references import Reference
 from koalacli.control.solver import apply_hints
@@ -58,8 +59,8 @@ class Predictor(Sight, Protocol):
     def predict(self, lightness: Sequence[Array], *, features: bool = False, bin_probs: bool = False) -> Prediction:
         """Small ab for lightness pictures (h, w, 1) of one size, and what else is asked for."""
 
-    def read_bins(self, bin_probs: Array, vividness: float) -> Array:
-        """Small ab of one picture at another temperature."""
+    def read_hinted(self, lightness: Array, said: Prediction, place: int, hints: Hints) -> Array:
+        """Small ab of one picture of a batch, read as its hints ask."""
 
     def look_at_reference(self, rgb: Pixels) -> Reference:
         """A photograph in color as `follow_reference` takes it."""
@@ -160,10 +161,11 @@ class Worker:
 
 def predict(
     network: Predictor, batch: list[OpenedPhotograph], proposals: int = 1
-) -> list[list[Array]] | list[list[Proposal]]:
+) -> list[list[Array | KoalaError]] | list[list[Proposal]]:
     """Small ab for every guide of every photograph; guides of equal size go through the network together.
 
-    Where several proposals are wanted, photographs are of one size and have one guide each.
+    What cannot be made as asked is an error in its place. Where several proposals are wanted, photographs are of one
+    size and have one guide each.
     """
     if proposals > 1:
         return network.propose_colors([opened.canvas.seen[0] for opened in batch if opened.canvas], proposals)
@@ -173,32 +175,38 @@ def predict(
         if opened.canvas
         for guide in opened.canvas.seen
     ]
-    ab_planes: dict[int, Array] = {}  # by number of the guide
+    ab_planes: dict[int, Array | KoalaError] = {}  # by number of the guide
     for shape, hinted in dict.fromkeys((guide.shape, hinted) for _, guide, hinted in guides):
         alike = [number for number, (_, guide, told) in enumerate(guides) if (guide.shape, told) == (shape, hinted)]
         seen = [guides[number][1] for number in alike]
         if hinted:
-            made = _predict_hinted(network, seen, [batch[guides[number][0]] for number in alike])
+            made: list[Any] = _predict_hinted(network, seen, [batch[guides[number][0]] for number in alike])
         else:
             made = list(network.predict(seen).ab)
         ab_planes |= zip(alike, made, strict=True)
-    results: list[list[Array]] = [[] for _ in batch]
+    results: list[list[Array | KoalaError]] = [[] for _ in batch]
     for number, (place, _, _) in enumerate(guides):
         results[place].append(ab_planes[number])
     return results
 
 
-def _predict_hinted(network: Predictor, seen: list[Array], photographs: list[OpenedPhotograph]) -> list[Array]:
-    """Small ab as what a person knows corrects them."""
-    asked = [opened.hints.vividness if opened.hints else None for opened in photographs]
-    said = network.predict(seen, features=True, bin_probs=any(asked))
+def _predict_hinted(
+    network: Predictor, seen: list[Array], photographs: list[OpenedPhotograph]
+) -> list[Array | KoalaError]:
+    """Small ab as what a person knows corrects them; an error in place of what cannot be had."""
+    said = network.predict(
+        seen, features=True, bin_probs=any(opened.hints and opened.hints.vividness for opened in photographs)
+    )
     assert said.features is not None
-    ab_planes = list(said.ab)
-    for place, vividness in enumerate(asked):
-        if vividness is not None and said.bin_probs is not None:
-            ab_planes[place] = network.read_bins(said.bin_probs[place], vividness)
-    return [
-        apply_hints(ab, features, opened.canvas.guides[0], opened.hints, opened.canvas.lightness_at)
-        for ab, features, opened in zip(ab_planes, said.features, photographs, strict=True)
-        if opened.hints is not None and opened.canvas is not None
-    ]
+    colors: list[Array | KoalaError] = []
+    for place, (lightness, opened) in enumerate(zip(seen, photographs, strict=True)):
+        assert opened.hints is not None
+        assert opened.canvas is not None
+        try:
+            ab = network.read_hinted(lightness, said, place, opened.hints)
+        except KoalaError as error:
+            colors.append(error)
+            continue
+        guide, lightness_at = opened.canvas.guides[0], opened.canvas.lightness_at
+        colors.append(apply_hints(ab, said.features[place], guide, opened.hints, lightness_at))
+    return colors

@@ -132,3 +132,20 @@ def make_forward(
         return found
 
     return forward
+
+
+def read_again(network: Network, read_out: ReadOut, lightness: Tensor, bin_probs: Tensor, features: Tensor) -> Tensor:
+    """Color as a read-out makes it of what a network with bins has said before.
+
+    Args:
+        lightness: what the network saw, float32 (B, H, W, 1).
+        bin_probs: at temperature 1, float32 (B, h, w, Q).
+        features: what the head saw, float32 (B, h, w, F).
+
+    Returns:
+        ab float32 (B, h, w, 2), CIELAB units.
+    """
+    logits = ops.log(ops.maximum(ops.convert_to_tensor(bin_probs), 1e-30))
+    made = Made(logits, ops.convert_to_tensor(features), ops.convert_to_tensor(lightness))
+    ab = reading_of(read_out, network.config.head).read(made, network.tables, network.config, read_out)
+    return ops.convert_to_numpy(ab * read_out.saturation)

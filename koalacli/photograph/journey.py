@@ -7,6 +7,7 @@ import hashlib
 import io
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from koalacli.config import ColorizeConfig
 from koalacli.control.bind import GrayJob, ProposalsJob, digest_of, hints_of, reviewer_of
 from koalacli.control.hints import Hints
 from koalacli.control.proposals import Proposal
-from koalacli.errors import InputError, OutputError, writing_errors
+from koalacli.errors import InputError, KoalaError, OutputError, writing_errors
 from koalacli.io.arguments import STREAM
 from koalacli.io.files import copy_file, file_digest, new_file
 from koalacli.io.paths import Job
@@ -218,13 +219,16 @@ def _labeled(metadata: Metadata, setup: Setup, remarks: list[str], orientation: 
 
 
 def close_photograph(
-    job: Job, opened: OpenedPhotograph, colorings: list[Array] | list[Proposal], setup: Setup
+    job: Job, opened: OpenedPhotograph, colorings: list[Array | KoalaError] | list[Proposal], setup: Setup
 ) -> Record:
     """Put color on, encode, write, note in the journal.
 
     Raises:
+        InputError: its color could not be made, as `colorings` say.
         OutputError: it cannot be written, or is not what it should be.
     """
+    if errors := [one for one in colorings or [] if isinstance(one, KoalaError)]:
+        raise InputError(f"{source_name(job)}: {errors[0]}")
     if opened.decided is not None:
         record = replace(opened.decided, seconds=time.perf_counter() - opened.started)
     elif opened.canvas is None:
@@ -243,14 +247,14 @@ def close_photograph(
     return replace(record, source_digest=opened.digest)
 
 
-def _write(job: Job, canvas: Canvas, colorings: list[Array] | list[Proposal], setup: Setup) -> list[str]:
+def _write(job: Job, canvas: Canvas, colorings: Sequence[Array | Proposal | KoalaError], setup: Setup) -> list[str]:
     name = source_name(job)
     preserve = setup.config.preserve_times and job.source != STREAM
     times = times_of(job.source) if preserve and job.target != STREAM else None
     if isinstance(job, ProposalsJob):
         proposals = [one for one in colorings if isinstance(one, Proposal)]
         return write_proposals(job, canvas, proposals, setup.provenance, times)
-    ab_planes = [one for one in colorings if not isinstance(one, Proposal)]
+    ab_planes = [one for one in colorings if not isinstance(one, Proposal | KoalaError)]
     if job.target == STREAM:
         buffer = io.BytesIO()
         remarks = canvas.write(buffer, ab_planes, name)

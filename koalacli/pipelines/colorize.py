@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from koalacli.color.tone import is_colored
+from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import ProposalsJob, ReferencedJob, bind_hints
-from koalacli.control.decisions import Decided, apply_decisions
+from koalacli.control.decisions import Decided, apply_decisions, settings_of
 from koalacli.engines import start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError, UsageError
@@ -29,8 +31,9 @@ from koalacli.photograph.existing import decide_existing
 from koalacli.photograph.journey import COPIED
 from koalacli.pipelines.shards import colorize_shards
 from koalacli.records import Notice, Outcome, Phase, Record, Started
-from koalacli.settings import shaping_settings
+from koalacli.settings import ReadOut, read_out_of, shaping_settings
 from koalacli.version import __version__
+from koalacli.weights_files import open_weights
 
 
 def colorize(
@@ -101,7 +104,8 @@ def _colorize_local(
         return
     by_people = Decided(jobs, [], [])
     if config.decisions:
-        by_people = apply_decisions(config.decisions, source, jobs, config.reviewer)
+        settings = _settings_of_run(config, colorizer)
+        by_people = apply_decisions(config.decisions, source, jobs, config.reviewer, settings)
     jobs = by_people.jobs
     if config.reference:
         jobs = _referenced(jobs, config)
@@ -135,6 +139,18 @@ def _colorize_local(
     if config.manifest and plan.output_folder:
         yield Phase("digests of all outputs")
         write_manifest(plan.output_folder, _digests(plan.output_folder, engine.journal.reread()))
+
+
+def _settings_of_run(config: ColorizeConfig, colorizer: Predictor | None) -> dict[str, Any]:
+    """What decisions are compared with; the network is not loaded for it."""
+    if isinstance(colorizer, Colorizer):
+        return settings_of(colorizer.weights.digest, colorizer.read_out)
+    known = open_weights(config.weights)
+    try:
+        own = ReadOut(**known.header["read_out"])
+    except (KeyError, TypeError):  # weights that cannot be loaded: who loads them says why
+        return {}
+    return settings_of(known.digest, replace(own, **read_out_of(config)))
 
 
 def _check_reports(plan: Plan, sources: list[str], output: str, config: ColorizeConfig) -> None:

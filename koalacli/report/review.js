@@ -65,7 +65,7 @@ function ahead() {
 function paint() {
   cancelAnimationFrame(frame);
   frame = 0;
-  if (picture) paintColor(picture, decisionOf(entryNow()), byId("color"));
+  return picture ? paintSoon(picture, decisionOf(entryNow()), byId("color")) : null;
 }
 
 // After any change of a decision: words now, pixels with the next frame.
@@ -95,11 +95,20 @@ function showState() {
   byId("undo").disabled = !done.length;
   byId("redo").disabled = !undone.length;
   byId("reset").disabled = !decisions.has(entry.name);
-  for (const option of byId("proposals").children) option.setAttribute("aria-checked", Number(option.dataset.number) === coloringOf(decision) + 1);
+  byId("vividness-section").hidden = !hasVividness();
+  byId("vividness").value = positionOf(decision.vividness);
+  byId("vividness-value").textContent = vividnessText(positionOf(decision.vividness));
+  byId("vividness").setAttribute("aria-valuetext", vividnessText(positionOf(decision.vividness)));
+  for (const option of byId("proposals").children) option.setAttribute("aria-checked", Number(option.dataset.number) === (decision.proposal ?? 1));
   showFrame(current);
   showProgress();
   film.forEach(({ button }, number) => button.setAttribute("aria-current", number === current));
   film[current].button.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
+function vividnessText(position) {
+  if (!position) return say("usual");
+  return say(position > 0 ? "moreVivid" : "calmer", { percent: Math.abs(position) });
 }
 
 function showProgress() {
@@ -165,35 +174,61 @@ function setSaturation(percent) {
   decide(entryNow(), { saturation: saturation === 1 ? undefined : saturation }, { keepHistory: !turning });
   changed();
 }
-const turnSaturation = (by) => setSaturation(Number(byId("saturation").value) + by);
+const turn = (id, set, by) => set(Number(byId(id).value) + by);
 
-function takeProposal(number) {
-  if (number > picture.proposals.length) return;
-  decide(entryNow(), { vividness: FACTS.colorings[number - 1][1] ?? undefined });
+// Right of the middle of the slider is more vivid than the network's own reading, left of it calmer.
+const VIVID_STEPS = 100;
+function vividnessAt(position) {
+  const { known, own } = FACTS.vividness;
+  const end = position > 0 ? Math.min(own, known[known.length - 1]) : Math.max(own, known[0]);
+  return Number((own * (end / own) ** (Math.abs(position) / VIVID_STEPS)).toFixed(3));
+}
+function positionOf(vividness) {
+  const { known, own } = FACTS.vividness;
+  if (vividness === undefined || vividness === own) return 0;
+  const end = vividness < own ? known[known.length - 1] : known[0];
+  return Math.round((Math.sign(own - vividness) * VIVID_STEPS * Math.log(vividness / own)) / Math.log(end / own));
+}
+const hasVividness = () => FACTS.vividness.known.length > 1;
+
+function setVividness(position) {
+  if (!hasVividness()) return;
+  const held = Math.min(VIVID_STEPS, Math.max(-VIVID_STEPS, position));
+  decide(entryNow(), { vividness: held ? vividnessAt(held) : undefined, proposal: undefined }, { keepHistory: !turning });
   changed();
 }
 
+function takeProposal(number) {
+  if (number > picture.proposals.length + 1) return;
+  decide(entryNow(), { proposal: number > 1 ? number : undefined, vividness: undefined });
+  changed();
+}
+
+function proposalName(place) {
+  if (!place) return say("usual");
+  const [a, b] = picture.toward[place - 1];
+  return a || b ? say("toward", { hue: hueName(hueOf(a, b)) }) : say("another");
+}
+
 function showProposals() {
-  const { proposals } = picture;
-  byId("proposals-section").hidden = proposals.length < 2;
-  if (proposals.length < 2) return byId("proposals").replaceChildren();
+  byId("proposals-section").hidden = !picture.proposals.length;
   const [height, width] = picture.guideSize;
-  const small = { ...picture, height, width, codes: Uint8Array.from(resizeArea(Float32Array.from(picture.codes), picture.height, picture.width, height, width), Math.round) };
-  const options = proposals.map((_, place) => {
+  const codes = resizeArea(Float32Array.from(picture.codes), picture.height, picture.width, height, width);
+  const small = { codes: Uint8Array.from(codes, Math.round), height, width };
+  byId("proposals").replaceChildren(...[null, ...picture.proposals].map((_, place) => {
     const option = document.createElement("button");
     option.type = "button";
     option.dataset.number = place + 1;
     option.setAttribute("role", "radio");
-    option.setAttribute("aria-checked", coloringOf(decisionOf(entryNow())) === place);
+    option.setAttribute("aria-checked", proposalOf(picture, decisionOf(entryNow())) === place);
     const canvas = document.createElement("canvas");
-    paintColor(small, { vividness: FACTS.colorings[place][1] }, canvas);
+    paintColor(picture, { proposal: place + 1 }, canvas, small);
     const label = document.createElement("span");
-    label.textContent = say(`coloring_${FACTS.colorings[place][0]}`);
+    label.textContent = proposalName(place);
     option.append(canvas, label);
     option.addEventListener("click", () => takeProposal(place + 1));
     return option;
-  });
-  return byId("proposals").replaceChildren(...options);
+  }));
 }
 
 function goBack(way) {
@@ -224,8 +259,10 @@ function prepareButtons() {
     reset: resetPicture, save, add: startAim,
   })) press(id, action);
   byId("wipe").addEventListener("input", () => setWipe(wipeNow()));
-  byId("saturation").addEventListener("input", () => { setSaturation(Number(byId("saturation").value)); turning = true; });
-  byId("saturation").addEventListener("change", () => { turning = false; });
+  for (const [id, set] of [["saturation", setSaturation], ["vividness", setVividness]]) {
+    byId(id).addEventListener("input", () => { set(Number(byId(id).value)); turning = true; });
+    byId(id).addEventListener("change", () => { turning = false; });
+  }
   byId("filter").addEventListener("change", () => {
     showFilm();
     const order = matching();
@@ -297,7 +334,7 @@ async function start() {
 // What the first click needs is made ready while nobody waits for it.
 function warmUp() {
   if (!picture) return;
-  enlargedOf(picture, "warm", () => [reachOf(picture, { x: 0.5, y: 0.5 }, SCOPE_TABLE[DEFAULT_SCOPE])]);
+  colorAt(picture, { points: [{ x: 0.5, y: 0.5, ab: [0, 0], scope: DEFAULT_SCOPE }] }, { x: 0.5, y: 0.5 });
   for (let lightness = SWATCH_LIGHTNESS[0]; lightness <= SWATCH_LIGHTNESS[1]; lightness += WHEEL_STEP) {
     setTimeout(() => paintWheel(byId("wheel"), lightness, [0, 0]), 10 * lightness);
   }

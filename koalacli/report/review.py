@@ -9,7 +9,8 @@ from typing import Any
 from koalacli.report.templates import embed_json, fill, read_asset
 
 SCRIPTS = tuple(
-    f"review{part}.js" for part in ("_texts", "_color", "_hints", "_view", "_store", "_tools", "_stage", "_keys", "")
+    f"review{part}.js"
+    for part in ("_texts", "_color", "_join", "_hints", "_view", "_store", "_tools", "_stage", "_keys", "")
 )
 MARK = '<meta name="generator" content="koala review">'  # by which a rerun knows a folder as its own
 

@@ -80,14 +80,16 @@ function codesOf(lightness, a, b) {
 }
 const cssOf = (lightness, a, b) => `rgb(${codesOf(lightness, a, b).join(" ")})`;
 
-// Means over squares, at the borders over their mirror image without the outermost pixel (as OpenCV's blur).
+// Beyond the borders lies the mirror image without the outermost pixel (as in OpenCV).
+function mirror(place, size) {
+  if (size === 1) return 0;
+  const turned = Math.abs(place) % (2 * size - 2);
+  return turned < size ? turned : 2 * size - 2 - turned;
+}
+
+// Means over squares.
 function blur(plane, height, width) {
   const side = 2 * RADIUS + 1;
-  const mirror = (place, size) => {
-    if (size === 1) return 0;
-    const turned = Math.abs(place) % (2 * size - 2);
-    return turned < size ? turned : 2 * size - 2 - turned;
-  };
   const across = new Float32Array(plane.length);
   const columns = Int32Array.from({ length: width + 2 * RADIUS }, (_, place) => mirror(place - RADIUS, width));
   for (let row = 0; row < height; row += 1) {
@@ -118,21 +120,28 @@ function blur(plane, height, width) {
   return done;
 }
 
-// Enlarge by cubic convolution with a = -0.75, as OpenCV does.
+const kept = new Map(); // what depends on sizes alone
+function keepOf(key, make) {
+  if (!kept.has(key)) kept.set(key, make());
+  return kept.get(key);
+}
+
+// Places and weights of cubic convolution with a = -0.75, as OpenCV does: four per place of the larger size.
+const cubicTaps = (from, to) => keepOf(`cubic ${from} ${to}`, () => Array.from({ length: to }, (_, place) => {
+  const at = ((place + 0.5) * from) / to - 0.5;
+  const first = Math.floor(at);
+  const t = at - first;
+  const A = -0.75;
+  const outer = (x) => ((A * x - 5 * A) * x + 8 * A) * x - 4 * A;
+  const inner = (x) => ((A + 2) * x - (A + 3)) * x * x + 1;
+  const weights = [outer(t + 1), inner(t), inner(1 - t)];
+  weights.push(1 - weights[0] - weights[1] - weights[2]);
+  return { weights, places: [-1, 0, 1, 2].map((step) => Math.min(from - 1, Math.max(0, first + step))) };
+}));
+
 function enlargeCubic(plane, height, width, toHeight, toWidth) {
-  const taps = (from, to) => Array.from({ length: to }, (_, place) => {
-    const at = ((place + 0.5) * from) / to - 0.5;
-    const first = Math.floor(at);
-    const t = at - first;
-    const A = -0.75;
-    const outer = (x) => ((A * x - 5 * A) * x + 8 * A) * x - 4 * A;
-    const inner = (x) => ((A + 2) * x - (A + 3)) * x * x + 1;
-    const weights = [outer(t + 1), inner(t), inner(1 - t)];
-    weights.push(1 - weights[0] - weights[1] - weights[2]);
-    return { weights, places: [-1, 0, 1, 2].map((step) => Math.min(from - 1, Math.max(0, first + step))) };
-  });
   const wide = new Float32Array(height * toWidth);
-  taps(width, toWidth).forEach(({ weights, places }, column) => {
+  cubicTaps(width, toWidth).forEach(({ weights, places }, column) => {
     for (let row = 0; row < height; row += 1) {
       const from = row * width;
       wide[row * toWidth + column] = weights[0] * plane[from + places[0]] + weights[1] * plane[from + places[1]]
@@ -140,10 +149,11 @@ function enlargeCubic(plane, height, width, toHeight, toWidth) {
     }
   });
   const done = new Float32Array(toHeight * toWidth);
-  taps(height, toHeight).forEach(({ weights, places }, row) => {
+  cubicTaps(height, toHeight).forEach(({ weights, places }, row) => {
+    const [first, second, third, fourth] = places.map((place) => place * toWidth);
     for (let column = 0; column < toWidth; column += 1) {
-      done[row * toWidth + column] = weights[0] * wide[places[0] * toWidth + column] + weights[1] * wide[places[1] * toWidth + column]
-        + weights[2] * wide[places[2] * toWidth + column] + weights[3] * wide[places[3] * toWidth + column];
+      done[row * toWidth + column] = weights[0] * wide[first + column] + weights[1] * wide[second + column]
+        + weights[2] * wide[third + column] + weights[3] * wide[fourth + column];
     }
   });
   return done;
@@ -189,10 +199,9 @@ function prepareGuide(guide, height, width) {
   return { guide, height, width, mean, precision: variance };
 }
 
-// Slope and offset at the guide's size, with color = slope * lightness + offset (koalacli/color/upsample.py).
-function guidedCoefficients(plane, rows, columns, prepared) {
+// Slope and offset of a plane at the guide's size, with color = slope * lightness + offset (koalacli/color/upsample.py).
+function guidedCoefficients(color, prepared) {
   const { guide, height, width, mean, precision } = prepared;
-  const color = enlargeCubic(plane, rows, columns, height, width);
   const meanColor = blur(color, height, width);
   const slope = blur(color.map((value, place) => value * guide[place]), height, width);
   for (let place = 0; place < slope.length; place += 1) {
@@ -200,62 +209,4 @@ function guidedCoefficients(plane, rows, columns, prepared) {
     meanColor[place] -= slope[place] * mean[place];
   }
   return { slope: blur(slope, height, width), offset: blur(meanColor, height, width) };
-}
-
-// Join gray codes with color, into RGBA bytes (koalacli/color/join.py and gamut.py).
-function joinColor(codes, height, width, coefficients, prepared, rgba) {
-  const planes = [coefficients[0].slope, coefficients[0].offset, coefficients[1].slope, coefficients[1].offset];
-  const small = prepared.width;
-  const mixed = planes.map(() => new Float32Array(small));
-  const left = new Int32Array(width);
-  const right = new Int32Array(width);
-  const shares = new Float32Array(width);
-  for (let column = 0; column < width; column += 1) {
-    const at = Math.min(small - 1, Math.max(0, ((column + 0.5) * small) / width - 0.5));
-    left[column] = Math.floor(at);
-    right[column] = Math.min(small - 1, left[column] + 1);
-    shares[column] = at - left[column];
-  }
-  const [[rx, ry, rz], [gx, gy, gz], [bx, by, bz]] = RGB_FROM_XYZ;
-  const [slopeA, offsetA, slopeB, offsetB] = mixed;
-  for (let row = 0; row < height; row += 1) {
-    const at = Math.min(prepared.height - 1, Math.max(0, ((row + 0.5) * prepared.height) / height - 0.5));
-    const low = Math.floor(at);
-    const share = at - low;
-    const [above, below] = [low * small, Math.min(prepared.height - 1, low + 1) * small];
-    for (let kind = 0; kind < 4; kind += 1) {
-      const [plane, line] = [planes[kind], mixed[kind]];
-      for (let column = 0; column < small; column += 1) line[column] = plane[above + column] * (1 - share) + plane[below + column] * share;
-    }
-    for (let column = 0; column < width; column += 1) {
-      const place = row * width + column;
-      const lightness = LIGHTNESS[codes[place]];
-      const [l, r, t] = [left[column], right[column], shares[column]];
-      let a = (slopeA[l] + (slopeA[r] - slopeA[l]) * t) * lightness + offsetA[l] + (offsetA[r] - offsetA[l]) * t;
-      let b = (slopeB[l] + (slopeB[r] - slopeB[l]) * t) * lightness + offsetB[l] + (offsetB[r] - offsetB[l]) * t;
-      const f = (lightness + 16) / 116;
-      const y = LUMINANCE[codes[place]];
-      let x = backward(f + a / 500) * WHITE[0];
-      let z = backward(f - b / 200) * WHITE[2];
-      let red = rx * x + ry * y + rz * z;
-      let green = gx * x + gy * y + gz * z;
-      let blue = bx * x + by * y + bz * z;
-      if (red < 0 || green < 0 || blue < 0 || red > 1 || green > 1 || blue > 1) {
-        const scale = Math.min(1, largestChroma(lightness, a, b) / Math.max(Math.sqrt(a * a + b * b), 1e-6));
-        a *= scale;
-        b *= scale;
-        x = backward(f + a / 500) * WHITE[0];
-        z = backward(f - b / 200) * WHITE[2];
-        red = Math.min(1, Math.max(0, rx * x + ry * y + rz * z));
-        green = Math.min(1, Math.max(0, gx * x + gy * y + gz * z));
-        blue = Math.min(1, Math.max(0, bx * x + by * y + bz * z));
-      }
-      const to = 4 * place;
-      rgba[to] = CODES[(Math.sqrt(red) * (CODE_STEPS - 1) + 0.5) | 0];
-      rgba[to + 1] = CODES[(Math.sqrt(green) * (CODE_STEPS - 1) + 0.5) | 0];
-      rgba[to + 2] = CODES[(Math.sqrt(blue) * (CODE_STEPS - 1) + 0.5) | 0];
-      rgba[to + 3] = 255;
-    }
-  }
-  return rgba;
 }

@@ -1,5 +1,4 @@
 // What a person knows, carried to where it holds: the command line's solver (koalacli/control), to within rounding.
-// All that leads from small planes to the picture is linear, so each point's reach is enlarged once and kept.
 
 const { scopes: SCOPE_TABLE, ridge: RIDGE, smallestSpot: SMALLEST_SPOT, defaultScope: DEFAULT_SCOPE } = FACTS.solver;
 const SCOPES = Object.keys(SCOPE_TABLE); // widest first: each corrects what those before it left
@@ -68,25 +67,122 @@ function solve(matrix, wishes) {
   return found;
 }
 
-// Add to the enlarged color what one scope makes of the differences between points and color.
-function correct(picture, color, pins, scope, reaches) {
-  const lights = pins.map((point) => lightnessAt(picture, point));
-  const response = pins.map((point, row) => reaches.map((reach) => readAt(picture, reach, point, lights[row])));
+// The weights of a full-size point on the small planes: what enlarging gives it is their sum (koalacli/color/probe.py).
+function probeOf(picture, point) {
+  const { guide, mean, precision, height, width } = picture.prepared;
+  const lightness = lightnessAt(picture, point);
+  const side = 2 * RADIUS + 1;
+  const spread = (share, size) => {
+    const at = Math.min(size - 1, Math.max(0, share * size - 0.5));
+    const low = Math.min(Math.floor(at), size - 1);
+    const found = new Map();
+    for (const [from, weight] of [[low, 1 - (at - low)], [Math.min(low + 1, size - 1), at - low]]) {
+      for (let step = -RADIUS; step <= RADIUS; step += 1) {
+        const place = mirror(from + step, size);
+        found.set(place, (found.get(place) || 0) + weight / side);
+      }
+    }
+    return found;
+  };
+  const [downs, acrosses] = [spread(point.y, height), spread(point.x, width)];
+  const onGuide = new Map();
+  for (const [row, down] of downs) {
+    for (const [column, across] of acrosses) {
+      const place = row * width + column;
+      const share = (down * across) / (side * side);
+      const slope = share * (lightness - mean[place]) * precision[place];
+      const rest = share - slope * mean[place];
+      for (let step = -RADIUS; step <= RADIUS; step += 1) {
+        const line = mirror(row + step, height) * width;
+        for (let shift = -RADIUS; shift <= RADIUS; shift += 1) {
+          const near = line + mirror(column + shift, width);
+          onGuide.set(near, (onGuide.get(near) || 0) + slope * guide[near] + rest);
+        }
+      }
+    }
+  }
+  return onCells(onGuide, picture);
+}
+
+function onCells(onGuide, { rows, columns, prepared: { height, width } }) {
+  const [down, across] = [cubicTaps(rows, height), cubicTaps(columns, width)];
+  const found = new Map();
+  for (const [place, weight] of onGuide) {
+    const [row, column] = [down[Math.floor(place / width)], across[place % width]];
+    row.places.forEach((line, n) => column.places.forEach((at, m) => {
+      const cell = line * columns + at;
+      found.set(cell, (found.get(cell) || 0) + weight * row.weights[n] * column.weights[m]);
+    }));
+  }
+  return { cells: Int32Array.from(found.keys()), weights: Float64Array.from(found.values()) };
+}
+
+function readProbe({ cells, weights }, plane) {
+  let sum = 0;
+  for (let place = 0; place < cells.length; place += 1) sum += weights[place] * plane[cells[place]];
+  return sum;
+}
+
+// Add to small color what one scope makes of the differences between points and color.
+function correct(picture, ab, pins, scope, reaches) {
+  const probes = pins.map((point) => keptOf(picture, `probe ${point.x} ${point.y}`, () => probeOf(picture, point)));
+  const guess = ab.map((plane) => plane.map((value) => scope.gain * value));
+  const response = probes.map((probe) => reaches.map((reach) => readProbe(probe, reach)));
   const shared = (first, second) => first.reduce((sum, value, column) => sum + value * second[column], 0);
   const matrix = response.map((first, row) => response.map((second, column) => shared(first, second) + (row === column ? RIDGE : 0)));
-  const missing = pins.map((point, row) => color.map((plane, kind) => point.ab[kind] - scope.gain * readAt(picture, plane, point, lights[row])));
+  const missing = pins.map((point, row) => guess.map((plane, kind) => point.ab[kind] - readProbe(probes[row], plane)));
   const held = solve(matrix, missing);
-  const weights = reaches.map((_, number) => [0, 1].map((kind) => response.reduce((sum, line, row) => sum + line[number] * held[row][kind], 0)));
-  return color.map((plane, kind) => {
-    const slope = plane.slope.map((value) => scope.gain * value);
-    const offset = plane.offset.map((value) => scope.gain * value);
-    reaches.forEach((reach, number) => {
-      const weight = weights[number][kind];
-      for (let place = 0; place < slope.length; place += 1) {
-        slope[place] += weight * reach.slope[place];
-        offset[place] += weight * reach.offset[place];
-      }
+  reaches.forEach((reach, number) => {
+    const weights = [0, 1].map((kind) => response.reduce((sum, line, row) => sum + line[number] * held[row][kind], 0));
+    guess.forEach((plane, kind) => {
+      for (let cell = 0; cell < plane.length; cell += 1) plane[cell] += weights[kind] * reach[cell];
     });
-    return { slope, offset };
   });
+  return guess;
+}
+
+const POLYGON_SIDE = 512; // pixels of the square on which polygons are drawn, as koalacli/control/book.py draws them
+
+// How much of each cell a polygon covers.
+function coverageOf(corners, rows, columns) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [POLYGON_SIDE, POLYGON_SIDE];
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.beginPath();
+  for (const corner of corners) context.lineTo(...corner.map((share) => Math.round(share * POLYGON_SIDE - 0.5) + 0.5));
+  context.closePath();
+  context.fill("evenodd");
+  context.stroke(); // the pixels of its border belong to it
+  const rgba = context.getImageData(0, 0, POLYGON_SIDE, POLYGON_SIDE).data;
+  const drawn = Float32Array.from({ length: POLYGON_SIDE ** 2 }, (_, place) => rgba[4 * place + 3] / 255);
+  return resizeArea(drawn, POLYGON_SIDE, POLYGON_SIDE, rows, columns);
+}
+
+function paintAreas(picture, ab, areas) {
+  for (const area of areas) {
+    const coverage = keptOf(picture, `area ${area.corners}`, () => coverageOf(area.corners, picture.rows, picture.columns));
+    ab.forEach((plane, kind) => {
+      for (let cell = 0; cell < plane.length; cell += 1) plane[cell] += coverage[cell] * area.strength * (area.ab[kind] - plane[cell]);
+    });
+  }
+}
+
+// Small color of a picture under a decision (koalacli/control/solver.py): its two planes.
+function colorOf(picture, decision) {
+  const saturation = decision.saturation ?? 1;
+  let ab = guessOf(picture, decision).map((plane) => plane.map((value) => saturation * value));
+  paintAreas(picture, ab, decision.areas || []);
+  const places = ab;
+  const pins = [];
+  for (const [name, scope] of Object.entries(SCOPE_TABLE)) {
+    const fresh = (decision.points || []).filter((point) => point.scope === name);
+    if (!fresh.length) continue;
+    pins.push(...fresh);
+    const make = (point) => reachOf(picture, point, scope, scope.chroma ? places : null);
+    // What looks at the color of all changes with it; other reaches are of the point alone.
+    const reaches = pins.map((point) => (scope.chroma ? make(point)
+      : keptOf(picture, `${name} ${point.x} ${point.y} ${point.radius}`, () => make(point))));
+    ab = correct(picture, ab, pins, scope, reaches);
+  }
+  return ab;
 }

@@ -1,7 +1,7 @@
 // Everything by keyboard: what a key does, and the list that tells it.
 
 const KEYS = [
-  ["← →", "keyMove"], ["Enter", "keyOpen"], ["K G X F", "keyVerdicts"], ["1 … 5", "keyProposal"], ["S  Shift+S", "keySaturation"],
+  ["← →", "keyMove"], ["Enter", "keyOpen"], ["K G X F", "keyVerdicts"], ["1 … 5", "keyProposal"], ["S  Shift+S", "keySaturation"], ["C  Shift+C", "keyVividness"],
   ["Space", "keyGray"], [",  .", "keyWipe"], ["+  −  0", "keyZoom"], ["P", "keyPoint"], ["E", "keyDropper"], ["V", "keyPaste"],
   ["Del", "keyDelete"], ["Z  Y", "keyUndo"], ["Ctrl+S", "keySave"], ["Esc", "keyEscape"],
 ];
@@ -55,7 +55,8 @@ function pickNumber(number) {
 const ACTIONS = {
   ArrowLeft: () => step(-1), ArrowRight: () => step(1), Enter: () => { setVerdict("keep", true); stepToOpen(); },
   k: () => setVerdict("keep"), g: () => setVerdict("gray"), x: () => setVerdict("reject"), f: () => setVerdict("flag"),
-  s: () => turnSaturation(-5), S: () => turnSaturation(5),
+  s: () => turn("saturation", setSaturation, -5), S: () => turn("saturation", setSaturation, 5),
+  c: () => turn("vividness", setVividness, -10), C: () => turn("vividness", setVividness, 10),
   " ": () => setGray(true), ",": () => setWipe(wipeNow() - 5), ".": () => setWipe(wipeNow() + 5),
   "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), 0: () => fit(),
   p: () => startAim(), v: () => { if (taken && chosen !== null) colorPoint(taken); }, e: () => { setDropper(!isDropping()); if (isDropping()) setAim({ x: 0.5, y: 0.5 }); },

@@ -2,13 +2,14 @@
 
 const LARGEST_FILE = 20e6; // bytes of a decisions file that is opened
 const MOST_POINTS = 500; // per picture
+const MOST_PROPOSALS = 8;
 const LARGEST_AB = 130; // CIELAB units
 const VERDICTS = ["keep", "gray", "reject", "flag"];
 const KEY = `koala-review ${FACTS.batch}`;
 const KNOWN = ["sha256", "verdict", "saturation", "vividness", "proposal", "points", "reviewer", "date"];
 const SERVED = location.protocol.startsWith("http");
 
-const decisions = new Map(); // name -> {vividness, saturation, verdict, points, reviewer, date}
+const decisions = new Map(); // name -> {proposal, vividness, saturation, verdict, points, areas, reviewer, date}
 const byName = new Map(ENTRIES.map((entry) => [entry.name, entry]));
 const undone = [];
 const done = [];
@@ -56,7 +57,7 @@ function asFile() {
     if (points.length) written.points = points.map(({ ab, ...point }) => ({ ...point, color: ab.map((part) => part.toFixed(1)).join(",") }));
     return [name, written];
   });
-  const head = { "koala-hints": 1, "koala-decisions": 1, batch: FACTS.batch, weights: FACTS.weights, date: new Date().toISOString() };
+  const head = { "koala-hints": 1, "koala-decisions": 1, batch: FACTS.batch, weights: FACTS.weights, settings: FACTS.settings, date: new Date().toISOString() };
   if (reviewer) head.reviewer = reviewer;
   return `${JSON.stringify({ ...head, pictures: Object.fromEntries(pictures) }, null, 1)}\n`;
 }
@@ -84,12 +85,14 @@ function parsePoint(point) {
 function parseDecision(given) {
   if (!isPlain(given) || !Object.keys(given).every((key) => KNOWN.includes(key))) return null;
   const decision = {};
-  if (given.proposal !== undefined && given.proposal !== 1) return null;
+  if (given.proposal !== undefined && !(Number.isInteger(given.proposal) && within(given.proposal, 1, MOST_PROPOSALS))) return null;
+  if (given.proposal > 1 && given.vividness !== undefined) return null;
   if (given.date !== undefined && Number.isNaN(Date.parse(given.date))) return null;
   if (given.verdict !== undefined && !VERDICTS.includes(given.verdict)) return null;
   if (given.saturation !== undefined && !within(given.saturation, 0, 10)) return null;
-  if (given.vividness !== undefined && !FACTS.colorings.some(([, vividness]) => vividness === given.vividness)) return null;
-  for (const key of ["verdict", "saturation", "vividness"]) if (given[key] !== undefined) decision[key] = given[key];
+  const { known } = FACTS.vividness;
+  if (given.vividness !== undefined && !within(given.vividness, known[known.length - 1], known[0])) return null;
+  for (const key of ["verdict", "saturation", "vividness", "proposal"]) if (given[key] !== undefined) decision[key] = given[key];
   for (const key of ["reviewer", "date"]) {
     if (given[key] === undefined) continue;
     if (typeof given[key] !== "string" || given[key].length > 200) return null;

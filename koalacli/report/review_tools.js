@@ -6,15 +6,19 @@ const WHEEL_CHROMA = 100; // at the rim
 const WHEEL_STEP = 8; // L* units from one wheel that is kept to the next
 const SWATCH_LIGHTNESS = [42, 82]; // L* between which a color can be told from others: swatches keep to it
 
+function hueName(degrees) {
+  const place = HUES.findIndex((end) => degrees < end);
+  return say("hues").split(",")[place < 0 ? 0 : place];
+}
+
 function colorName(lightness, a, b) {
   const chroma = Math.hypot(a, b);
   const shade = lightness < 25 ? "dark" : lightness > 80 ? "light" : "";
   const shaded = (color) => (shade ? say(shade, { color }) : color);
   if (chroma < 6) return shaded(say("grayName"));
   const degrees = hueOf(a, b);
-  const place = HUES.findIndex((end) => degrees < end);
   const brown = degrees >= BROWN.from && degrees < BROWN.to && lightness < BROWN.below;
-  const hue = brown ? say("brown") : say("hues").split(",")[place < 0 ? 0 : place];
+  const hue = brown ? say("brown") : hueName(degrees);
   return shaded(say(chroma < 16 ? "pale" : chroma < 34 ? "muted" : chroma > 62 ? "vivid" : "plain", { hue }));
 }
 

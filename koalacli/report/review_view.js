@@ -1,14 +1,19 @@
 // A picture of the batch: its sheet decoded, its colors under the decisions of a person, and its pixels.
 
 const SHEETS_KEPT = 5; // decoded at once: the one shown, its neighbors, and those just seen
-const ENLARGED_KEPT = 64; // proposals and points of a picture whose planes are kept at the guide's size
+const RESULTS_KEPT = 256; // of a picture: probes and reaches of its points, coverage of its areas
+const PREVIEW_FROM = 250_000; // pixels from which a change is first shown at half the size
+const BAND = 400_000; // pixels that are painted in one go, so that the page stays at hand
 const waiting = new Map(); // id -> what to do with its sheet
 const decoded = new Map(); // id -> promise of a Picture, oldest first
 
-window.koalaReview = { take: (held) => waiting.get(held.entry.id)?.(held) };
+window.koalaReview = { take: (held, ...parts) => waiting.get(held.entry.id)?.([held, parts.map(bytesOf)]) };
 
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+// Sheets are read as x-user-defined: one sign per byte, in its lower eight bits.
+function bytesOf(text) {
+  const bytes = new Uint8Array(text.length);
+  for (let place = 0; place < bytes.length; place += 1) bytes[place] = text.charCodeAt(place);
+  return bytes;
 }
 
 async function codesOfImage(blob) {
@@ -30,6 +35,7 @@ function fetchSheet(id) {
     const end = () => { waiting.delete(id); script.remove(); };
     waiting.set(id, (held) => { end(); resolve(held); });
     script.addEventListener("error", () => { end(); reject(new Error(id)); });
+    script.charset = "x-user-defined";
     script.src = `pictures/${id}.js`;
     document.head.append(script);
   });
@@ -49,21 +55,27 @@ function pictureOf(entry) {
   return promise;
 }
 
-async function decode(entry, held) {
-  const [gray, planes] = await Promise.all([held.gray, held.planes].map((packed) => codesOfImage(new Blob([bytesOf(packed)]))));
+async function decode(entry, [held, [gray, packed, likely]]) {
+  const [shown, planes] = await Promise.all([gray, packed].map((part) => codesOfImage(new Blob([part]))));
   const [rows, columns] = held.grid;
   const values = held.scales.map(([low, step], plane) =>
     Float32Array.from(planes.codes.subarray(plane * rows * columns, (plane + 1) * rows * columns), (code) => low + step * code));
+  const pairs = (first, count) => Array.from({ length: count }, (_, number) => values.slice(first + 2 * number, first + 2 * number + 2));
+  const colors = held.readings + held.proposals.length;
+  const [own, ...others] = pairs(0, colors); // the others as what they differ by
+  const added = others.map((ab) => ab.map((plane, kind) => plane.map((value, cell) => value + own[kind][cell])));
+  const readings = added.slice(0, held.readings - 1);
+  readings.splice(held.own, 0, own);
   const picture = {
-    entry, rows, columns, width: gray.width, height: gray.height, codes: gray.codes, guideSize: held.guide,
-    proposals: Array.from({ length: held.proposals }, (_, number) => values.slice(2 * number, 2 * number + 2)),
-    features: values.slice(2 * held.proposals),
-    likely: held.likely && { rows: held.cells[0], columns: held.cells[1], numbers: new Uint16Array(bytesOf(held.likely).buffer) },
-    enlarged: new Map(), // of proposals and points: what is linear is made once
+    entry, rows, columns, ...shown, guideSize: held.guide,
+    readings, proposals: added.slice(held.readings - 1), toward: held.proposals,
+    features: values.slice(2 * colors),
+    likely: likely && { rows: held.cells[0], columns: held.cells[1], numbers: new Uint16Array(likely.buffer) },
+    kept: new Map(),
   };
-  const lightness = new Float32Array(gray.codes.length);
-  for (let place = 0; place < lightness.length; place += 1) lightness[place] = LIGHTNESS[gray.codes[place]];
-  const guide = resizeArea(lightness, gray.height, gray.width, ...held.guide);
+  const lightness = new Float32Array(shown.codes.length);
+  for (let place = 0; place < lightness.length; place += 1) lightness[place] = LIGHTNESS[shown.codes[place]];
+  const guide = resizeArea(lightness, shown.height, shown.width, ...held.guide);
   picture.prepared = prepareGuide(guide, ...held.guide);
   picture.lengths = picture.features[0].map((_, cell) => Math.hypot(...picture.features.map((plane) => plane[cell])));
   picture.cells = resizeArea(guide, ...held.guide, rows, columns);
@@ -74,15 +86,16 @@ async function decode(entry, held) {
 async function withFullSize(picture) {
   const answer = await fetch(`full/${picture.entry.id}.png`);
   if (!answer.ok) throw new Error(answer.statusText);
-  return { ...picture, ...(await codesOfImage(await answer.blob())) };
+  return { ...picture, ...(await codesOfImage(await answer.blob())), kept: new Map(), half: undefined, luma: undefined };
 }
 
-function enlargedOf(picture, key, make) {
-  if (!picture.enlarged.has(key)) {
-    if (picture.enlarged.size >= ENLARGED_KEPT) picture.enlarged.delete(picture.enlarged.keys().next().value);
-    picture.enlarged.set(key, make().map((plane) => guidedCoefficients(plane, picture.rows, picture.columns, picture.prepared)));
+function keptOf(picture, key, make) {
+  const { kept: results } = picture;
+  if (!results.has(key)) {
+    if (results.size >= RESULTS_KEPT) results.delete(results.keys().next().value);
+    results.set(key, make());
   }
-  return picture.enlarged.get(key);
+  return results.get(key);
 }
 
 const lightnessAt = (picture, point) => {
@@ -91,48 +104,29 @@ const lightnessAt = (picture, point) => {
   return LIGHTNESS[picture.codes[row * picture.width + column]];
 };
 
-// What enlarged planes are worth at a point of the picture.
-function readAt(picture, { slope, offset }, point, lightness) {
-  const { height, width } = picture.prepared;
-  const across = Math.min(width - 1, Math.max(0, point.x * width - 0.5));
-  const down = Math.min(height - 1, Math.max(0, point.y * height - 0.5));
-  const [left, top] = [Math.floor(across), Math.floor(down)];
-  const [right, bottom] = [Math.min(width - 1, left + 1), Math.min(height - 1, top + 1)];
-  const [s, t] = [across - left, down - top];
-  const mix = (plane) => (1 - t) * ((1 - s) * plane[top * width + left] + s * plane[top * width + right])
-    + t * ((1 - s) * plane[bottom * width + left] + s * plane[bottom * width + right]);
-  return mix(slope) * lightness + mix(offset);
+// What the network says, read as a decision asks: a proposal, or its color at a vividness, between two that are known.
+function guessOf(picture, decision) {
+  const number = proposalOf(picture, decision);
+  if (number) return picture.proposals[number - 1];
+  const { known, own } = FACTS.vividness;
+  const value = decision.vividness ?? own;
+  const vivid = Math.max(1, known.findIndex((each) => each <= value)); // from calm to vivid
+  if (known.length < 2) return picture.readings[0];
+  const last = value < known[known.length - 1] ? known.length - 1 : vivid;
+  const [from, to] = [Math.log(known[last - 1]), Math.log(known[last])];
+  const share = Math.min(1, Math.max(0, (Math.log(value) - from) / (to - from)));
+  const [calmer, stronger] = [picture.readings[last - 1], picture.readings[last]];
+  return calmer.map((plane, kind) => plane.map((each, cell) => each + (stronger[kind][cell] - each) * share));
 }
-
-// Which coloring a decision takes: the first is the run's own.
-const coloringOf = (decision) => Math.max(0, FACTS.colorings.findIndex(([, vividness]) => vividness === (decision.vividness ?? null)));
-const proposalOf = (picture, decision) => Math.min(coloringOf(decision), picture.proposals.length - 1);
-
-// Coefficients of a picture's color under a decision.
-function coefficientsOf(picture, decision) {
-  const [proposal, saturation] = [proposalOf(picture, decision), decision.saturation ?? 1];
-  const base = enlargedOf(picture, `proposal ${proposal}`, () => picture.proposals[proposal]);
-  const scaled = (plane) => (saturation === 1 ? plane : plane.map((value) => saturation * value));
-  let color = base.map(({ slope, offset }) => ({ slope: scaled(slope), offset: scaled(offset) }));
-  const pins = [];
-  for (const [name, scope] of Object.entries(SCOPE_TABLE)) {
-    const fresh = (decision.points || []).filter((point) => point.scope === name);
-    if (!fresh.length) continue;
-    pins.push(...fresh);
-    const ab = scope.chroma ? picture.proposals[proposal].map(scaled) : null;
-    const key = scope.chroma ? `${name} ${proposal} ${saturation}` : name;
-    const reaches = pins.map((point) => enlargedOf(picture, `${key} ${point.x} ${point.y} ${point.radius}`, () => [reachOf(picture, point, scope, ab)])[0]);
-    color = correct(picture, color, [...pins], scope, reaches);
-  }
-  return color;
-}
+const proposalOf = (picture, decision) => Math.min((decision.proposal ?? 1) - 1, picture.proposals.length);
 
 const isGray = (decision) => decision.verdict === "gray";
 
 function colorAt(picture, decision, point) {
   const lightness = lightnessAt(picture, point);
   if (isGray(decision)) return [lightness, 0, 0];
-  return [lightness, ...coefficientsOf(picture, decision).map((each) => readAt(picture, each, point, lightness))];
+  const probe = probeOf(picture, point);
+  return [lightness, ...colorOf(picture, decision).map((plane) => readProbe(probe, plane))];
 }
 
 // The likeliest colors at a place, as [a, b].
@@ -154,14 +148,57 @@ function paintGray(picture, canvas) {
   canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
 }
 
+// A coarser copy of what is shown: every second pixel of every second row.
+function halfOf(picture) {
+  if (!picture.half) {
+    const [width, height] = [picture.width, picture.height].map((side) => Math.ceil(side / 2));
+    const codes = new Uint8Array(width * height);
+    for (let row = 0; row < height; row += 1) {
+      for (let column = 0; column < width; column += 1) codes[row * width + column] = picture.codes[2 * row * picture.width + 2 * column];
+    }
+    picture.half = { codes, width, height };
+  }
+  return picture.half;
+}
+
 let rgba = null; // the pixels that were painted last: made anew only where the size changes
-function paintColor(picture, decision, canvas) {
+function sizeTo(canvas, { width, height }) {
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  if (rgba?.width !== width || rgba.height !== height) rgba = new ImageData(width, height);
+}
+
+// Paint a picture, or a coarser copy of it, at once.
+function paintColor(picture, decision, canvas, shown = picture) {
   if (isGray(decision)) {
-    paintGray(picture, canvas);
+    paintGray(shown, canvas);
     return;
   }
-  if (canvas.width !== picture.width || canvas.height !== picture.height) [canvas.width, canvas.height] = [picture.width, picture.height];
-  if (rgba?.width !== picture.width || rgba.height !== picture.height) rgba = new ImageData(picture.width, picture.height);
-  joinColor(picture.codes, picture.height, picture.width, coefficientsOf(picture, decision), picture.prepared, rgba.data);
+  const join = joinOf(shown, colorOf(picture, decision), picture);
+  sizeTo(canvas, shown);
+  join(0, shown.height, rgba.data);
   canvas.getContext("2d", { willReadFrequently: true }).putImageData(rgba, 0, 0);
 }
+
+let round = 0;
+// Paint a large picture soon: coarsely now, band by band after; whatever is asked for meanwhile comes first.
+async function paintSoon(picture, decision, canvas) {
+  round += 1;
+  const mine = round;
+  const coarse = picture.width * picture.height >= PREVIEW_FROM && !isGray(decision);
+  paintColor(picture, decision, canvas, coarse ? halfOf(picture) : picture);
+  if (!coarse) return;
+  await pause(120);
+  if (mine !== round) return;
+  const join = joinOf(picture, colorOf(picture, decision), picture);
+  const image = new ImageData(picture.width, picture.height);
+  const step = Math.max(1, Math.round(BAND / picture.width));
+  for (let row = 0; row < picture.height; row += step) {
+    join(row, Math.min(picture.height, row + step), image.data);
+    if (row + step < picture.height) await pause(0);
+    if (mine !== round) return;
+  }
+  rgba = image;
+  sizeTo(canvas, picture);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
+}
+const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });

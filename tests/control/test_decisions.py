@@ -1,6 +1,7 @@
 """Decisions of people, merged and applied: what is written, copied, left out, refused."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,9 @@ def test_of_two_people_the_later_one_counts_and_is_told(scans: Path, colorizer: 
         ({"verdict": "<b>"}, "unknown verdict"),
         ({"verdict": 7}, "not a text"),
         ({"date": "yesterday"}, "not understood"),
-        ({"proposal": 3}, "no proposal 3"),
+        ({"proposal": 30}, "proposal 30 is not between"),
+        ({"proposal": 2.5}, "not the number of one"),
+        ({"proposal": 2, "vividness": 0.3}, "give one of the two"),
         ({"reviewer": "x" * 1000}, "1000 characters"),
         ({"reviewer": "\ud800"}, "no text"),
         ({"reviewer": "\0"}, "no text"),
@@ -137,3 +140,20 @@ def test_what_is_no_decisions_file_is_refused_at_once(scans: Path, tmp_path: Pat
         file.truncate(LARGEST_FILE + 1)
     with pytest.raises(UsageError, match="larger than"):
         apply_decisions([str(place)], str(scans), [])
+
+
+def test_decisions_about_other_colors_are_refused_with_the_way_out(scans: Path, tmp_path: Path) -> None:
+    """A file tells with which weights and settings its page was made; a run with others does not apply it."""
+    own = {"weights": "abc", "size": 192, "vividness": 0.5, "method": "coherence"}
+    place = tmp_path / "d.json"
+    for told, way_out in (
+        ({**own, "size": 256}, "made with --size 256: give that"),
+        ({**own, "weights": "def"}, "made with other weights"),
+        ({**own, "method": "annealed-mean"}, "made with the read-out 'annealed-mean'"),
+        (["size"], "not understood"),
+    ):
+        place.write_text(json.dumps({"koala-hints": 1, "settings": told, "pictures": {}}), "utf-8")
+        with pytest.raises(UsageError, match=re.escape(way_out)):
+            apply_decisions([str(place)], str(scans), [], settings=own)
+    place.write_text(json.dumps({"koala-hints": 1, "settings": own, "pictures": {}}), "utf-8")
+    assert apply_decisions([str(place)], str(scans), [], settings=own).jobs == []

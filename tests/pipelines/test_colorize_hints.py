@@ -124,3 +124,20 @@ def test_a_hint_asks_for_color(tmp_path: Path, colorizer: Colorizer) -> None:
     records = run(folder, colorizer, {"told.png": {"points": [POINT]}})
     assert records["told.png"].reason.startswith("hinted")
     assert records["other.png"].reason == "in color already, copied"
+
+
+def test_a_picture_takes_its_own_vividness_or_proposal(folder: Path, colorizer: Colorizer) -> None:
+    """Its vividness makes what --vividness makes; its proposal is that of --proposals; one too many fails alone."""
+    hints = {"still.png": {"vividness": 0.3}, "graft.jpg": {"proposal": 2}, "scroll.tif": {"proposal": 8}}
+    records = run(folder, colorizer, hints)
+    assert records["scroll.tif"].outcome == Outcome.FAILED
+    assert "there is no proposal 8" in records["scroll.tif"].reason
+    assert records["graft.jpg"].outcome == records["still.png"].outcome == Outcome.DONE
+    still = np.asarray(Image.open(folder / "still.png"))
+    vivid = Colorizer(device="cpu", vividness=0.3, size=colorizer.read_out.size).colorize(still)
+    made = read_picture(folder.parent / "out" / "still.png").pixels
+    assert np.abs(made.astype(int) - vivid).max() <= 2, "to within rounding: it is read from probabilities"
+    several = ColorizeConfig(proposals=2)
+    list(colorize(str(folder / "graft.jpg"), str(folder.parent / "several"), several, colorizer))
+    expected = read_picture(next((folder.parent / "several").rglob("graft.2.jpg"))).pixels
+    assert np.array_equal(read_picture(folder.parent / "out" / "graft.jpg").pixels, expected)

@@ -104,7 +104,7 @@ def press(page: Any, *keys: str) -> None:
 
 def pixels_shown(page: Any) -> NDArray[np.uint8]:
     """The colored picture as the page has it now, rgb (H, W, 3)."""
-    page.evaluate("paint()")
+    page.evaluate("paintColor(picture, decisionOf(entryNow()), byId('color'))")
     data = page.evaluate("document.getElementById('color').toDataURL('image/png')").split(",")[1]
     return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
 
@@ -233,7 +233,9 @@ def test_ten_pictures_are_changed_in_all_ways_kept_saved_and_applied(
         9: None,
     }
     assert found[4]["saturation"] == 1.3
-    assert found[7]["vividness"] == 0.25
+    assert found[7]["proposal"] == 3
+    assert found[4]["vividness"] < held["settings"]["vividness"] == colorizer.read_out.vividness
+    assert held["settings"]["weights"] == colorizer.weights.digest
     assert found[8]["saturation"] == 0.9
     assert [point["scope"] for point in found[0]["points"]] == ["thing", "picture"]
     assert found[0]["points"][0]["x"] == pytest.approx(0.25, abs=0.01)
@@ -250,7 +252,7 @@ def test_ten_pictures_are_changed_in_all_ways_kept_saved_and_applied(
 
 
 def change_by_mouse(page: Any) -> None:
-    """Pictures 0 to 5: two points, the four verdicts, saturation."""
+    """Pictures 0 to 5: two points, the four verdicts, saturation and vividness."""
     page.locator("#more").click()
     page.get_by_label("Your name").fill("Ada <b>")
     page.locator("#menu .close").click()
@@ -265,6 +267,7 @@ def change_by_mouse(page: Any) -> None:
         page.get_by_role("button", name=label, exact=False).first.click()
     go_to(page, 4)
     page.locator("#saturation").fill("130")
+    page.locator("#vividness").fill("40")
 
 
 def change_by_keyboard(page: Any) -> None:
@@ -272,7 +275,7 @@ def change_by_keyboard(page: Any) -> None:
     go_to(page, 5)
     page.locator("#stage").focus()
     press(page, "ArrowRight", "x", "z", "f")  # 6: rejected, undone, flagged
-    press(page, "ArrowRight", "k", "3", "ArrowRight")  # 7: good, and vivid
+    press(page, "ArrowRight", "k", "3", "ArrowRight")  # 7: good, the third coloring
     press(page, "s", "s", "p", *["ArrowLeft"] * 5, "Enter", "1", "Escape")  # 8: a point, a likely color
     press(page, "p", "Enter", "2", "z")  # and one that is undone
     go_to(page, 0)

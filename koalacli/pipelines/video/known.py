@@ -109,10 +109,11 @@ def _read_reference(path: Path, shot: Shot) -> Known:
 def _solve(hints: Hints, shot: Shot, colorizer: Colorizer, turns: int) -> Known:
     """The network's color of a frame, corrected by hints, and certain where they change it."""
     guide = gray8_to_lightness(shot.guide_luma)
-    said = colorizer.predict([guide], features=True)
+    said = colorizer.predict([guide], features=True, bin_probs=hints.vividness is not None)
     assert said.features is not None
+    ab = colorizer.read_hinted(guide, said, 0, hints)
     upright = gray8_to_lightness(np.ascontiguousarray(np.rot90(shot.gray, turns)))
-    solved = apply_hints(said.ab[0], said.features[0], guide, hints, lambda x, y: value_at(upright, x, y))
+    solved = apply_hints(ab, said.features[0], guide, hints, lambda x, y: value_at(upright, x, y))
     color, guess = as_color(solved, shot.guide_luma), as_color(said.ab[0], shot.guide_luma)
     change = np.sqrt(np.square(color[..., :2] - guess[..., :2]).sum(-1))
     return Known(color, np.minimum(change / SURE_CHANGE, 1).astype(np.float32))
