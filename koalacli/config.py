@@ -5,6 +5,7 @@ commands share is in `settings`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from koalacli.protocols import PROTOCOLS
 from koalacli.settings import (
@@ -21,6 +22,14 @@ from koalacli.settings import (
     setting,
 )
 from koalacli.tables import ENGINES
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Settings for the pictures that a pattern names, by field; see `origins`."""
+
+    pattern: str
+    settings: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -133,6 +142,7 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
     retry_failed: bool = setting(False, "Try inputs again that an earlier run could not read.", shapes=False)
     fail_fast: bool = setting(False, "Stop at the first input that fails.", shapes=False)
     dry_run: bool = setting(False, "Say what would be done, and do nothing.", shapes=False)
+    rules: tuple[Rule, ...] = setting((), "Other settings for pictures of some folders.", shapes=False, flag=False)
     alone: bool = setting(False, "One input was given by its own name; koala finds out.", shapes=False, flag=False)
     engine: str = setting("local", "Where the work runs; --ray alone means ray.", choices=ENGINES, shapes=False)
 

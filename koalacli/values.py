@@ -71,6 +71,27 @@ def take_value(known: Field[Any], value: Any) -> Any:
     return taken
 
 
+TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+
+
+def read_text(known: Field[Any], text: str) -> Any:
+    """A value from a text, as in an environment variable; of what may be repeated, with commas between.
+
+    Raises:
+        ValueError: as `take_value`.
+    """
+    kind, value = _kind_of(known), text.strip()
+    if known.metadata.get("repeat"):
+        return take_value(known, [part.strip() for part in value.split(",")])
+    if kind is bool:
+        truth = value.lower() in TRUE
+        return take_value(known, truth if value.lower() in (*TRUE, *FALSE) else value)
+    try:
+        return take_value(known, value if kind is str else kind(value))
+    except ValueError as error:
+        raise ValueError(f"give {words_for(known)}") from error
+
+
 def make_settings(config: type[Made], given: Mapping[str, Any]) -> Made:
     """Settings of a command from values by name.
 

@@ -24,6 +24,11 @@ settings.load_profile("koala")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What somebody has set for their own koala is not what tests are about; children inherit it, too.
+for variable in [name for name in os.environ if name.startswith("KOALA_") and name != "KOALA_SHARED"]:
+    del os.environ[variable]
+os.environ["KOALA_CONFIG"] = "none"
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -18,6 +18,7 @@ ROWS = {
         ["control"],
         ["stream", "model", "io"],
         ["color", "journal", "weights_files"],
+        ["origins"],
         ["train_config"],
         ["config"],
         ["values"],
@@ -28,7 +29,7 @@ ROWS = {
     "pipelines": [
         ["watch"],
         ["colorize", "video", "train", "evaluate", "review", "archive", "export", "doctor"],
-        ["shards"],
+        ["shards", "refusals"],
     ],
     "pipelines.archive": [["verify", "revert"], ["proofs"]],
     "pipelines.train": [
@@ -53,6 +54,7 @@ ROWS = {
     "io": [
         ["side_outputs", "store_plan", "store_journal", "tar"],
         ["paths", "film"],
+        ["rules"],
         ["arguments"],
         ["suffixes"],
         ["picture"],

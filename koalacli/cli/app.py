@@ -10,6 +10,7 @@ import typer.core
 from koalacli import errors
 from koalacli.cli import archive as archive_command
 from koalacli.cli import colorize as colorize_command
+from koalacli.cli import config as config_command
 from koalacli.cli import doctor as doctor_command
 from koalacli.cli import evaluate as evaluate_command
 from koalacli.cli import export as export_command
@@ -96,7 +97,8 @@ def make_app() -> typer.Typer:
     )
     made.callback()(_koala)
     everyday = colorize_command, video_command, train_command, evaluate_command
-    for command in (*everyday, review_command, presets_command, archive_command, export_command, doctor_command):
+    others = review_command, presets_command, archive_command, export_command, config_command, doctor_command
+    for command in (*everyday, *others):
         command.register(made)
     return made
 

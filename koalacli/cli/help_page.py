@@ -22,6 +22,7 @@ COMMON = {
     ),
     "Run": (
         *("weights", "device", "batch_size", "workers", "dry_run", "fail_fast", "retry_failed", "serve", "port"),
+        "config_file",
         *("engine", "ray", "ray_workers", "ray_cpus", "ray_gpus"),
     ),
     "Messages": ("json", "quiet", "verbose", "report", "help_all", "help"),
@@ -36,7 +37,7 @@ TRAIN = {
     ),
     "Run": (
         *("name", "runs", "resume", "device", "devices", "workers", "precision", "seed", "tensorboard"),
-        "checkpoint_minutes",
+        *("checkpoint_minutes", "config_file"),
     ),
     "Messages": COMMON["Messages"],
 }
@@ -45,7 +46,7 @@ EVAL = {
     "Look": ("size", "vividness", "saturation", "stretch"),
     "Reports": ("report", "csv", "study", "study_pictures", "study_results"),
     "More figures": ("floor_data", "inception", "lpips"),
-    "Run": ("device", "batch_size", "workers"),
+    "Run": ("device", "batch_size", "workers", "config_file"),
     "Messages": ("json", "quiet", "verbose", "help_all", "help"),
 }
 GROUPS = {"train": TRAIN, "eval": EVAL}  # of the other commands: COMMON

@@ -17,7 +17,12 @@ import typer
 
 from koalacli.cli.help_page import RARE, GroupedCommand, HelpAllFlag
 from koalacli.errors import UsageError
+from koalacli.origins import make_config
 from koalacli.settings import flag_of, range_in_words
+from koalacli.values import choices_of
+
+CONFIG = "config_file"
+CONFIG_HELP = "Settings from this file instead of koala.toml of the current folder; none reads no file."
 
 
 def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Callable[[Callable[..., Any]], Any]:
@@ -25,11 +30,14 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         signature = inspect.signature(function)
+        file = _parameter(
+            CONFIG, str, "", typer.Option("--config", metavar="FILE", help=CONFIG_HELP, show_default=False)
+        )
         all_help = inspect.Parameter("help_all", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=HelpAllFlag)
         own = [parameter for key, parameter in signature.parameters.items() if key not in ("config", "context")]
         shown = [known for known in fields(config) if known.metadata.get("flag", True)]
         shown.sort(key=lambda known: known.name not in config.__annotations__)
-        own += [all_help] * (function.__name__ in RARE)
+        own += [file, *[all_help] * (function.__name__ in RARE)]
         flags = [_flag(known) for known in shown]
         former = [_former_flag(known) for known in shown if "formerly" in known.metadata]
         bare = {flag_of(known): known.metadata["bare"] for known in shown if "bare" in known.metadata}
@@ -37,12 +45,16 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
         def run(context: typer.Context, **given: Any) -> Any:
             refuse_empty(context)
             given.pop(all_help.name, None)  # has been seen to
+            typed = {name for name in given if _is_typed(context, name)}
             for flag in former:
                 if (value := given.pop(flag.name)) is not None:
                     given[flag.name.removesuffix(FORMER)] = value
+                    typed.add(flag.name.removesuffix(FORMER))
             settings = {flag.name: given.pop(flag.name) for flag in flags}
+            settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
             given |= {"context": context} if "context" in signature.parameters else {}
-            return function(config=config(**settings), **given)
+            asked = given.pop(CONFIG)
+            return function(config=make_config(name or function.__name__, settings, typed, asked), **given)
 
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
         ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *flags, *former)]
@@ -80,15 +92,18 @@ def refuse_empty(context: typer.Context) -> None:
         value = context.params.get(parameter.name or "")
         if value != "" and not (isinstance(value, list | tuple) and "" in value):
             continue
-        source = context.get_parameter_source(parameter.name or "")
-        if source is not None and source.name == "COMMANDLINE":
+        if _is_typed(context, parameter.name or ""):
             raise UsageError(f"{getattr(parameter, 'metavar', None) or parameter.opts[-1]} is empty: give a value")
+
+
+def _is_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _flag(known: Field[Any]) -> inspect.Parameter:
     """One flag: type and choices, names, help, range and default all come from the field; see `config.setting`."""
-    choices, repeated = known.metadata.get("choices", ()), known.metadata.get("repeat", False)
-    words = tuple(choices() if callable(choices) else choices)
+    words, repeated = choices_of(known), known.metadata.get("repeat", False)
     kind: Any = list[str] if repeated else Literal[words] if words else known.type
     default: Any = list(known.default) if repeated else known.default  # type: ignore[arg-type]
     shown = known.default not in ("", (), None)

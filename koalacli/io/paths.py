@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
@@ -13,6 +13,7 @@ from koalacli.errors import NothingMatchedError, UsageError
 from koalacli.io.arguments import STREAM, is_wanted
 from koalacli.io.collisions import find_collision
 from koalacli.io.picture.codecs import CODECS, EXTRAS, codec_of
+from koalacli.io.rules import config_for
 from koalacli.io.suffixes import is_medium
 from koalacli.io.walk import Stray, walk
 from koalacli.journal import Journal, Stamp, stamp_of
@@ -40,11 +41,13 @@ class Plan:
         jobs: in a stable order.
         strays: what was found and is not done.
         output_folder: under which all outputs lie, and the journal in it; None for the standard streams.
+        relatives: paths of the jobs' sources below their input.
     """
 
     jobs: list[Job]
     strays: list[Stray]
     output_folder: Path | None = None
+    relatives: dict[str, Path] = field(default_factory=dict)
 
     @property
     def folders(self) -> list[Path]:
@@ -66,6 +69,8 @@ def make_plan(sources: str | Sequence[str], output: str, config: ColorizeConfig)
             output folder, an unknown format.
     """
     refuse_settings(config)
+    for rule in config.rules:
+        refuse_settings(replace(config, **{"name": "", "suffix": "", **dict(rule.settings)}))
     sources = [sources] if isinstance(sources, str) else list(sources)
     source = " ".join(sources[:3]) + " …" * (len(sources) > 3)  # in messages
     if STREAM in sources or output == STREAM:
@@ -84,12 +89,13 @@ def make_plan(sources: str | Sequence[str], output: str, config: ColorizeConfig)
         raise NothingMatchedError(f"{source}: no pictures found (looked for {looked})")
     single = len(found) == 1 and Path(source).is_file()
     _check_output(output, single=single)
+    names = {str(path): relative for path, relative in pictures}
     if single and (codec_of(Path(output)) and not Path(output).is_dir()):
         jobs = [Job(str(pictures[0][0]), output)]
         _refuse_collisions(jobs, config)
-        return Plan(jobs, strays, Path(output).parent)
-    names = {str(path): relative for path, relative in pictures}
-    jobs = [Job(str(path), str(Path(output) / output_name(name, config))) for path, name in pictures]
+        return Plan(jobs, strays, Path(output).parent, names)
+    targets = [output_name(name, config_for(config, str(path), name)) for path, name in pictures]
+    jobs = [Job(str(path), str(Path(output) / target)) for (path, _), target in zip(pictures, targets, strict=True)]
     jobs = _without_own_outputs(jobs, Path(output))
     _refuse_collisions(jobs, config)
     if not config.follow_links:
@@ -98,7 +104,7 @@ def make_plan(sources: str | Sequence[str], output: str, config: ColorizeConfig)
         part, parts = parse_shard(config.shard)
         jobs = [job for job in jobs if shard_of(names[job.source], parts) == part]
         strays = [stray for stray in strays if shard_of(Path(stray.path), parts) == part]
-    return Plan(jobs, strays, Path(output))
+    return Plan(jobs, strays, Path(output), names)
 
 
 def _find_all(sources: list[str], output: str, config: ColorizeConfig) -> tuple[list[tuple[Path, Path]], list[Stray]]:

@@ -8,27 +8,27 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from koalacli.color.tone import is_colored
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import ProposalsJob, ReferencedJob, bind_hints
 from koalacli.control.decisions import Decided, apply_decisions, settings_of
-from koalacli.engines import start_engine
+from koalacli.engines import Engine, start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError, UsageError
-from koalacli.io.arguments import STREAM, default_output
+from koalacli.io.arguments import default_output
 from koalacli.io.files import file_digest, remove_leftovers
 from koalacli.io.manifest import write_manifest
 from koalacli.io.paths import Job, Plan, make_plan
-from koalacli.io.picture.read import read_picture
+from koalacli.io.rules import config_for
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.io.storage import is_remote
 from koalacli.io.store_plan import check_stored, is_stored, plan_stored
 from koalacli.io.tar import is_shards
 from koalacli.io.walk import Stray
-from koalacli.journal import JOURNAL, Journal
+from koalacli.journal import Journal
 from koalacli.photograph.existing import decide_existing
 from koalacli.photograph.journey import COPIED
+from koalacli.pipelines.refusals import check_proposals, check_reference, check_reports, for_layers
 from koalacli.pipelines.shards import colorize_shards
 from koalacli.records import Notice, Outcome, Phase, Record, Started
 from koalacli.settings import ReadOut, read_out_of, shaping_settings
@@ -77,10 +77,12 @@ def _records(
     sources: list[str], output: str, config: ColorizeConfig, colorizer: Predictor | None
 ) -> Iterator[Started | Notice | Phase | Record]:
     """The way for where inputs and outputs lie."""
+    if config.rules and any(is_remote(place) or is_shards(place) for place in (*sources, output)):
+        raise UsageError(f"{config.rules[0].pattern!r}: settings by folder are for folders on this machine")
     if config.proposals > 1:
-        _check_proposals((*sources, output), config)
+        check_proposals((*sources, output), config)
     if config.reference:
-        _check_reference((*sources, output), config)
+        check_reference((*sources, output), config)
     if len(sources) == 1 and is_shards(sources[0]):
         return colorize_shards(sources[0], output, config, colorizer)
     if len(sources) == 1 and is_stored(sources[0], output):
@@ -96,7 +98,7 @@ def _colorize_local(
     source = sources[0]
     plan = make_plan(sources, output, config)
     config = replace(config, alone=len(sources) == 1 and os.path.isfile(source))  # noqa: PTH113 - nor is a name that is too long
-    _check_reports(plan, sources, output, config)
+    check_reports(plan, sources, output, config)
     jobs, faults = bind_hints(config.hints, source, plan.jobs, config.reviewer) if config.hints else (plan.jobs, [])
     if faults:
         yield Started(len(faults), "none", config.weights, 0)
@@ -111,23 +113,28 @@ def _colorize_local(
         jobs = _referenced(jobs, config)
     if config.proposals > 1:
         jobs = _several(jobs, config.proposals)
-    engine = start_engine(config, plan.output_folder, colorizer)
-    decided, waiting = decide(jobs, config, engine.journal)
-    decided = [*(stray.record() for stray in plan.strays), *by_people.records, *decided]
+    work: list[tuple[Engine, list[Job]]] = []
+    decided = [*(stray.record() for stray in plan.strays), *by_people.records]
+    for part, own in _divide(jobs, plan, config):
+        engine = start_engine(part, plan.output_folder, colorizer)
+        records, waiting = decide(own, part, engine.journal)
+        decided += records
+        work.append((engine, waiting))
+    count = sum(len(waiting) for _, waiting in work)
     device, settings = "none" if config.dry_run else "", shaping_settings(config)
-    started = Started(len(decided) + len(waiting), device, config.weights, 0, __version__, settings)
+    started = Started(len(decided) + count, device, config.weights, 0, __version__, settings)
     if config.dry_run:
         yield started
         yield from by_people.notices
         yield from decided
-        yield from (Record(job.source, job.target, Outcome.PLANNED) for job in waiting)
+        yield from (Record(job.source, job.target, Outcome.PLANNED) for _, waiting in work for job in waiting)
         return
     for folder in plan.folders:
         remove_leftovers(folder)
     # Without work the network, which takes seconds to load, is not asked for.
-    if waiting:
-        yield Phase(f"{len(waiting)} {'picture' if len(waiting) == 1 else 'pictures'}; starting the network")
-    for record in engine.run(waiting) if waiting else [started]:
+    if count:
+        yield Phase(f"{count} {'picture' if count == 1 else 'pictures'}; starting the network")
+    for record in _run_all(work) if count else [started]:
         news: list[Started | Notice | Record] = [record]
         if isinstance(record, Started):
             start = replace(record, total=started.total, version=__version__, settings=started.settings)
@@ -138,7 +145,7 @@ def _colorize_local(
                 return
     if config.manifest and plan.output_folder:
         yield Phase("digests of all outputs")
-        write_manifest(plan.output_folder, _digests(plan.output_folder, engine.journal.reread()))
+        write_manifest(plan.output_folder, _digests(plan.output_folder, work[0][0].journal.reread()))
 
 
 def _settings_of_run(config: ColorizeConfig, colorizer: Predictor | None) -> dict[str, Any]:
@@ -153,21 +160,23 @@ def _settings_of_run(config: ColorizeConfig, colorizer: Predictor | None) -> dic
     return settings_of(known.digest, replace(own, **read_out_of(config)))
 
 
-def _check_reports(plan: Plan, sources: list[str], output: str, config: ColorizeConfig) -> None:
-    """Refuse what contradicts itself, and side outputs that would replace something.
+def _divide(jobs: list[Job], plan: Plan, config: ColorizeConfig) -> list[tuple[ColorizeConfig, list[Job]]]:
+    """Jobs by the settings that hold for them; one part at least."""
+    parts: dict[ColorizeConfig, list[Job]] = {}
+    for job in jobs:
+        part = config_for(config, job.source, plan.relatives.get(job.source, Path(job.source)))
+        parts.setdefault(for_layers(part) if part.layer else part, []).append(job)
+    return list(parts.items()) or [(config, [])]
 
-    Raises:
-        UsageError.
-    """
-    if len(sources) > 1 and (config.hints or config.decisions):
-        raise UsageError("--hints and --decisions name pictures as seen from one INPUT; give one")
-    if config.hints and config.decisions:
-        raise UsageError("--hints and --decisions both say what is known; put the hints into the decisions")
-    if config.manifest and (plan.output_folder is None or config.shard):
-        raise UsageError("--manifest lists a folder that one run fills: neither standard output nor a --shard")
-    paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
-    paths += config.decisions
-    check_side_outputs({"--report": config.report}, [config.weights, *sources, output, Path(output) / JOURNAL, *paths])
+
+def _run_all(work: list[tuple[Engine, list[Job]]]) -> Iterator[Started | Notice | Record]:
+    """What all engines yield, one after the other, as if it were one."""
+    begun = False
+    for engine, waiting in work:
+        for record in engine.run(waiting) if waiting else ():
+            if not (isinstance(record, Started) and begun):
+                yield record
+            begun = True
 
 
 def _digests(folder: Path, journal: Journal) -> Iterator[tuple[str, str, str, str]]:
@@ -176,40 +185,6 @@ def _digests(folder: Path, journal: Journal) -> Iterator[tuple[str, str, str, st
         path, source = folder / entry.path, Path(os.path.normpath(folder / entry.source))
         if entry.outcome == Outcome.DONE and path.is_file() and (entry.digest or source.is_file()):
             yield entry.path, file_digest(path), entry.source, entry.digest or file_digest(source)
-
-
-def for_layers(config: ColorizeConfig) -> ColorizeConfig:
-    """Settings with what --layer means for others.
-
-    Raises:
-        UsageError: they contradict it.
-    """
-    if config.format not in ("", "png"):
-        raise UsageError(f"--format {config.format}: a layer is a PNG")
-    if config.verify:
-        raise UsageError("--verify compares lightness, and a layer has none")
-    colored = "skip" if config.colored == "auto" else config.colored  # a copy would be no layer
-    return replace(config, format="png", colored=colored)
-
-
-def _check_proposals(places: tuple[str, ...], config: ColorizeConfig) -> None:
-    """Refuse what several colorings per picture do not go with."""
-    if config.hints or config.decisions:
-        raise UsageError("--proposals is for pictures nothing is known of; give it without --hints and --decisions")
-    if config.layer:
-        raise UsageError("--proposals and --layer do not go together; layers of several colorings are not made")
-    if any(place == STREAM or is_remote(place) or is_shards(place) for place in places):
-        raise UsageError("--proposals makes several files per picture; give a folder on this machine")
-
-
-def _check_reference(places: tuple[str, ...], config: ColorizeConfig) -> None:
-    """Refuse what a reference does not go with, and one that has no color."""
-    if config.hints or config.decisions or config.proposals > 1:
-        raise UsageError("--reference goes without --hints, --decisions and --proposals; give one of them")
-    if any(is_remote(place) or is_shards(place) for place in places):
-        raise UsageError("--reference is for pictures on this machine; give a file or a folder")
-    if not is_colored(read_picture(Path(config.reference), config.reference, config.max_pixels).pixels):
-        raise UsageError(f"--reference {config.reference}: has no color to take over")
 
 
 def _referenced(jobs: list[Job], config: ColorizeConfig) -> list[Job]:

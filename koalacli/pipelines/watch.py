@@ -15,7 +15,8 @@ from koalacli.io.files import remove_leftovers
 from koalacli.io.paths import Job, Plan, make_plan
 from koalacli.io.side_outputs import check_side_outputs
 from koalacli.journal import JOURNAL, Stamp
-from koalacli.pipelines.colorize import decide, for_layers
+from koalacli.pipelines.colorize import decide
+from koalacli.pipelines.refusals import for_layers
 from koalacli.records import Notice, Outcome, Record, Started
 from koalacli.settings import shaping_settings
 from koalacli.version import __version__
@@ -69,6 +70,7 @@ def _check(source: str, output: str, config: ColorizeConfig) -> None:
     if not Path(source).is_dir():
         raise UsageError(f"{source}: --watch is for a folder that is there")
     given = {"--hints": config.hints, "--decisions": config.decisions, "--manifest": config.manifest}
+    given |= {"settings by folder": config.rules}
     given |= {"--dry-run": config.dry_run, "--on-exist error": config.on_exist == "error"}
     if together := [name for name, value in given.items() if value]:
         raise UsageError(f"{together[0]} and --watch do not go together")
