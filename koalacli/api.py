@@ -32,7 +32,7 @@ from koalacli.weights_files import WeightsFile, open_weights
 Place = str | PathLike[str]
 logger = logging.getLogger("koala")
 # Settings that mean nothing here: an argument says the output, records are returned, and a call should end.
-COMMAND_LINE_ONLY = ("output", "report", "watch")
+COMMAND_LINE_ONLY = ("output", "report", "gallery", "log_file", "watch")
 
 KEPT = 4  # networks, the last that `colorize` was asked for
 _kept: dict[object, Colorizer] = {}

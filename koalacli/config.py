@@ -9,6 +9,7 @@ from typing import Any
 
 from koalacli.protocols import PROTOCOLS
 from koalacli.settings import (
+    REPORT,
     WORKERS,
     BatchSettings,
     ClusterSettings,
@@ -175,9 +176,14 @@ class EvalConfig(ReadOutSettings, BatchSettings):
     floor_data: str = setting(
         "", "Photographs to fit the lightness-to-color floor on; by default the fit stored beside the weights."
     )
-    report: str = setting("", "Write a self-contained HTML report to this file.")
-    csv: str = setting("", "Write the figures of every picture to this CSV file.")
-    study: str = setting("", "Write a self-contained real-or-fake study page to this file.")
+    report: str = setting(
+        "",
+        "Write a report to this file: .html as a self-contained page, .json the figures, .csv those of every picture.",
+        form=REPORT,
+        writes=True,
+    )
+    csv: str = setting("", "Write the figures of every picture to this CSV file.", writes=True)
+    study: str = setting("", "Write a self-contained real-or-fake study page to this file.", writes=True)
     study_pictures: int = setting(40, "Pictures in the study; half of them are shown as recolored.", least=2)
     study_results: tuple[str, ...] = setting(
         (), "Result files of the study to pool; nothing else is evaluated then.", repeat=True

@@ -26,6 +26,7 @@ def setting(default: Any, help: str, **extra: Any) -> Any:
     - names: the flag's spellings where they are not --field-name; formerly: one that still works and is not shown.
     - repeat: the flag may be given many times. flag: False for none.
     - bare: what the flag means without a value, and a regular expression of the values that may follow it.
+    - writes: it names a file that is written beside the proper outputs.
     - shapes: False where it does not change what an output holds.
     """
     return field(default=default, metadata={"help": help, **extra})
@@ -38,6 +39,10 @@ class Settings:
     Raises:
         UsageError: one is not; the message names the flag.
     """
+
+    log_file: str = setting(
+        "", "Append what happens to this file, with times, whatever is shown.", shapes=False, writes=True
+    )
 
     def __post_init__(self) -> None:
         if fault := find_out_of_range(self):
@@ -86,6 +91,8 @@ SIZE = {"least": STRIDE, "most": 8192, "step": STRIDE}
 VIVIDNESS = {"least": 0.05, "most": 2.0}
 SATURATION = {"least": 0.0, "most": 4.0}
 STRETCH = {"least": 0.0, "most": 90.0}  # color.levels can give no more
+REPORT = (r"(?i)|.*\.(json|csv|html)", "a file name that ends in .json, .csv or .html")
+PAGE = (r"(?i)|.*\.html", "a file name that ends in .html")
 WORKERS = {"least": 1, "most": 1024}
 
 
@@ -177,13 +184,26 @@ class InputSettings(FolderSettings):
 class ReportSettings(Settings):
     """For commands that end with a summary; the command line writes it, the pipeline checks its place first."""
 
-    report: str = setting("", "Write all records and the summary to this JSON file.", shapes=False)
+    report: str = setting(
+        "",
+        "Write all records to this file: .json with the summary, .csv as a table, .html as a page with the pictures.",
+        shapes=False,
+        form=REPORT,
+        writes=True,
+    )
 
 
 @dataclass(frozen=True)
 class OutputSettings(ReportSettings):
     """For commands that make pictures or films."""
 
+    gallery: str = setting(
+        "",
+        "Write a page that shows every result before and after, for people: it opens from disk and prints.",
+        shapes=False,
+        form=PAGE,
+        writes=True,
+    )
     on_exist: str = setting(
         "skip",
         "What to do where the output exists; skip still redoes it if the input, the settings or the weights changed.",

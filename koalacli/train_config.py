@@ -97,5 +97,6 @@ class TrainConfig(Settings):
 
 def stated(config: TrainConfig) -> dict[str, Any]:
     """The settings that say something: without those that are open, and without ends that are none."""
-    values = {known.name: getattr(config, known.name) for known in fields(config)}
+    shaping = [known.name for known in fields(config) if known.metadata.get("shapes", True)]
+    values = {name: getattr(config, name) for name in shaping}
     return {key: value for key, value in values.items() if value is not None and (value or key not in ENDS)}

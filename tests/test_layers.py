@@ -28,7 +28,7 @@ ROWS = {
     ],
     "pipelines": [
         ["watch"],
-        ["colorize", "video", "train", "evaluate", "review", "archive", "export", "doctor"],
+        ["colorize", "video", "train", "evaluate", "review", "archive", "export", "doctor", "gallery"],
         ["shards", "refusals"],
     ],
     "pipelines.archive": [["verify", "revert"], ["proofs"]],

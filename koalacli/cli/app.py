@@ -1,6 +1,7 @@
 """The typer app: commands are registered here, and errors become one line and an exit code."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from koalacli.cli import presets as presets_command
 from koalacli.cli import review as review_command
 from koalacli.cli import train as train_command
 from koalacli.cli import video as video_command
+from koalacli.cli.log import close_log, log
 from koalacli.cli.terminal import say
 from koalacli.process import catch_interrupts, leave, take_standard_descriptors
 from koalacli.version import __version__
@@ -34,6 +36,9 @@ EXIT_CODES_HELP = (
     "Exit codes: 0 all good · 1 some inputs failed · 2 usage · 3 nothing matched · "
     "4 weights missing or damaged · 5 device not available · 130 interrupted"
 )
+
+
+WAYS_OUT = (typer.Exit, typer.Abort)  # exceptions that are no bugs
 
 
 class KoalaGroup(typer.core.TyperGroup):
@@ -55,6 +60,12 @@ class KoalaGroup(typer.core.TyperGroup):
         except KeyboardInterrupt as interrupt:
             say("koala: interrupted; finished outputs are whole, a rerun does the rest")
             raise typer.Exit(130) from interrupt
+        except Exception as error:
+            if not isinstance(error, WAYS_OUT):  # a bug; in the log it can be read tomorrow
+                log("".join(traceback.format_exception(error)))
+            raise
+        finally:
+            close_log()
 
 
 def _check_place() -> None:

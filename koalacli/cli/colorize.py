@@ -44,7 +44,9 @@ def register(app: typer.Typer) -> None:
         sources, output = split_arguments(inputs, config.output)
         if json and "-" in (output, *sources[:1]) and output in ("", "-"):
             raise UsageError("--json and the picture cannot both go to standard output")
-        display = RecordDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report)
+        display = RecordDisplay(
+            as_json=json, quiet=quiet, verbose=verbose, report=config.report, gallery=config.gallery
+        )
         with nullcontext() if verbose else native_notes_dropped():
             if config.watch:
                 if len(sources) > 1:

@@ -4,16 +4,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from itertools import takewhile
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from koalacli.cli.log import log
+from koalacli.cli.reports import write_report
 from koalacli.cli.screen import Screen, broken, counted, joined, time_left
 from koalacli.cli.terminal import print_event
 from koalacli.errors import OutputError
-from koalacli.io.texts import as_json, one_line, write_text
+from koalacli.io.texts import one_line
 from koalacli.records import Notice, Outcome, Phase, Record, Started
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON event per line on standard output; no bar.")]
@@ -60,17 +61,31 @@ class RecordDisplay(Display):
 
     Args:
         as_json, quiet, verbose: the flags above.
-        report: file for all records and the summary; empty for none.
+        report: file for all records, see `cli.reports`; empty for none.
+        gallery: page for all records; empty for none.
+        begin: where in their sources films begin, seconds.
         verb: past participle for the summary: colorized.
         unit: what is counted: images.
     """
 
     def __init__(
-        self, *, as_json: bool, quiet: bool, verbose: bool, report: str, verb: str = "colorized", unit: str = "pictures"
+        self,
+        *,
+        as_json: bool,
+        quiet: bool,
+        verbose: bool,
+        report: str,
+        gallery: str = "",
+        begin: float = 0.0,
+        verb: str = "colorized",
+        unit: str = "pictures",
     ):
         super().__init__(as_json=as_json, quiet=quiet)
-        self.verbose, self.report, self.verb, self.unit = verbose, report, verb, unit
-        self.events: list[dict[str, Any]] = []
+        self.verbose, self.verb, self.unit = verbose, verb, unit
+        self.reports = [path for path in (report, gallery) if path]
+        self.begin = begin
+        self.events: list[dict[str, Any]] = []  # for reports, as the next
+        self.records: list[Record] = []
         self.outcomes: Counter[Outcome] = Counter()
         self.kinds: Counter[tuple[Outcome, str]] = Counter()  # as the summary tells them
         self.folders: set[str] = set()  # of outputs
@@ -98,8 +113,10 @@ class RecordDisplay(Display):
         begins = isinstance(record, Phase) and not self.device  # a stream of events begins with that of the start
         if self.as_json and not begins:
             print_event(record.as_event())
-        if self.report and not begins:
+        if self.reports and not begins:
             self.events.append(record.as_event())
+            self.records += [record] if isinstance(record, Record) else []
+        log(log_line(record))
         if isinstance(record, Started):
             self.total, self.device = record.total, record.device
             self.started = self.last_line = time.perf_counter()  # loading the network is not the pictures' time
@@ -160,15 +177,18 @@ class RecordDisplay(Display):
             "images_per_second": round(self._rate(), 3),
             "device": self.device,
         }
-        if self.report:
-            write_text(Path(self.report), as_json([*self.events, summary], indent=1))
+        told = self._summary_line(seconds) if self.outcomes else ""
+        log(told)
+        for path in self.reports:
+            write_report(path, [*self.events, summary], self.records, self.begin)
         if self.as_json:
             print_event(summary)
         elif not self.quiet and self.outcomes:
             style = "red" if self.outcomes[Outcome.FAILED] else "green"
-            told = self._summary_line(seconds)
             for line in broken(told, self.console.width) if self.console.is_terminal else [told]:
                 self.line(line, style=style)
+            for path in self.reports:
+                self.line(f"written: {path}")
 
     def _summary_line(self, seconds: float) -> str:
         if self.outcomes[Outcome.PLANNED]:
@@ -187,6 +207,18 @@ class RecordDisplay(Display):
         return [
             f"{n} {kind or outcome}" for (outcome, kind), n in self.kinds.most_common() if (outcome, kind) not in usual
         ]
+
+
+def log_line(record: Started | Notice | Phase | Record) -> str:
+    """What a log tells of it."""
+    if isinstance(record, Started):
+        settings = ", ".join(f"{name} = {value}" for name, value in record.settings.items())
+        return joined(f"{record.total or '?'} inputs", f"weights {record.weights} on {record.device or '?'}", settings)
+    if isinstance(record, Record):
+        place = f" -> {record.target}" * bool(record.target)
+        remark = f" ({record.reason})" * bool(record.reason)
+        return f"{record.outcome}: {record.source}{place}{remark} {record.seconds:.2f} s"
+    return record.text
 
 
 def common_folder(folders: set[str]) -> str:

@@ -25,7 +25,7 @@ COMMON = {
         "config_file",
         *("engine", "ray", "ray_workers", "ray_cpus", "ray_gpus"),
     ),
-    "Messages": ("json", "quiet", "verbose", "report", "help_all", "help"),
+    "Messages": ("json", "quiet", "verbose", "report", "gallery", "log_file", "help_all", "help"),
 }
 TRAIN = {
     "Pictures": ("data", "val_data", "val_split", "val_limit", "limit", "image_size", "augment", "data_terms"),
@@ -47,7 +47,7 @@ EVAL = {
     "Reports": ("report", "csv", "study", "study_pictures", "study_results"),
     "More figures": ("floor_data", "inception", "lpips"),
     "Run": ("device", "batch_size", "workers", "config_file"),
-    "Messages": ("json", "quiet", "verbose", "help_all", "help"),
+    "Messages": ("json", "quiet", "verbose", "log_file", "help_all", "help"),
 }
 GROUPS = {"train": TRAIN, "eval": EVAL}  # of the other commands: COMMON
 

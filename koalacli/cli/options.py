@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from koalacli.cli.help_page import RARE, GroupedCommand, HelpAllFlag
+from koalacli.cli.log import open_log
 from koalacli.errors import UsageError
 from koalacli.origins import make_config
 from koalacli.settings import flag_of, range_in_words
@@ -53,8 +54,9 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
             settings = {flag.name: given.pop(flag.name) for flag in flags}
             settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
             given |= {"context": context} if "context" in signature.parameters else {}
-            asked = given.pop(CONFIG)
-            return function(config=make_config(name or function.__name__, settings, typed, asked), **given)
+            made = make_config(name or function.__name__, settings, typed, given.pop(CONFIG))
+            open_log(made.log_file, _words_in(given))
+            return function(config=made, **given)
 
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
         ordered = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in (*own, *flags, *former)]
@@ -65,6 +67,12 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
         return run
 
     return decorate
+
+
+def _words_in(given: dict[str, Any]) -> tuple[str, ...]:
+    """The inputs and outputs among a command's arguments."""
+    words = [value for value in given.values() if isinstance(value, str)]
+    return (*words, *(word for value in given.values() if isinstance(value, list) for word in value))
 
 
 def _command_with(bare: dict[str, tuple[str, str]]) -> type[GroupedCommand]:

@@ -32,7 +32,14 @@ def _entry(name: str) -> dict[str, Any]:
     preset = PRESETS[name]
     extractor = "" if preset.network.extractor in ("none", "trunk") else preset.network.extractor
     facts = asdict(FACTS[name]) if name in FACTS else {}
-    return {"preset": name, "help": preset.help, "extractor": extractor, **facts, "recipe": asdict(preset.recipe)}
+    return {
+        "event": "preset",
+        "preset": name,
+        "help": preset.help,
+        "extractor": extractor,
+        **facts,
+        "recipe": asdict(preset.recipe),
+    }
 
 
 def _paragraph(entry: dict[str, Any]) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from koalacli.cli.log import log
 from koalacli.errors import writing_errors
-from koalacli.io.texts import as_json, one_line
+from koalacli.io.texts import as_json, one_line, versioned
 
 STDOUT = "standard output"
 
@@ -20,7 +21,7 @@ def print_event(event: dict[str, Any]) -> None:
         OutputError: it is closed or full.
     """
     with writing_errors(STDOUT):
-        sys.stdout.write(as_json(event) + "\n")
+        sys.stdout.write(as_json(versioned(event)) + "\n")
         sys.stdout.flush()
 
 
@@ -38,6 +39,7 @@ def print_table(table: Table) -> None:
 
 
 def say(text: str) -> None:
-    """A line on standard error, if that is still there: its terminal may have been closed."""
+    """A line on standard error, if that is still there: its terminal may have been closed; and in the log."""
+    log(text)
     with suppress(OSError):
         sys.stderr.write(one_line(text) + "\n")

@@ -8,7 +8,9 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from koalacli.cli.display import Display
+from koalacli.cli.log import log
 from koalacli.cli.terminal import print_event
+from koalacli.io.texts import as_json
 
 if TYPE_CHECKING:
     from koalacli.pipelines.train.events import TrainEvent
@@ -23,7 +25,7 @@ class TrainDisplay(Display):
 
     def show(self, events: "Iterable[TrainEvent]") -> int:
         """Consume a run; returns the exit code: 0, or 1 if --overfit failed."""
-        from koalacli.pipelines.train.events import TrainEnded, as_event
+        from koalacli.pipelines.train.events import Progressed, TrainEnded, as_event
 
         success = True
         columns = (
@@ -35,6 +37,8 @@ class TrainDisplay(Display):
         with Progress(*columns, console=self.console, disable=not self.has_bar) as bar:
             task = bar.add_task("training", total=1.0, step=0, loss="-", rate="-")
             for event in events:
+                if not isinstance(event, Progressed):
+                    log(as_json(as_event(event)))
                 if self.as_json:
                     print_event(as_event(event))
                 else:

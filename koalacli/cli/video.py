@@ -40,11 +40,14 @@ def register(app: typer.Typer) -> None:
         run goes on where it stopped when the same command is given again.
         """
         from koalacli.io.arguments import split_arguments
+        from koalacli.io.film.open import parse_time
         from koalacli.pipelines.video.pipeline import colorize_video
 
         sources, output = split_arguments(inputs, config.output)
         config = replace(config, output=output)
-        display = FilmDisplay(as_json=json, quiet=quiet, verbose=verbose, report=config.report)
+        begin = float(parse_time(config.start)) if config.start else 0.0
+        flags = {"as_json": json, "quiet": quiet, "verbose": verbose, "report": config.report}
+        display = FilmDisplay(**flags, gallery=config.gallery, begin=begin)
         raise typer.Exit(display.show_films(colorize_video(sources, config, context.obj)))
 
 

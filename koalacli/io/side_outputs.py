@@ -3,10 +3,19 @@
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from koalacli.errors import UsageError
 from koalacli.io.suffixes import is_medium
+from koalacli.settings import flag_of
+
+
+def side_outputs(settings: Any) -> dict[str, str]:
+    """Files that settings name to be written besides the proper outputs, by flag."""
+    named = [known for known in fields(settings) if known.metadata.get("writes")]
+    return {flag_of(known): getattr(settings, known.name) for known in named}
 
 
 def check_side_outputs(asked: Mapping[str, str], taken: Iterable[str | Path]) -> None:

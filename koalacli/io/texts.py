@@ -13,6 +13,9 @@ from koalacli.io.files import write_file
 # Bytes of a file name that are no UTF-8, which Python holds as lone surrogates, and letters that a terminal does not
 # know are written as escapes: \udcff, \xfc.
 NOT_ENCODABLE = "backslashreplace"
+SCHEMA = (
+    1  # of events as JSON, see docs/schema; it grows when a name goes or changes its meaning, not when one is added
+)
 
 
 def one_line(text: str) -> str:
@@ -23,6 +26,11 @@ def one_line(text: str) -> str:
 def as_json(value: Any, indent: int | None = None) -> str:
     """A value as JSON in plain ASCII, which every terminal and every reader takes; null stands for NaN and infinity."""
     return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def versioned(event: dict[str, Any]) -> dict[str, Any]:
+    """An event with the number of the schema that it follows, behind its name."""
+    return {"event": event["event"], "schema": SCHEMA, **event}
 
 
 def as_csv(rows: Iterable[Sequence[Any]]) -> str:

@@ -20,7 +20,7 @@ from koalacli.io.files import file_digest, remove_leftovers
 from koalacli.io.manifest import write_manifest
 from koalacli.io.paths import Job, Plan, make_plan
 from koalacli.io.rules import config_for
-from koalacli.io.side_outputs import check_side_outputs
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.storage import is_remote
 from koalacli.io.store_plan import check_stored, is_stored, plan_stored
 from koalacli.io.tar import is_shards
@@ -214,7 +214,7 @@ def _colorize_stored(
     """The same where inputs or outputs lie in an object store: work begins with the first keys that are listed."""
     if config.manifest:
         raise UsageError("--manifest: is for folders; object stores keep digests of their own")
-    check_side_outputs({"--report": config.report}, [config.weights])
+    check_side_outputs(side_outputs(config), [config.weights])
     check_stored(source, output, config)
     planned = plan_stored(source, output, config)
     engine = start_engine(config, output if is_remote(output) else Path(output), colorizer)

@@ -9,7 +9,7 @@ from koalacli.errors import UsageError
 from koalacli.io.arguments import STREAM
 from koalacli.io.paths import Plan
 from koalacli.io.picture.read import read_picture
-from koalacli.io.side_outputs import check_side_outputs
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.storage import is_remote
 from koalacli.io.tar import is_shards
 from koalacli.journal import JOURNAL
@@ -47,7 +47,7 @@ def check_reports(plan: Plan, sources: list[str], output: str, config: ColorizeC
         raise UsageError("--manifest lists a folder that one run fills: neither standard output nor a --shard")
     paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
     paths += config.decisions
-    check_side_outputs({"--report": config.report}, [config.weights, *sources, output, Path(output) / JOURNAL, *paths])
+    check_side_outputs(side_outputs(config), [config.weights, *sources, output, Path(output) / JOURNAL, *paths])
 
 
 def check_proposals(places: tuple[str, ...], config: ColorizeConfig) -> None:

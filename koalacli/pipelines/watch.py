@@ -13,7 +13,7 @@ from koalacli.engines.worker import Predictor
 from koalacli.errors import NothingMatchedError, UsageError
 from koalacli.io.files import remove_leftovers
 from koalacli.io.paths import Job, Plan, make_plan
-from koalacli.io.side_outputs import check_side_outputs
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.journal import JOURNAL, Stamp
 from koalacli.pipelines.colorize import decide
 from koalacli.pipelines.refusals import for_layers
@@ -74,7 +74,7 @@ def _check(source: str, output: str, config: ColorizeConfig) -> None:
     given |= {"--dry-run": config.dry_run, "--on-exist error": config.on_exist == "error"}
     if together := [name for name, value in given.items() if value]:
         raise UsageError(f"{together[0]} and --watch do not go together")
-    check_side_outputs({"--report": config.report}, [config.weights, source, output, Path(output) / JOURNAL])
+    check_side_outputs(side_outputs(config), [config.weights, source, output, Path(output) / JOURNAL])
 
 
 def _colorize(

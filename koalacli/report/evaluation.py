@@ -64,7 +64,7 @@ def evaluation_page(evaluation: Evaluation, panels: Sequence[Panel]) -> str:
         "rows": _row_tables(evaluation),
         "excluded": _excluded(evaluation),
         "definitions": _definitions(evaluation),
-        "style": read_asset("common.css") + read_asset("evaluation.css"),
+        "style": read_asset("common.css") + read_asset("slider.css") + read_asset("evaluation.css"),
         "script": read_asset("evaluation.js"),
     }
     return fill("evaluation.html", slots)

@@ -138,7 +138,7 @@ def test_names_of_any_bytes_are_told_in_one_line(tmp_path: Path) -> None:
     first = subprocess.run([*command, *report], capture_output=True, env=environment, cwd=tmp_path, check=False)
     assert first.returncode == 1
     lines = first.stderr.decode().splitlines()
-    assert len(lines) == 6  # what begins, four failures, the summary
+    assert len(lines) == 7  # what begins, four failures, the summary, the report
     assert all(line.isprintable() for line in lines)
     said = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert {os.fsencode(Path(event["source"]).name) for event in said if event["event"] == "picture"} == set(names)

@@ -1,9 +1,9 @@
 """`koala doctor` tells what is there, and what is wrong."""
 
-import json
 from pathlib import Path
 
 import pytest
+from schemas import read_events
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
@@ -26,5 +26,5 @@ def test_damaged_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("koalacli.weights_files.weights_folder", lambda: tmp_path)
     done = run(app, ["doctor", "--json"])
     assert done.exit_code == 1
-    wrong = [finding["name"] for finding in json.loads(done.stdout)["findings"] if finding["wrong"]]
+    wrong = [finding["name"] for finding in read_events("doctor", done.stdout)[0]["findings"] if finding["wrong"]]
     assert wrong == ["weights koala"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from schemas import read_events
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
@@ -42,7 +43,7 @@ def test_the_table_shows_figures_floors_and_intervals(folders: tuple[str, str]) 
 def test_json_gives_an_event_per_picture_and_the_evaluation(folders: tuple[str, str]) -> None:
     """Standard output holds nothing but JSON, the evaluation last."""
     done = run(app, ["eval", "--json", *folders, "--protocol", "center256"])
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    events = read_events("eval", done.stdout)
     kinds = [event["event"] for event in events]
     assert kinds[0] == "start"
     assert kinds.count("picture") == 2

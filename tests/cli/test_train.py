@@ -1,7 +1,6 @@
 """`koala train` at the command line."""
 
 import io
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from rich.console import Console
+from schemas import read_events
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
@@ -49,7 +49,7 @@ def test_json_is_one_event_per_line(arguments: list[str]) -> None:
     """Start, checks and end, with plain values only, and nothing else on standard output."""
     done = CliRunner().invoke(app, [*arguments, "--json"])
     assert done.exit_code == 0, done.output
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    events = read_events("train", done.stdout)
     kinds = [event["event"] for event in events]
     assert kinds[0] == "start"
     assert kinds[-1] == "end"
@@ -144,7 +144,7 @@ def test_kill_and_resume(arguments: list[str], tmp_path: Path) -> None:
     resume = ["train", "--resume", "--runs", str(tmp_path / "runs"), "--name", "a", "--steps", str(step + 2), "--json"]
     done = CliRunner().invoke(app, [*resume, "--checkpoint-minutes", "5"])
     assert done.exit_code == 0, done.output
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    events = read_events("train", done.stdout)
     assert events[0]["step"] == step
     assert events[-1]["steps"] == step + 2
     steps = [row["step"] for row in folder.read_history()]

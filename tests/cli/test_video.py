@@ -1,18 +1,20 @@
 """`koala video` as a user calls it."""
 
-import json
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
+from schemas import read_events
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.cli.video import frames_line
+from koalacli.io.film.frames import film_length, frame_at
 from koalacli.records import Progress
 
 FLAGS = ["--size", "64", "--encoder-preset", "ultrafast"]
@@ -47,15 +49,30 @@ def test_a_film_lands_beside_its_source(film: Path, run: Any) -> None:
     assert sorted(path.name for path in film.parent.glob("[!.]*")) == ["film.color.mp4", "film.mp4"]
     assert f"{film} -> {film.with_name('film.color.mp4')}" in done.stderr
     assert "1 film colorized · " in done.stderr
-    again = run(app, ["video", str(film), *FLAGS])
+    page = film.parent / "pages" / "family.html"
+    again = run(app, ["video", str(film), *FLAGS, "--gallery", str(page)])
     assert again.exit_code == 0
     assert "output exists" in again.stderr
+    assert page.read_text("utf-8").count('type="range"') == 1
+
+
+def test_a_gallery_shows_the_same_frame_twice(film: Path, run: Any) -> None:
+    """Of a part of a film, the frame in its middle, before and after: the same luma."""
+    made = film.with_name("part.mp4")
+    done = run(app, ["video", str(film), str(made), *FLAGS, "--start", "0.4", "--crf", "0"])
+    assert done.exit_code == 0, done.output
+    middle = film_length(made) / 2
+    before, after = frame_at(film, 0.4 + middle), frame_at(made, middle)
+    lightness = [cv2.cvtColor(rgb8, cv2.COLOR_RGB2YCrCb)[..., 0].astype(int) for rgb8 in (before, after)]
+    assert np.abs(lightness[0] - lightness[1]).mean() < 3  # what is neighboring differs by some 10 at the edge
+    other = cv2.cvtColor(frame_at(film, middle), cv2.COLOR_RGB2YCrCb)[..., 0].astype(int)
+    assert np.abs(other - lightness[1]).mean() > 6
 
 
 def test_events_tell_frames_and_end(film: Path, run: Any) -> None:
     """--json: start, progress, one record, summary."""
     done = run(app, ["video", str(film), *FLAGS, "--json"])
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    events = read_events("pictures", done.stdout)
     assert events[0]["event"] == "start"
     assert events[-1]["event"] == "summary"
     progress = [event for event in events if event["event"] == "progress"]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from schemas import read_events
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
@@ -54,7 +55,7 @@ def test_a_study_is_answered_to_the_end_and_pooled(study: Path, page: Any, tmp_p
     files = [f"--study-results={tmp_path / name}" for name in ("first.json", "second.json")]
     done = run(app, ["eval", "--json", *files])
     assert done.exit_code == 0, done.output
-    pooled = json.loads(done.stdout)
+    (pooled,) = read_events("eval", done.stdout)
     assert pooled["recolored"]["value"] == 0.5
     assert pooled["recolored"]["answers"] == 8
     assert pooled["original"]["value"] == 1

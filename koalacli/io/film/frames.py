@@ -12,6 +12,7 @@ from koalacli.errors import InputError, UnsupportedError
 from koalacli.io.film.open import open_container
 from koalacli.io.film.planes import ColorTags, complete_tags, is_full_range, swscale_matrix
 
+HALF_A_MILLISECOND = 0.0005  # containers round times to whole ones
 FULL = 2  # number of the range in ISO/IEC 23091-2
 
 
@@ -38,6 +39,50 @@ def read_frames(path: Path, limit: int | None = None) -> Iterator[NDArray[np.uin
         raise InputError(f"{path}: cannot be read as a film ({error})") from error
     except UnsupportedError as error:
         raise UnsupportedError(f"{path}: {error}") from error
+
+
+def film_length(path: Path) -> float:
+    """Length of a film as its container tells it, seconds; 0 where it does not.
+
+    Raises:
+        InputError: it is no film.
+    """
+    try:
+        with open_container(path) as container:
+            return float((container.duration or 0) / av.time_base)
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as a film ({error})") from error
+
+
+def frame_at(path: Path, seconds: float) -> NDArray[np.uint8]:
+    """The frame that is shown first at or after a time from the film's beginning, or its last one.
+
+    Returns:
+        uint8 (H, W, 3), upright.
+
+    Raises:
+        InputError: there is none.
+    """
+    found: Any = None
+    try:
+        with open_container(path) as container:
+            stream = container.streams.best("video")
+            if stream is None:
+                raise InputError(f"{path}: has no video stream")
+            begin = float((stream.start_time or 0) * stream.time_base)
+            if seconds > 0:
+                container.seek(int((begin + seconds) / stream.time_base), stream=stream, backward=True)
+            for frame in container.decode(stream):
+                found = frame
+                if frame.time is None or frame.time - begin >= seconds - HALF_A_MILLISECOND:
+                    break
+            if found is None:
+                raise InputError(f"{path}: no frame can be decoded at {seconds:g} s")
+            tags = complete_tags(found, found.height, is_full_range(found.format.name, found.color_range))
+            rgb8 = np.rot90(frame_pixels(found, tags, deep=False), round(found.rotation / 90))
+            return np.ascontiguousarray(rgb8, np.uint8)
+    except (av.FFmpegError, OSError) as error:
+        raise InputError(f"{path}: cannot be read as a film ({error})") from error
 
 
 def frame_pixels(frame: Any, tags: ColorTags, *, deep: bool) -> NDArray[Any]:

@@ -11,7 +11,7 @@ from koalacli.io.jpeg.revert import revert_graft
 from koalacli.io.paths import find_files
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import decoder_errors, read_bytes
-from koalacli.io.side_outputs import check_side_outputs
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.records import Outcome, Record, Started
 from koalacli.version import __version__
 
@@ -42,7 +42,7 @@ def revert(source: str, output: str, config: RevertConfig) -> Iterator[Started |
     for path, target in jobs:
         if target.resolve() in inputs:
             raise UsageError(f"{path}: the output would replace the input {target}; choose another folder")
-    check_side_outputs({"--report": config.report}, [source, output, *(path for job in jobs for path in job)])
+    check_side_outputs(side_outputs(config), [source, output, *(path for job in jobs for path in job)])
     yield Started(len(jobs) + len(strays), "", "", 0, __version__)
     yield from (stray.record() for stray in strays)
     for path, target in jobs:

@@ -15,7 +15,7 @@ from koalacli.io.paths import find_files
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.metadata import is_layer, told_source
 from koalacli.io.picture.read import decoder_errors, read_bytes
-from koalacli.io.side_outputs import check_side_outputs
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.suffixes import is_film
 from koalacli.journal import Entry, Journal
 from koalacli.pipelines.archive.proofs import PROOFS, Pair
@@ -82,7 +82,7 @@ def verify(output: str, config: VerifyConfig) -> Iterator[Started | Proof | Reco
     if not checks:
         raise NothingMatchedError(f"{output}: no pictures or films to verify")
     paths = [path for check in checks for path in (check.source, check.target) if path]
-    check_side_outputs({"--report": config.report}, [output, *paths])
+    check_side_outputs(side_outputs(config), [output, *paths])
     workers = worker_count(config.workers)
     yield Started(len(checks), "", "", 0, __version__)
     stage: Stage[Check, Proof, Proof] = Stage(

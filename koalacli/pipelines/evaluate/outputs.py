@@ -8,8 +8,8 @@ import numpy as np
 from koalacli.color.gamut import merge_rgb8
 from koalacli.config import EvalConfig
 from koalacli.errors import DataError, UsageError
-from koalacli.io.side_outputs import check_side_outputs
-from koalacli.io.texts import as_csv, write_text
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
+from koalacli.io.texts import as_csv, as_json, versioned, write_text
 from koalacli.metrics.results import Evaluation
 from koalacli.pipelines.evaluate.clips import colorize_clip
 from koalacli.pipelines.evaluate.items import REFERENCE, Item
@@ -28,7 +28,11 @@ def write_outputs(
     judged = {item.name: item for item in items if item.name in known}
     if config.csv:
         write_text(Path(config.csv), as_csv(csv_rows(evaluation)))
-    if config.report:
+    if config.report.lower().endswith(".csv"):
+        write_text(Path(config.report), as_csv(csv_rows(evaluation)))
+    elif config.report.lower().endswith(".json"):
+        write_text(Path(config.report), as_json(versioned(evaluation.as_event()), indent=1))
+    elif config.report:
         panels = [make_panel(judged[name], subjects, config) for name in choose_pictures(evaluation)]
         write_text(Path(config.report), evaluation_page(evaluation, panels))
     if config.study:
@@ -48,8 +52,7 @@ def check_outputs(items: Sequence[Item], config: EvalConfig) -> None:
     """
     samples = [sample.place for item in items for sample in (item.reference, *item.predictions)]
     named = (config.data, config.ref, config.floor_data, config.inception, config.lpips, *config.pred, *config.weights)
-    asked = {"--csv": config.csv, "--report": config.report, "--study": config.study}
-    check_side_outputs(asked, [*samples, *filter(None, named)])
+    check_side_outputs(side_outputs(config), [*samples, *filter(None, named)])
     if config.study and all(item.is_clip for item in items):
         raise UsageError("--study needs pictures; there are clips only")
 

@@ -20,7 +20,7 @@ from koalacli.io.files import TEMPORARY, remove_leftovers
 from koalacli.io.paths import find_files, stray_of
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.names import CSS_COLORS
-from koalacli.io.side_outputs import check_side_outputs
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.texts import as_json, write_text
 from koalacli.pipelines.review.pictures import SHEETS, Found, Opened, ask, close_picture, open_picture, vividnesses_of
 from koalacli.process import quiet_libraries, worker_count
@@ -54,7 +54,7 @@ def review(source: str, config: ReviewConfig, colorizer: Colorizer | None = None
     found, strays = _find(source, folder, config)
     _check_folder(folder)
     inputs = [item.path for item in found]
-    check_side_outputs({"--report": config.report}, [config.weights, source, folder, folder / PAGE, *inputs])
+    check_side_outputs(side_outputs(config), [config.weights, source, folder, folder / PAGE, *inputs])
     quiet_libraries()
     (folder / SHEETS).mkdir(parents=True, exist_ok=True)
     for place in (folder, folder / SHEETS):

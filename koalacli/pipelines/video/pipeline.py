@@ -17,7 +17,7 @@ from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, U
 from koalacli.io.film.encoders import CONTAINERS, OTHERWISE
 from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film, parse_time
 from koalacli.io.picture.sequences import ANIMATIONS
-from koalacli.io.side_outputs import check_side_outputs
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
 from koalacli.pipelines.video.cluster import colorize_on_cluster
@@ -67,7 +67,7 @@ def colorize_video(
         return
     paths = [path for job in jobs for path in (job.source, job.target)]
     known = filter(None, (config.hints, config.references))
-    check_side_outputs({"--report": config.report}, [config.weights, source, config.output or source, *known, *paths])
+    check_side_outputs(side_outputs(config), [config.weights, source, config.output or source, *known, *paths])
     if config.ray:
         yield from _colorize_on_cluster(jobs, strays, config, colorizer)
         return
@@ -146,7 +146,7 @@ def _with_hints(source: str, config: VideoConfig, jobs: list[FilmJob]) -> tuple[
 def _export_scenes(
     source: str, config: VideoConfig, colorizer: Colorizer | None
 ) -> Iterator[Started | Progress | Record]:
-    check_side_outputs({"--report": config.report}, [config.weights, source])
+    check_side_outputs(side_outputs(config), [config.weights, source])
     if not is_sequence(Path(source)) and not Path(source).is_file():
         raise UsageError(f"{source}: --export-scenes is for one film")
     if Path(source).suffix.lower() in ANIMATIONS:

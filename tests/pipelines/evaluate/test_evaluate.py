@@ -1,5 +1,6 @@
 """`koala eval` as a pipeline: pairing, exclusion, protocols, sameness of results."""
 
+import json
 import os
 from itertools import islice
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from schemas import read_events
 
 from koalacli.color.lab import lightness_of
 from koalacli.colorizer import Colorizer
@@ -158,7 +160,8 @@ def test_the_same_request_writes_the_same_files(folders: tuple[Path, Path], tmp_
     pred, ref = folders
     written = []
     for workers in (1, 3):
-        paths = {kind: str(tmp_path / f"{workers}.{kind}") for kind in ("report", "study", "csv")}
+        names = {"report": f"{workers}.html", "study": f"{workers}.study", "csv": f"{workers}.csv"}
+        paths = {kind: str(tmp_path / name) for kind, name in names.items()}
         run(pred=(str(pred),), ref=str(ref), workers=workers, **paths)
         written.append([Path(path).read_bytes() for path in paths.values()])
     assert written[0] == written[1]
@@ -291,10 +294,22 @@ def test_outputs_are_refused_before_any_work(folders: tuple[Path, Path], tmp_pat
             with pytest.raises(UsageError, match=f"--{output} "):
                 next(evaluate(EvalConfig(pred=(str(pred),), ref=str(ref), **{output: str(place)})))
     with pytest.raises(UsageError, match="goes there, too"):
-        next(evaluate(EvalConfig(pred=(str(pred),), ref=str(ref), csv=str(tmp_path / "x"), report=str(tmp_path / "x"))))
+        next(evaluate(EvalConfig(pred=(str(pred),), ref=str(ref), csv=str(tmp_path / "x"), study=str(tmp_path / "x"))))
     assert {path: path.read_bytes() for path in before} == before
     run(pred=(str(pred),), ref=str(ref), report=str(tmp_path / "new" / "folder" / "report.html"))
     assert (tmp_path / "new" / "folder" / "report.html").exists()
+
+
+def test_a_report_follows_its_suffix(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """The figures as an event, those of every picture as a table; anything else is refused."""
+    pred, ref = folders
+    run(pred=(str(pred),), ref=str(ref), report=str(tmp_path / "all.json"))
+    (event,) = read_events("eval", json.dumps(json.loads((tmp_path / "all.json").read_text("utf-8"))))
+    assert event["figures"]["pred"]["psnr"]["value"] > 0
+    run(pred=(str(pred),), ref=str(ref), report=str(tmp_path / "all.csv"), csv=str(tmp_path / "same.csv"))
+    assert (tmp_path / "all.csv").read_bytes() == (tmp_path / "same.csv").read_bytes()
+    with pytest.raises(UsageError, match=r"ends in \.json, \.csv or \.html"):
+        EvalConfig(report="report.txt")
 
 
 def test_the_figures_are_told_before_files_are_written(
@@ -328,7 +343,7 @@ def test_names_of_any_bytes_reach_every_file(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff\x1b[31m<b>.png")
     for number, folder in enumerate(("ref", "pred")):
         save(tmp_path / folder / name, patches(number))
-    outputs = {kind: str(tmp_path / f"out.{kind}") for kind in ("csv", "report", "study")}
+    outputs = {kind: str(tmp_path / f"{kind}.html") for kind in ("csv", "report", "study")}
     run(pred=(str(tmp_path / "pred"),), ref=str(tmp_path / "ref"), **outputs)
     for path in outputs.values():
         assert "udcff" in Path(path).read_text("utf-8")
