@@ -121,12 +121,13 @@ def encode(
 def _fit_frame(frame: Frame, codec: Codec) -> Frame:
     pixels, alpha = frame.pixels, frame.alpha if codec.alpha else None
     if not codec.deep:
-        pixels = _to_8bit(pixels)
-        alpha = None if alpha is None else _to_8bit(alpha)
+        pixels = to_8bit(pixels)
+        alpha = None if alpha is None else to_8bit(alpha)
     return replace(frame, pixels=pixels, alpha=alpha)
 
 
-def _to_8bit(pixels: Any) -> Any:
+def to_8bit(pixels: Any) -> Any:
+    """Codes 0..255 of codes 0..65535, rounded; uint8 as it is. Of any shape."""
     return pixels if pixels.dtype == np.uint8 else ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 

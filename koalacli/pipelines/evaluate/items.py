@@ -13,6 +13,7 @@ from koalacli.arrays import Array, Rgb8
 from koalacli.config import EvalConfig
 from koalacli.data.sources import Sample, find_samples, read_sample
 from koalacli.errors import DataError, InputError, NothingMatchedError, UsageError
+from koalacli.io.picture.codecs import to_8bit
 from koalacli.io.picture.read import read_picture
 from koalacli.io.suffixes import FILM_SUFFIXES, PICTURE_SUFFIXES
 
@@ -127,6 +128,5 @@ def read_rgb8(sample: Sample) -> Rgb8:
 
 def to_rgb8(pixels: NDArray[Any]) -> Rgb8:
     """Gray or rgb of 8 or 16 bits as uint8 (H, W, 3)."""
-    if pixels.dtype == np.uint16:
-        pixels = np.rint(pixels / np.float32(257)).astype(np.uint8)
+    pixels = to_8bit(pixels)
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels

@@ -21,7 +21,7 @@ from koalacli.io.files import write_file
 from koalacli.io.film.frames import frame_pixels
 from koalacli.io.film.open import clock
 from koalacli.io.film.source import FilmSource
-from koalacli.io.picture.codecs import encode
+from koalacli.io.picture.codecs import encode, to_8bit
 from koalacli.io.picture.picture import Picture
 from koalacli.pipelines.video.plan import FilmJob, Take, open_source, plan_take, wanted_frames
 from koalacli.pipelines.video.studio import opening_studio
@@ -160,7 +160,7 @@ def _tile(scene: Scene, pixels: Pixels) -> NDArray[np.uint8]:
     """A small still over its number and time, rgb8."""
     height = max(1, round(pixels.shape[0] * TILE / pixels.shape[1]))
     tile = np.full((height + LABEL, TILE, 3), 255, np.uint8)
-    tile[:height] = cv2.resize(pixels, (TILE, height), interpolation=cv2.INTER_AREA) // 257
+    tile[:height] = to_8bit(cv2.resize(pixels, (TILE, height), interpolation=cv2.INTER_AREA))
     text = f"{scene.number}  {scene.clock(scene.still)}"
     cv2.putText(tile, text, (2, height + LABEL - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
     return tile
