@@ -14,10 +14,10 @@ from keras import ops
 
 from koalacli.color.bins import gamut_bins
 from koalacli.errors import UsageError
-from koalacli.model.heads import REFINED
 from koalacli.model.layers import DoubleSmoothly
 from koalacli.model.losses import LossSettings, build_mse_each
 from koalacli.model.network import build_network
+from koalacli.model.read_outs import READ_OUTS, Made
 from koalacli.model.recipes import complete
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.presets import PRESETS, NetworkConfig
@@ -108,7 +108,8 @@ def test_three_distances_are_summed() -> None:
     outputs = np.concatenate([np.full((1, 2, 2, 2), value, np.float32) for value in (0.1, 0.2, 0.4)], axis=-1)
     loss = build_mse_each(config, {}, settings)(ops.convert_to_tensor(ab), ops.convert_to_tensor(outputs))
     np.testing.assert_allclose(ops.convert_to_numpy(loss), [0.0 + 0.01 + 0.09], atol=1e-6)
-    np.testing.assert_allclose(REFINED.read(outputs, {}, config, 1.0), np.full((1, 2, 2, 2), 50.8), atol=1e-4)
+    read = READ_OUTS["refined"].read(Made(ops.convert_to_tensor(outputs), None, None), {}, config, ReadOut())
+    np.testing.assert_allclose(ops.convert_to_numpy(read), np.full((1, 2, 2, 2), 50.8), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,7 @@ def finish(colorizer: Any) -> Callable[..., Record]:
     """Color a film into out.mp4 beside it, to the end: finish(source, start="1", ...)."""
 
     def run(source: Path, **settings: Any) -> Record:
-        config = VideoConfig(**{"crf": 12, "preset": "ultrafast", **settings})
+        config = VideoConfig(**{"crf": 12, "encoder_preset": "ultrafast", **settings})
         *_, record = colorize_film(FilmJob(str(source), str(source.with_name("out.mp4"))), config, colorizer)
         assert isinstance(record, Record)
         return record

@@ -12,7 +12,7 @@ from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome, Record
 
-LOSSLESS = {"crf": 0, "preset": "ultrafast", "temporal": "fast"}
+LOSSLESS = {"crf": 0, "encoder_preset": "ultrafast", "temporal": "fast"}
 UNEVEN = [0, 33, 67, 100, 250, 251, 400, 1000, 1033, 1500, 1501, 1502, 2000]
 
 

@@ -11,7 +11,7 @@ from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome, Record
 
-LOSSLESS = {"crf": 0, "preset": "ultrafast"}
+LOSSLESS = {"crf": 0, "encoder_preset": "ultrafast"}
 
 
 WHOLE = 10**6

@@ -31,7 +31,7 @@ from koalacli.records import Outcome
 ROOT = Path(__file__).resolve().parents[3]
 
 
-SETTINGS = {"crf": 12, "preset": "ultrafast", "size": 64}
+SETTINGS = {"crf": 12, "encoder_preset": "ultrafast", "size": 64}
 
 
 def run_alone(source: Path, output: Path) -> subprocess.Popen[str]:

@@ -82,7 +82,7 @@ def test_a_sequence_becomes_a_film(tmp_path: Path, contents: Any, colorizer: Any
     source, output = tmp_path / "%03d.png", tmp_path / "film.mp4"
     for number, gray in enumerate(drawn(), start=7):
         Image.fromarray(gray).save(tmp_path / f"{number:03}.png")
-    config = VideoConfig(output=str(output), fps="24000/1001", crf=0, preset="ultrafast")
+    config = VideoConfig(output=str(output), fps="24000/1001", crf=0, encoder_preset="ultrafast")
     *_, record = colorize_film(FilmJob(str(source), str(output)), config, colorizer)
     assert record.outcome == Outcome.DONE
     film = contents(output)

@@ -21,7 +21,7 @@ from koalacli.pipelines.video.pipeline import colorize_video, plan_jobs
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome, Progress, Record
 
-SETTINGS = {"crf": 12, "preset": "ultrafast"}
+SETTINGS = {"crf": 12, "encoder_preset": "ultrafast"}
 
 
 def test_a_part_of_a_film(contents: Any, long_film: Any, finish: Any) -> None:
@@ -97,8 +97,8 @@ def test_subtitles_that_do_not_fit_are_found_before_the_first_frame(film: Any, f
     ("settings", "message"),
     [
         ({"codec": "nonsense"}, "no such encoder"),
-        ({"codec": "libvpx-vp9", "preset": "", "encoder_option": ("nonsense=1",)}, "no option 'nonsense'"),
-        ({"preset": "warp"}, "refuses its settings"),
+        ({"codec": "libvpx-vp9", "encoder_preset": "", "encoder_option": ("nonsense=1",)}, "no option 'nonsense'"),
+        ({"encoder_preset": "warp"}, "refuses its settings"),
         ({"encoder_option": ("crf",)}, "KEY=VALUE"),
         ({"pix_fmt": "rgb24"}, "choose one of"),
         ({"start": "soon"}, "is no time"),

@@ -15,7 +15,7 @@ from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.records import Outcome, Record
 
-SETTINGS = {"crf": 30, "preset": "ultrafast"}
+SETTINGS = {"crf": 30, "encoder_preset": "ultrafast"}
 
 
 @pytest.fixture
