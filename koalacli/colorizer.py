@@ -5,7 +5,7 @@ rgb8 = Colorizer().colorize(gray)  # gray: uint8 (H, W); rgb8: uint8 (H, W, 3)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from koalacli.arrays import Array, Pixels
-from koalacli.color.join import colorize_pixels, merge_color
+from koalacli.color.join import colorize_pixels, merge_color, without_axis
 from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.color.levels import stretch_levels
 from koalacli.color.shapes import network_shape, pad_to_stride
@@ -24,32 +24,16 @@ from koalacli.control.proposals import Proposal, propose
 from koalacli.control.references import STRENGTH as REFERENCE_STRENGTH
 from koalacli.control.references import Reference, Seen, follow
 from koalacli.control.solver import apply_hints, value_at
-from koalacli.errors import KoalaError, UsageError
+from koalacli.errors import UsageError
+from koalacli.prediction import Prediction
 from koalacli.settings import STRIDE, ReadOut
-from koalacli.stream import Stage, stream
+from koalacli.stream import Stage, in_order, stream
 from koalacli.weights_files import WeightsFile
 
 AUTO_BATCH = {"cpu": 8, "gpu": 64}  # on a CPU larger batches gain nothing and hold more pictures
 SMALLEST_BATCH = 2  # single-picture batches take other kernels, whose sums round differently
 
 Forward = Callable[[Array], dict[str, Array]]  # lightness (B, h, w, 1) -> fields of a Prediction
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says of a batch, at its output stride s; h, w stand for ceil(height / s), ceil(width / s).
-
-    Attributes:
-        ab: color, float32 (B, h, w, 2), CIELAB units.
-        bin_probs: probability of every gamut bin at temperature 1, float32 (B, h, w, Q), sums to 1 over Q; the
-            bins' ab are `weights.network.tables["gamut_bins"]`. None unless asked for.
-        features: what the head sees, the decoder's last features, float32 (B, h, w, C); koala has C = 128, s = 4.
-            None unless asked for.
-    """
-
-    ab: Array
-    bin_probs: Array | None = None
-    features: Array | None = None
 
 
 class Colorizer:
@@ -126,8 +110,7 @@ class Colorizer:
             UsageError: bin_probs were asked of a network without bins.
         """
         seen = np.stack([stretch_levels(picture, self.read_out.stretch) for picture in lightness])
-        height, width = seen.shape[1:3]
-        padded = pad_to_stride(seen)
+        (height, width), padded = seen.shape[1:3], pad_to_stride(seen)
         forward = self._traced(bin_probs, features)
         done: list[dict[str, Array]] = []
         first = 0
@@ -220,13 +203,13 @@ class Colorizer:
                 raise UsageError("hints and a reference cannot both be followed; give one of them")
             if not 0 <= reference_strength <= 1:
                 raise UsageError(f"reference strength {reference_strength:g} is not between 0 and 1")
-            guide = self.shrink(lightness_of(_without_axis(pixels)))
+            guide = self.shrink(lightness_of(without_axis(pixels)))
             ab, _ = self.follow_reference(guide, self.look_at_reference(reference), reference_strength)
-            return colorize_pixels(_without_axis(pixels), guide, ab, pixels.dtype)
+            return colorize_pixels(without_axis(pixels), guide, ab, pixels.dtype)
         if not hints:
             return next(self.stream([pixels]))
         known = hints if isinstance(hints, Hints) else Hints(tuple(hints))
-        lightness = lightness_of(_without_axis(pixels))
+        lightness = lightness_of(without_axis(pixels))
         guide = self.shrink(lightness)
         said = self.predict([guide], features=True, bin_probs=known.vividness is not None)
         assert said.features is not None
@@ -239,11 +222,9 @@ class Colorizer:
         guide = self.shrink(lightness_of(rgb))
         said = self.predict([guide], features=True)
         assert said.features is not None
-        size = (said.ab.shape[2], said.ab.shape[1])
         true = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max))[..., 1:]
-        true = cv2.resize(true, size, interpolation=cv2.INTER_AREA)
-        seen = cv2.resize(guide[..., 0], size, interpolation=cv2.INTER_AREA)
-        return Reference(guide, Places.of(said.features[0], seen, true))
+        true = cv2.resize(true, said.ab.shape[2:0:-1], interpolation=cv2.INTER_AREA)
+        return Reference(guide, Places.seen(said.features[0], guide, true))
 
     def follow_reference(self, guide: Array, reference: Reference, strength: float) -> tuple[Array, str]:
         """Small ab (h, w, 2) of a guide (gh, gw, 1), from `shrink`, and how it was made; see `control.references`."""
@@ -266,10 +247,10 @@ class Colorizer:
         Raises:
             UsageError: the network has no bins.
         """
-        lightness = lightness_of(_without_axis(pixels))
+        lightness = lightness_of(without_axis(pixels))
         guide = self.shrink(lightness)
-        found = self.propose_colors([guide], count)[0]
-        return [colorize_pixels(_without_axis(pixels), guide, one.ab, pixels.dtype) for one in found]
+        gray, found = without_axis(pixels), self.propose_colors([guide], count)[0]
+        return [colorize_pixels(gray, guide, one.ab, pixels.dtype) for one in found]
 
     def propose_colors(self, guides: Sequence[Array], count: int) -> list[list[Proposal]]:
         """For every guide (h, w, 1) of one size, from `shrink`: its proposals, at the network's output size."""
@@ -277,38 +258,25 @@ class Colorizer:
         said = self.predict(guides, bin_probs=True, features=True)
         assert said.features is not None
         assert said.bin_probs is not None
-        made = []
+        made, bins = [], self.weights.network.tables["gamut_bins"]
         for guide, ab, features, bin_probs in zip(guides, plain, said.features, said.bin_probs, strict=True):
-            seen = cv2.resize(guide[..., 0], (ab.shape[1], ab.shape[0]), interpolation=cv2.INTER_AREA)
             read = partial(self.read_again, guide, bin_probs, features)
-            bins = self.weights.network.tables["gamut_bins"]
-            made.append(propose(Places.of(features, seen, ab), bin_probs, bins, read, self.read_out, count))
+            made.append(propose(Places.seen(features, guide, ab), bin_probs, bins, read, self.read_out, count))
         return made
 
     def stream(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
         """Colorize pictures of any sizes, in order, reading ahead no more than a few batches."""
-        ready, following = dict[int, Pixels](), 0
         stage: Stage[tuple[int, Pixels], Array, Pixels] = Stage(
-            read=lambda item: self.shrink(lightness_of(_without_axis(item[1]))),
+            read=lambda item: self.shrink(lightness_of(without_axis(item[1]))),
             key=lambda guide: guide.shape,
             run=lambda guides: list(self.predict(guides).ab),
-            write=lambda item, guide, ab: colorize_pixels(_without_axis(item[1]), guide, ab, item[1].dtype),
+            write=lambda item, guide, ab: colorize_pixels(without_axis(item[1]), guide, ab, item[1].dtype),
         )
-        for (number, _), result in stream(
-            enumerate(pictures), stage, batch_size=self.batch_size, workers=2, ahead=3 * self.batch_size
-        ):
-            if isinstance(result, KoalaError):
-                raise result
-            ready[number] = result
-            while following in ready:
-                yield ready.pop(following)
-                following += 1
+        made = stream(enumerate(pictures), stage, batch_size=self.batch_size, workers=2, ahead=3 * self.batch_size)
+        yield from in_order((number, result) for (number, _), result in made)
 
     def merge(self, lightness: Array, guide: Array, ab: Array, dtype: Any = np.uint8) -> Pixels:
-        """Join full-size lightness (H, W, 1) with small ab (h, w, 2); rgb (H, W, 3) of dtype uint8 or uint16.
-
-        `guide` is the lightness that the network saw, from `shrink`.
-        """
+        """Join full-size lightness (H, W, 1) with ab (h, w, 2) by the guide from `shrink`; rgb (H, W, 3) of a dtype."""
         return merge_color(lightness, guide, ab, dtype)
 
     def _traced(self, bin_probs: bool, features: bool) -> Forward:
@@ -330,8 +298,3 @@ class Colorizer:
         with self._backend.on_device(self.device):
             made = forward(np.ascontiguousarray(filled, np.float32))
         return {name: np.asarray(array)[: len(chunk)] for name, array in made.items()}
-
-
-def _without_axis(pixels: Pixels) -> Pixels:
-    """Gray (H, W) where it was (H, W, 1)."""
-    return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels

@@ -5,7 +5,6 @@ commands share is in `settings`.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from koalacli.protocols import PROTOCOLS
 from koalacli.settings import (
@@ -19,18 +18,11 @@ from koalacli.settings import (
     OutputSettings,
     ReadOutSettings,
     ReportSettings,
+    Rule,
     Settings,
     setting,
 )
 from koalacli.tables import ENGINES
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Settings for the pictures that a pattern names, by field; see `origins`."""
-
-    pattern: str
-    settings: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,11 @@ from koalacli.config import (
     ExportConfig,
     RevertConfig,
     ReviewConfig,
-    Rule,
     VerifyConfig,
     VideoConfig,
 )
 from koalacli.errors import UsageError
-from koalacli.settings import flag_of
+from koalacli.settings import Rule, flag_of
 from koalacli.train_config import TrainConfig
 from koalacli.values import did_you_mean, read_text, settings_of, take_value
 

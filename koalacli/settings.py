@@ -234,3 +234,11 @@ def read_out_of(settings: ReadOutSettings) -> dict[str, Any]:
     """The read-out settings that a command was given; the others are the weights' own."""
     asked = {known.name: getattr(settings, known.name, None) for known in fields(ReadOut)}
     return {name: value for name, value in asked.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Settings for the pictures that a pattern names, by field; see `origins`."""
+
+    pattern: str
+    settings: tuple[tuple[str, Any], ...]

@@ -201,3 +201,19 @@ def read_ahead(items: Iterable[Item], depth: int) -> Generator[Item, None, None]
             thread.join()
         finally:  # also where an interrupt comes just now: what the thread reads must not vanish under it
             thread.join()
+
+
+def in_order(results: Iterable[tuple[int, Done | KoalaError]]) -> Iterator[Done]:
+    """Results by their numbers, which come in any order and count from 0.
+
+    Raises:
+        KoalaError: the first that is one.
+    """
+    ready, following = dict[int, Done](), 0
+    for number, result in results:
+        if isinstance(result, KoalaError):
+            raise result
+        ready[number] = result
+        while following in ready:
+            yield ready.pop(following)
+            following += 1

@@ -19,9 +19,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from koalacli.colorizer import Prediction
 from koalacli.config import ColorizeConfig
 from koalacli.pipelines.colorize import colorize
+from koalacli.prediction import Prediction
 
 PAUSE = float(os.environ.get("PAUSE", "0"))  # seconds that the network takes for a batch
 

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from koalacli.arrays import Array
-from koalacli.colorizer import Colorizer, Prediction
+from koalacli.colorizer import Colorizer
+from koalacli.prediction import Prediction
 from koalacli.settings import ReadOut
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from koalacli.colorizer import Prediction
 from koalacli.errors import StorageFullError
+from koalacli.prediction import Prediction
 
 ROOM_FOR_OBJECTS = 80 << 20  # bytes for each Ray node, about the least that it takes
 

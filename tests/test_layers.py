@@ -23,7 +23,7 @@ ROWS = {
         ["config"],
         ["values"],
         ["settings"],
-        ["presets", "protocols", "tables", "family"],
+        ["presets", "protocols", "tables", "family", "prediction"],
         ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
     "pipelines": [
@@ -50,7 +50,7 @@ ROWS = {
         ["items"],
     ],
     "engines": [["local", "cluster"], ["ray"], ["outfit"], ["worker", "pool"]],
-    "photograph": [["journey"], ["existing"], ["proposals", "sidecars"], ["canvas"], ["guides", "proofs"]],
+    "photograph": [["journey"], ["existing"], ["proposals", "sidecars"], ["canvas"], ["guides", "proofs", "places"]],
     "io": [
         ["side_outputs", "store_plan", "store_journal", "tar"],
         ["paths", "film"],

@@ -96,3 +96,8 @@ def _join(
     for rows in strips(height, width):
         rgb[rows] = merge_rows(color, rows.start, lightness(rows), dtype)
     return rgb
+
+
+def without_axis(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Gray (H, W) where it was (H, W, 1); others as they are."""
+    return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels

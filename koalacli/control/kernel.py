@@ -7,6 +7,7 @@ Gaussian process with that covariance expects, given all hints, is their sum (kr
 import math
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
 from koalacli.arrays import Array
@@ -97,6 +98,12 @@ class Places:
         length = np.sqrt(np.einsum("...c,...c->...", features, features))[..., None]
         at = (np.stack([rows, columns], -1) / min(height, width)).astype(np.float32)
         return cls(features / np.maximum(length, np.float32(1e-6)), at, lightness / np.float32(100), ab)
+
+    @classmethod
+    def seen(cls, features: Array, guide: Array, ab: Array) -> "Places":
+        """As `of`, by the lightness that the network saw: guide, float32 (gh, gw, 1), of any size."""
+        size = (ab.shape[1], ab.shape[0])
+        return cls.of(features, cv2.resize(guide[..., 0], size, interpolation=cv2.INTER_AREA), ab)
 
     def sample(self, x: float, y: float) -> "Places":
         """One point of an (h, w) picture, x and y as shares of width and height, between the pixels around it."""

@@ -36,8 +36,7 @@ def apply_hints(
         ab = paint_area(ab, area)
     if not hints.points:
         return ab
-    size = (ab.shape[1], ab.shape[0])
-    places = Places.of(features, cv2.resize(guide[..., 0], size, interpolation=cv2.INTER_AREA), ab)
+    places = Places.seen(features, guide, ab)
     known = [(hint, _probe(hint, guide, ab, lightness_at)) for hint in hints.points]
     pins: list[tuple[Hint, Probe]] = []
     for name, scope in SCOPES.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from koalacli.arrays import Array, Pixels
-from koalacli.colorizer import Colorizer, Prediction
+from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.control.hints import Hints
 from koalacli.control.proposals import Proposal
@@ -21,6 +21,7 @@ from koalacli.io.store_journal import open_journal
 from koalacli.journal import Journal, digest_settings
 from koalacli.photograph.guides import Sight
 from koalacli.photograph.journey import OpenedPhotograph, Setup, close_photograph, open_photograph
+from koalacli.prediction import Prediction
 from koalacli.process import worker_count
 from koalacli.records import Notice, Outcome, Record
 from koalacli.settings import read_out_of, shaping_settings

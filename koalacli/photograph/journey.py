@@ -5,13 +5,11 @@ Functions here run in reader and writer threads, locally or in an actor of a clu
 
 import hashlib
 import io
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from koalacli.arrays import Array
 from koalacli.color.tone import is_colored
@@ -19,22 +17,23 @@ from koalacli.config import ColorizeConfig
 from koalacli.control.bind import GrayJob, ProposalsJob, digest_of, hints_of, reviewer_of
 from koalacli.control.hints import Hints
 from koalacli.control.proposals import Proposal
-from koalacli.errors import InputError, KoalaError, OutputError, writing_errors
+from koalacli.errors import InputError, KoalaError, OutputError
 from koalacli.io.arguments import STREAM
-from koalacli.io.files import copy_file, file_digest, new_file
+from koalacli.io.files import file_digest
 from koalacli.io.paths import Job
 from koalacli.io.picture.codecs import CODECS, codec_of, encode
 from koalacli.io.picture.graft import Graftable, open_graftable
 from koalacli.io.picture.metadata import Metadata, only_orientation
 from koalacli.io.picture.picture import Picture
-from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
+from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.io.picture.scans import open_scan
 from koalacli.io.picture.xmp import OURS, Provenance, with_provenance
-from koalacli.io.storage import is_remote, local_copy, new_object, read_object
+from koalacli.io.storage import is_remote, local_copy
 from koalacli.journal import Journal, Stamp
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Still
 from koalacli.photograph.existing import decide_existing, times_of
 from koalacli.photograph.guides import Sight
+from koalacli.photograph.places import copy_input, new_target, print_out, read_source, source_name
 from koalacli.photograph.proposals import write_proposals
 from koalacli.photograph.sidecars import carry_sidecars
 from koalacli.records import Outcome, Record
@@ -141,7 +140,7 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
                     return OpenedPhotograph(None, kept, started, stamp, digest=digest)
                 return OpenedPhotograph(scroll, None, started, stamp, remarks, kept=held, digest=digest)
     with decoder_errors(name):
-        data = _read(job.source)
+        data = read_source(job.source)
         digest = hashlib.sha256(data).hexdigest()
         setup = _made_of(job, digest, setup)
         grafts = config.lossless_luma and (asked is None or CODECS[asked].grafts)
@@ -165,30 +164,6 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
     return OpenedPhotograph(still, None, started, stamp, remarks, digest=digest)
 
 
-def _read(source: str) -> bytes:
-    if source == STREAM:
-        return sys.stdin.buffer.read()
-    return read_object(source) if is_remote(source) else read_bytes(Path(source))
-
-
-def _new(target: str, times: tuple[int, int] | None = None) -> AbstractContextManager[BinaryIO]:
-    return new_object(target) if is_remote(target) else new_file(Path(target), times)
-
-
-def _print(data: bytes) -> None:
-    with writing_errors("standard output"):
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-
-
-def _copy(job: Job) -> None:
-    if is_remote(job.source) or is_remote(job.target):
-        with _new(job.target) as file:
-            file.write(_read(job.source))
-    else:
-        copy_file(Path(job.source), Path(job.target))
-
-
 def _made_by_koala(job: Job, metadata: Metadata, config: ColorizeConfig) -> Record | None:
     """The record for an input that koala made, as its XMP says; given by its own name, it is colored again."""
     if config.alone or job.source == STREAM or OURS.encode() not in metadata.xmp:
@@ -201,11 +176,6 @@ def _made_of(job: Job, digest: str, setup: Setup) -> Setup:
     """The setup of one picture: its provenance names the source."""
     name = "" if job.source == STREAM else Path(job.source).name
     return replace(setup, provenance=replace(setup.provenance, source=f"sha256:{digest}", source_name=name))
-
-
-def source_name(job: Job) -> str:
-    """What messages call an input."""
-    return "standard input" if job.source == STREAM else job.source
 
 
 def _labeled(metadata: Metadata, setup: Setup, remarks: list[str], orientation: int = 1) -> Metadata:
@@ -258,9 +228,9 @@ def _write(job: Job, canvas: Canvas, colorings: Sequence[Array | Proposal | Koal
     if job.target == STREAM:
         buffer = io.BytesIO()
         remarks = canvas.write(buffer, ab_planes, name)
-        _print(buffer.getvalue())
+        print_out(buffer.getvalue())
         return remarks
-    with _new(job.target, times) as file:
+    with new_target(job.target, times) as file:
         return canvas.write(file, ab_planes, name)
 
 
@@ -268,7 +238,7 @@ def _keep_gray(job: Job, config: ColorizeConfig) -> Record:
     if config.format and config.format != codec_of(Path(job.source)):
         raise OutputError(f"{job.source}: is to stay gray, and a copy cannot change its format; leave out --format")
     try:
-        _copy(job)
+        copy_input(job)
     except FileNotFoundError as error:
         raise InputError(f"{job.source}: the file is gone") from error
     return Record(job.source, job.target, Outcome.DONE, "kept gray, copied", kind="kept gray")
@@ -295,10 +265,10 @@ def _keep_colored(
     else:
         record = replace(record, reason=COPIED)
     if job.target == STREAM:
-        _print(data)
+        print_out(data)
     elif record.reason == COPIED and job.source != STREAM:
-        _copy(job)
+        copy_input(job)
     else:
-        with _new(job.target) as file:
+        with new_target(job.target) as file:
             file.write(data)
     return replace(record, outcome=Outcome.DONE, kind=COPIED)

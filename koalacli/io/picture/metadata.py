@@ -16,6 +16,7 @@ from PIL import Image
 from koalacli.errors import InputError
 from koalacli.io.jpeg.layout import APP1, APP13, Layout, Segment, read_layout
 from koalacli.io.picture.containers import xmp_of_gif, xmp_of_jp2
+from koalacli.io.picture.iptc import IPTC_RESOURCE, photoshop_iptc
 from koalacli.io.picture.packet import read_packet
 from koalacli.io.picture.xmp import (
     join_extension,
@@ -34,7 +35,6 @@ _DESCRIPTIVE = {
     0x010D, 0x010E, 0x010F, 0x0110, 0x0112, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298,
     0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F,
 }  # fmt: skip
-_IPTC_RESOURCE = 0x0404  # of Photoshop's image resources
 _TIFF_XMP, _TIFF_IPTC, _TIFF_PHOTOSHOP, _TIFF_INSIDE = 700, 33723, 34377, 330  # the last are SubIFDs
 _TELLS_OF_MORE = ("MotionPhoto", "MicroVideo", "MicroVideoOffset", "Directory")  # in XMP: of what stands behind
 _PADDING = b"\0 \r\n"  # between pictures
@@ -207,29 +207,13 @@ def _exif(image: Image.Image, size: tuple[int, int], orientation: int, lost: lis
 def _iptc(image: Image.Image, layout: Layout | None) -> bytes:
     if layout:
         found = [payload for marker, payload in layout.header if marker == APP13]
-        return next((iptc for payload in found if (iptc := _photoshop_iptc(payload[14:]))), b"")
+        return next((iptc for payload in found if (iptc := photoshop_iptc(payload[14:]))), b"")
     tags: Any = getattr(image, "tag_v2", {})
     value = tags.get(_TIFF_IPTC, b"")
     if isinstance(value, bytes) and value:
         return value
     resources = tags.get(_TIFF_PHOTOSHOP, b"")
-    return _photoshop_iptc(resources) if isinstance(resources, bytes) else b""
-
-
-def _photoshop_iptc(resources: bytes) -> bytes:
-    """The IPTC record among Photoshop's image resources; the others are thumbnails and print settings."""
-    at = 0
-    while resources[at : at + 4] == b"8BIM" and at + 12 <= len(resources):
-        (kind,) = struct.unpack_from(">H", resources, at + 4)
-        name = 1 + resources[at + 6]
-        start = at + 6 + name + name % 2
-        if start + 4 > len(resources):
-            return b""
-        (size,) = struct.unpack_from(">I", resources, start)
-        if kind == _IPTC_RESOURCE:
-            return resources[start + 4 : start + 4 + size]
-        at = start + 4 + size + size % 2
-    return b""
+    return photoshop_iptc(resources) if isinstance(resources, bytes) else b""
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:
@@ -273,7 +257,7 @@ def jpeg_segments(metadata: Metadata) -> list[Segment]:
     ]
     if metadata.iptc and len(metadata.iptc) <= LONGEST_SEGMENT:
         padding = b"\0" * (len(metadata.iptc) % 2)
-        resource = struct.pack(">4sHHI", b"8BIM", _IPTC_RESOURCE, 0, len(metadata.iptc))
+        resource = struct.pack(">4sHHI", b"8BIM", IPTC_RESOURCE, 0, len(metadata.iptc))
         segments.append((APP13, b"Photoshop 3.0\0" + resource + metadata.iptc + padding))
     comment = metadata.comment
     if comment and len(comment) <= LONGEST_SEGMENT:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from koalacli.arrays import Array, Rgb8
 from koalacli.color.join import merge_color
 from koalacli.color.lab import rgb_to_lab
-from koalacli.colorizer import Prediction
 from koalacli.config import EvalConfig
 from koalacli.control.floors import nearest_point, spread_by_lightness
 from koalacli.control.hints import Hint, Hints
@@ -22,6 +21,7 @@ from koalacli.metrics.pictures import psnr, rmse_ab
 from koalacli.pipelines.evaluate.items import Item, OpenedItem, to_rgb8
 from koalacli.pipelines.evaluate.judge import open_item
 from koalacli.pipelines.evaluate.subjects import Subjects, Weights
+from koalacli.prediction import Prediction
 from koalacli.process import worker_count
 from koalacli.stream import Stage, stream
 

@@ -6,12 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from koalacli.arrays import Array
 from koalacli.color.lab import lightness_of
 from koalacli.color.tone import is_colored
-from koalacli.colorizer import Colorizer, Prediction
+from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig, ReviewConfig
 from koalacli.control.kernel import Places
 from koalacli.control.proposals import propose
@@ -19,6 +17,7 @@ from koalacli.io.files import write_file
 from koalacli.io.picture.graft import Graftable, open_graftable
 from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
 from koalacli.photograph.canvas import Canvas, Graft, Still
+from koalacli.prediction import Prediction
 from koalacli.records import Outcome, Record
 from koalacli.report.sheets import LONG_SIDES, Sheet, encode_sheet, entry_of, likely_colors, shrink_to
 
@@ -149,9 +148,8 @@ def close_picture(
     if opinion.bin_probs is not None:
         gamut_bins = colorizer.weights.network.tables["gamut_bins"]
         likely = likely_colors(opinion.bin_probs, gamut_bins)
-        small = cv2.resize(opened.canvas.seen[0][..., 0], (ab.shape[1], ab.shape[0]), interpolation=cv2.INTER_AREA)
         read = partial(colorizer.read_again, opened.canvas.seen[0], opinion.bin_probs, opinion.features)
-        places = Places.of(opinion.features, small, ab)
+        places = Places.seen(opinion.features, opened.canvas.seen[0], ab)
         proposals = propose(places, opinion.bin_probs, gamut_bins, read, colorizer.read_out, PROPOSALS)[1:]
     sheet = Sheet(
         item.name,
