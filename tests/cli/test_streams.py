@@ -71,7 +71,8 @@ def test_standard_output_that_takes_nothing_is_one_line(
     lines = done.stderr.decode().splitlines()
     assert done.returncode == 1
     assert any("standard output" in line for line in lines)
-    assert all(line.startswith(("koala: ", "failed: ", "0 pictures", "1 picture; ")) for line in lines)
+    known = ("koala: ", "failed: ", "0 pictures", "1 picture; ", "written: ")
+    assert all(line.startswith(known) for line in lines)
     assert json.loads(report.read_text())[-1]["event"] == "summary"
 
 
