@@ -82,7 +82,7 @@ def _do_shard(job: Job, config: ColorizeConfig, engine: Engine, journal: Journal
             yield decided or Record(job.source, job.target, Outcome.PLANNED)
             return
         with writing_errors(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="koala-") as scratch:
-            yield from _color_shard(job, Path(scratch), config, engine, journal)
+            yield from _colorize_shard(job, Path(scratch), config, engine, journal)
     except InputError as error:
         reason = f"{job.source}: {error}"
         journal.note(job.target, job.stamp(), Outcome.FAILED, 0.0, reason)
@@ -91,7 +91,7 @@ def _do_shard(job: Job, config: ColorizeConfig, engine: Engine, journal: Journal
         yield Record(job.source, job.target, Outcome.FAILED, str(error))
 
 
-def _color_shard(
+def _colorize_shard(
     job: Job, scratch: Path, config: ColorizeConfig, engine: Engine, journal: Journal
 ) -> Iterator[Notice | Record]:
     stamp, before, after = job.stamp(), scratch / "in", scratch / "out"

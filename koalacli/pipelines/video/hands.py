@@ -17,7 +17,7 @@ from koalacli.io.film.segments import Joint
 from koalacli.io.paths import Job
 from koalacli.journal import Entry
 from koalacli.pipelines.video.plan import Take
-from koalacli.pipelines.video.stretches import Stretch, color_stretch, find_stretches
+from koalacli.pipelines.video.stretches import Stretch, colorize_stretch, find_stretches
 from koalacli.records import Notice, Outcome, Record
 from koalacli.settings import read_out_of
 from koalacli.weights_files import WeightsFile
@@ -118,7 +118,7 @@ class FilmHand:
     def _color(self, job: Job, stopped: Callable[[], bool]) -> Iterator[News]:
         assert isinstance(job, ColorStretch)
         path = Path(job.target).with_suffix(f".{uuid4().hex[:8]}.packets")  # a worker that was given up may still write
-        entries = color_stretch(job.take, job.encoder, self.colorizer, job.stretch, path, stopped)
+        entries = colorize_stretch(job.take, job.encoder, self.colorizer, job.stretch, path, stopped)
         yield Segmented(job.source, job.target, Outcome.DONE, path=str(path), entries=tuple(entries))
 
 

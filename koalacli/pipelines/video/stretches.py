@@ -117,7 +117,7 @@ def _told(damage: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(damage))
 
 
-def color_stretch(
+def colorize_stretch(
     take: Take,
     encoder: EncoderPlan,
     colorizer: Colorizer,

@@ -18,7 +18,7 @@ from koalacli.pipelines.video.film import _colorize_segments, begin_film
 from koalacli.pipelines.video.known import NOTHING_KNOWN
 from koalacli.pipelines.video.pipeline import colorize_video
 from koalacli.pipelines.video.plan import FilmJob, plan_film
-from koalacli.pipelines.video.stretches import color_stretch, find_stretches
+from koalacli.pipelines.video.stretches import colorize_stretch, find_stretches
 from koalacli.records import Outcome, Progress, Record
 
 SECONDS, CUT = 64, 35
@@ -109,10 +109,10 @@ def test_a_stretch_is_found_and_colored_without_those_before_it(slow_film: Any, 
     assert len(whole) == len(found) > 4
     for number in (3, 1):
         path = tmp_path / f"{number}.packets"
-        entries = color_stretch(plan.take, plan.encoder, painter, found[number], path)
+        entries = colorize_stretch(plan.take, plan.encoder, painter, found[number], path)
         assert (path.read_bytes(), entries) == whole[number]
     with pytest.raises(InputError, match="does not decode twice in the same way"):
-        color_stretch(plan.take, plan.encoder, painter, replace(found[2], marks="others"), tmp_path / "2.packets")
+        colorize_stretch(plan.take, plan.encoder, painter, replace(found[2], marks="others"), tmp_path / "2.packets")
     assert not (tmp_path / "2.packets").exists()
 
 
