@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -38,38 +38,27 @@ KEPT = 4  # networks, the last that `colorize` was asked for
 _kept: dict[object, Colorizer] = {}
 
 
-@overload
-def colorize(
-    picture: Place | Image,
-    *,
-    hints: Sequence[Hint] = ...,
-    reference: Place | Image | Pixels | None = ...,
-    reference_strength: float = ...,
-    colorizer: Colorizer | None = ...,
-    weights: Place = ...,
-    device: str = ...,
-    size: int | None = ...,
-    vividness: float | None = ...,
-    saturation: float | None = ...,
-    stretch: float | None = ...,
-) -> Image: ...
+class Options(TypedDict, total=False):
+    """What `colorize` takes besides the picture; its docstring tells what each is."""
+
+    hints: Sequence[Hint]
+    reference: Place | Image | Pixels | None
+    reference_strength: float
+    colorizer: Colorizer | None
+    weights: Place
+    device: str
+    size: int | None
+    vividness: float | None
+    saturation: float | None
+    stretch: float | None
 
 
 @overload
-def colorize(
-    picture: Pixels,
-    *,
-    hints: Sequence[Hint] = ...,
-    reference: Place | Image | Pixels | None = ...,
-    reference_strength: float = ...,
-    colorizer: Colorizer | None = ...,
-    weights: Place = ...,
-    device: str = ...,
-    size: int | None = ...,
-    vividness: float | None = ...,
-    saturation: float | None = ...,
-    stretch: float | None = ...,
-) -> Pixels: ...
+def colorize(picture: Place | Image, **options: Unpack[Options]) -> Image: ...
+
+
+@overload
+def colorize(picture: Pixels, **options: Unpack[Options]) -> Pixels: ...
 
 
 def colorize(

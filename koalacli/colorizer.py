@@ -125,9 +125,8 @@ class Colorizer:
                 first += len(done[-1]["ab"])
         stride = self.weights.network.config.output_stride
         rows, columns = -(-height // stride), -(-width // stride)
-        return Prediction(
-            **{name: np.concatenate([part[name] for part in done])[:, :rows, :columns] for name in done[0]}
-        )
+        whole = {name: np.concatenate([part[name] for part in done])[:, :rows, :columns] for name in done[0]}
+        return Prediction(**whole)
 
     def read_again(self, lightness: Array, bin_probs: Array, features: Array, vividness: float) -> Array:
         """Color of one picture at another temperature: what the network gives with that vividness as its own.
@@ -247,10 +246,9 @@ class Colorizer:
         Raises:
             UsageError: the network has no bins.
         """
-        lightness = lightness_of(without_axis(pixels))
-        guide = self.shrink(lightness)
-        gray, found = without_axis(pixels), self.propose_colors([guide], count)[0]
-        return [colorize_pixels(gray, guide, one.ab, pixels.dtype) for one in found]
+        gray = without_axis(pixels)
+        guide = self.shrink(lightness_of(gray))
+        return [colorize_pixels(gray, guide, one.ab, pixels.dtype) for one in self.propose_colors([guide], count)[0]]
 
     def propose_colors(self, guides: Sequence[Array], count: int) -> list[list[Proposal]]:
         """For every guide (h, w, 1) of one size, from `shrink`: its proposals, at the network's output size."""
@@ -258,11 +256,13 @@ class Colorizer:
         said = self.predict(guides, bin_probs=True, features=True)
         assert said.features is not None
         assert said.bin_probs is not None
-        made, bins = [], self.weights.network.tables["gamut_bins"]
-        for guide, ab, features, bin_probs in zip(guides, plain, said.features, said.bin_probs, strict=True):
-            read = partial(self.read_again, guide, bin_probs, features)
-            made.append(propose(Places.seen(features, guide, ab), bin_probs, bins, read, self.read_out, count))
-        return made
+        pictures = zip(guides, plain, said.features, said.bin_probs, strict=True)
+        return [self.propose_from(*picture, count) for picture in pictures]
+
+    def propose_from(self, guide: Array, ab: Array, features: Array, bin_probs: Array, count: int) -> list[Proposal]:
+        """Proposals of one picture that `predict` was asked about; arrays are its own, without the batch's axis."""
+        bins, read = self.weights.network.tables["gamut_bins"], partial(self.read_again, guide, bin_probs, features)
+        return propose(Places.seen(features, guide, ab), bin_probs, bins, read, self.read_out, count)
 
     def stream(self, pictures: Iterable[Pixels]) -> Iterator[Pixels]:
         """Colorize pictures of any sizes, in order, reading ahead no more than a few batches."""

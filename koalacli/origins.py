@@ -170,7 +170,7 @@ def make_config(command: str, flags: Mapping[str, Any], typed: Iterable[str], as
     for one in values_given(command, asked):
         if fields[one.name] in typed:
             continue
-        if not _is_pattern(one.section):
+        if not is_pattern(one.section):
             values[fields[one.name]] = one.value
             if one.origin.startswith(PREFIX):  # wins over files, by pattern or not
                 for held in rules.values():
@@ -185,12 +185,13 @@ def make_config(command: str, flags: Mapping[str, Any], typed: Iterable[str], as
 def _for_command(given: list[Given], command: str) -> list[Given]:
     """Of a file's values those that concern a command: those for all first, those by pattern last."""
     own = settings_of(COMMANDS[command])
-    sections = ["", command, *(one.section for one in given if _is_pattern(one.section) and command == "colorize")]
+    sections = ["", command, *(one.section for one in given if is_pattern(one.section) and command == "colorize")]
     ordered = [one for section in dict.fromkeys(sections) for one in given if one.section == section]
     return [replace(one, value=take_value(own[one.name], one.value)) for one in ordered if one.name in own]
 
 
-def _is_pattern(section: str) -> bool:
+def is_pattern(section: str) -> bool:
+    """Whether a section of a file is for some pictures, by pattern."""
     return section not in ("", *COMMANDS)
 
 
@@ -212,13 +213,13 @@ def _settings_in(section: str) -> dict[str, list[tuple[str, Field[Any]]]]:
     found: dict[str, list[tuple[str, Field[Any]]]] = {}
     for command in [section] if section in COMMANDS else ["colorize"] if section else list(COMMANDS):
         for name, field in settings_of(COMMANDS[command]).items():
-            if not _is_pattern(section) or field.metadata.get("shapes", True) or name in ALSO_BY_FOLDER:
+            if not is_pattern(section) or field.metadata.get("shapes", True) or name in ALSO_BY_FOLDER:
                 found.setdefault(name, []).append((command, field))
     return found
 
 
 def _why_not(section: str, name: str) -> str:
-    if _is_pattern(section) and (field := settings_of(ColorizeConfig).get(name)):
+    if is_pattern(section) and (field := settings_of(ColorizeConfig).get(name)):
         return f"{flag_of(field)} is for the whole run, not for some of its pictures"
     others = [command for command, config in COMMANDS.items() if name in settings_of(config)]
     if others and section:

@@ -14,7 +14,7 @@ from koalacli.cli.options import CONFIG_HELP
 from koalacli.cli.terminal import print_event, print_table, say
 from koalacli.errors import UsageError
 from koalacli.io.texts import one_line
-from koalacli.origins import COMMANDS, FILE, read_file, settings_files, values_given
+from koalacli.origins import COMMANDS, FILE, is_pattern, read_file, settings_files, values_given
 from koalacli.values import did_you_mean, settings_of
 
 HELP = """Tell each setting in force and where it comes from: koala.toml, a KOALA_* variable, or the default.
@@ -64,14 +64,14 @@ def register(app: typer.Typer) -> None:
 def in_force(command: str, asked: str = "") -> list[Line]:
     """Every setting of a command, then those for some folders."""
     given = values_given(command, asked)
-    for_all = {one.name: one for one in given if one.section in ("", *COMMANDS)}
+    for_all = {one.name: one for one in given if not is_pattern(one.section)}
     lines = [
         Line(command, name, for_all[name].value, for_all[name].origin)
         if name in for_all
         else Line(command, name, known.default, "default")
         for name, known in settings_of(COMMANDS[command]).items()
     ]
-    by_folder = {(one.section, one.name): one for one in given if one.section not in ("", *COMMANDS)}
+    by_folder = {(one.section, one.name): one for one in given if is_pattern(one.section)}
     return lines + [Line(command, one.name, one.value, one.origin, one.section) for one in by_folder.values()]
 
 

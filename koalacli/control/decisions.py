@@ -88,7 +88,7 @@ def apply_decisions(
         source: input as given on the command line.
         jobs: the work list.
         reviewer: who decided, where a file does not say.
-        settings: of the run, from `settings_of`; where given, they must be those of the page that was looked at.
+        settings: of the run, from `color_settings`; where given, they must be those of the page that was looked at.
 
     Raises:
         UsageError: one of the places is no decisions file, or was made with other settings.
@@ -122,7 +122,7 @@ def apply_decisions(
     return Decided(left, records, notices)
 
 
-def settings_of(weights: str, read_out: ReadOut) -> dict[str, Any]:
+def color_settings(weights: str, read_out: ReadOut) -> dict[str, Any]:
     """What shapes color beside decisions, as a page and its decisions say it; `weights` is their digest."""
     return {"weights": weights, **asdict(read_out)}
 

@@ -95,9 +95,8 @@ class Places:
         """
         height, width = lightness.shape
         rows, columns = np.indices((height, width)) + 0.5
-        length = np.sqrt(np.einsum("...c,...c->...", features, features))[..., None]
         at = (np.stack([rows, columns], -1) / min(height, width)).astype(np.float32)
-        return cls(features / np.maximum(length, np.float32(1e-6)), at, lightness / np.float32(100), ab)
+        return cls(unit_features(features), at, lightness / np.float32(100), ab)
 
     @classmethod
     def seen(cls, features: Array, guide: Array, ab: Array) -> "Places":
@@ -158,3 +157,9 @@ def _square_distance(first: Array, second: Array) -> Array:
 
 def _product(first: Array, second: Array) -> Array:
     return np.asarray(first @ np.swapaxes(second, -1, -2))
+
+
+def unit_features(features: Array) -> Array:
+    """Features (..., C) scaled to unit length."""
+    length = np.sqrt(np.einsum("...c,...c->...", features, features))[..., None]
+    return features / np.maximum(length, np.float32(1e-6))

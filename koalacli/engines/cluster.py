@@ -7,7 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
-from koalacli.engines.outfit import Outfit, traveling
+from koalacli.engines.outfit import Outfit, traveling, with_gpu
 from koalacli.engines.pool import News
 from koalacli.engines.ray import import_ray, work_on_ray
 from koalacli.engines.worker import Predictor, Worker
@@ -32,8 +32,7 @@ class RayEngine:
     def __init__(self, config: ColorizeConfig, folder: Path | str | None = None, colorizer: Predictor | None = None):
         import_ray()
         self._folder = folder
-        # A GPU that was asked for must be one: auto would take the processor without a word.
-        self._config = replace(config, device="gpu") if config.ray_gpus and config.device == "auto" else config
+        self._config = with_gpu(config)
         self._network = traveling(colorizer, config.weights)
         known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
         self.journal = open_journal(folder, digest_settings(config), known.digest, alone=config.alone)

@@ -1,7 +1,7 @@
 """What the workers of a cluster are made of."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from koalacli.colorizer import Colorizer
@@ -49,3 +49,8 @@ class Outfit:
 def traveling(colorizer: Any, weights: str) -> Any:
     """What goes to the workers: a network that is handed in, but of a Colorizer its weights, as it cannot be sent."""
     return open_weights(weights) if colorizer is None or type(colorizer) is Colorizer else colorizer
+
+
+def with_gpu(config: Any) -> Any:
+    """Settings for a worker; a GPU that was asked for must be one: auto would take the processor without a word."""
+    return replace(config, device="gpu") if config.ray_gpus and config.device == "auto" else config

@@ -199,15 +199,15 @@ def _predict_hinted(
         seen, features=True, bin_probs=any(opened.hints and opened.hints.vividness for opened in photographs)
     )
     assert said.features is not None
-    colors: list[Array | KoalaError] = []
+    ab_planes: list[Array | KoalaError] = []
     for place, (lightness, opened) in enumerate(zip(seen, photographs, strict=True)):
         assert opened.hints is not None
         assert opened.canvas is not None
         try:
             ab = network.read_hinted(lightness, said, place, opened.hints)
         except KoalaError as error:
-            colors.append(error)
+            ab_planes.append(error)
             continue
         guide, lightness_at = opened.canvas.guides[0], opened.canvas.lightness_at
-        colors.append(apply_hints(ab, said.features[place], guide, opened.hints, lightness_at))
-    return colors
+        ab_planes.append(apply_hints(ab, said.features[place], guide, opened.hints, lightness_at))
+    return ab_planes

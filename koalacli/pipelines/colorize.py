@@ -11,7 +11,7 @@ from typing import Any
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import ProposalsJob, ReferencedJob, bind_hints
-from koalacli.control.decisions import Decided, apply_decisions, settings_of
+from koalacli.control.decisions import Decided, apply_decisions, color_settings
 from koalacli.engines import Engine, start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError, UsageError
@@ -151,13 +151,13 @@ def _colorize_local(
 def _settings_of_run(config: ColorizeConfig, colorizer: Predictor | None) -> dict[str, Any]:
     """What decisions are compared with; the network is not loaded for it."""
     if isinstance(colorizer, Colorizer):
-        return settings_of(colorizer.weights.digest, colorizer.read_out)
+        return color_settings(colorizer.weights.digest, colorizer.read_out)
     known = open_weights(config.weights)
     try:
         own = ReadOut(**known.header["read_out"])
     except (KeyError, TypeError):  # weights that cannot be loaded: who loads them says why
         return {}
-    return settings_of(known.digest, replace(own, **read_out_of(config)))
+    return color_settings(known.digest, replace(own, **read_out_of(config)))
 
 
 def _divide(jobs: list[Job], plan: Plan, config: ColorizeConfig) -> list[tuple[ColorizeConfig, list[Job]]]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from koalacli.arrays import Pixels, Rgb8
+from koalacli.arrays import Rgb8
 from koalacli.errors import KoalaError
 from koalacli.io.film.frames import film_length, frame_at
-from koalacli.io.picture.codecs import codec_of
+from koalacli.io.picture.codecs import codec_of, to_rgb8
 from koalacli.io.picture.read import read_picture
 from koalacli.records import Outcome, Record
 from koalacli.report.gallery import Exhibit, gallery_page
@@ -50,11 +50,6 @@ def _exhibit(record: Record, begin: float) -> Exhibit:
 def _look(source: Path, target: Path, begin: float) -> tuple[Rgb8, Rgb8]:
     """A picture and what was made of it, of animations the first frame, of films the middle one."""
     if codec_of(target):
-        return _as_rgb8(read_picture(source).pixels), _as_rgb8(read_picture(target).pixels)
+        return to_rgb8(read_picture(source).pixels), to_rgb8(read_picture(target).pixels)
     middle = film_length(target) / 2
     return frame_at(source, begin + middle), frame_at(target, middle)
-
-
-def _as_rgb8(pixels: Pixels) -> Rgb8:
-    shown = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
-    return shown if shown.ndim == 3 else np.dstack([shown] * 3)

@@ -2,9 +2,11 @@
 
 import base64
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from koalacli.arrays import Rgb8
 
@@ -17,14 +19,15 @@ class Panel:
     versions: dict[str, Rgb8]
 
 
-def shrink(rgb8: Rgb8, side: int) -> Rgb8:
-    """A copy whose longer side is at most `side` pixels."""
-    height, width = rgb8.shape[:2]
+def shrink(pixels: NDArray[Any], side: int) -> NDArray[Any]:
+    """A copy, (H, W) or (H, W, C) as given, whose longer side is at most `side` pixels."""
+    height, width = pixels.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
-        return rgb8
+        return pixels
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(rgb8, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return small.reshape(*small.shape[:2], *pixels.shape[2:])  # OpenCV drops an axis of one
 
 
 def data_uri(rgb8: Rgb8, quality: int) -> str:

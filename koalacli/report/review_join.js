@@ -22,6 +22,27 @@ function mixRows(plane, width, { low, high, share }, row, line) {
   for (let column = 0; column < width; column += 1) line[column] = plane[above + column] + (plane[below + column] - plane[above + column]) * part;
 }
 
+const [[RX, RY, RZ], [GX, GY, GZ], [BX, BY, BZ]] = RGB_FROM_XYZ;
+
+// Linear rgb of a color into `linear`: f and y are those of its lightness (CIE 15).
+function convert(f, y, a, b, linear) {
+  const x = backward(f + a / 500) * WHITE[0];
+  const z = backward(f - b / 200) * WHITE[2];
+  linear[0] = RX * x + RY * y + RZ * z;
+  linear[1] = GX * x + GY * y + GZ * z;
+  linear[2] = BX * x + BY * y + BZ * z;
+}
+
+// The same, with as much of its chroma as sRGB can show.
+function fitted(lightness, y, a, b, linear) {
+  const f = (lightness + 16) / 116;
+  convert(f, y, a, b, linear);
+  if (linear[0] >= 0 && linear[1] >= 0 && linear[2] >= 0 && linear[0] <= 1 && linear[1] <= 1 && linear[2] <= 1) return;
+  const scale = Math.min(1, largestChroma(lightness, a, b) / Math.max(Math.sqrt(a * a + b * b), 1e-6));
+  convert(f, y, a * scale, b * scale, linear);
+  for (let channel = 0; channel < 3; channel += 1) linear[channel] = Math.min(1, Math.max(0, linear[channel]));
+}
+
 // As koalacli/color/join.py and gamut.py.
 function joinStill({ codes, width, height }, ab, { prepared, rows, columns }) {
   const small = prepared.width;
@@ -32,7 +53,7 @@ function joinStill({ codes, width, height }, ab, { prepared, rows, columns }) {
   const lines = planes.map(() => new Float32Array(small));
   const [slopeA, offsetA, slopeB, offsetB] = lines;
   const [down, across] = [linearTaps(prepared.height, height), linearTaps(small, width)];
-  const [[rx, ry, rz], [gx, gy, gz], [bx, by, bz]] = RGB_FROM_XYZ;
+  const linear = new Float64Array(3);
   return (first, last, rgba) => {
     for (let row = first; row < last; row += 1) {
       planes.forEach((plane, kind) => mixRows(plane, small, down, row, lines[kind]));
@@ -40,29 +61,13 @@ function joinStill({ codes, width, height }, ab, { prepared, rows, columns }) {
         const code = codes[row * width + column];
         const lightness = LIGHTNESS[code];
         const [l, r, t] = [across.low[column], across.high[column], across.share[column]];
-        let a = (slopeA[l] + (slopeA[r] - slopeA[l]) * t) * lightness + offsetA[l] + (offsetA[r] - offsetA[l]) * t;
-        let b = (slopeB[l] + (slopeB[r] - slopeB[l]) * t) * lightness + offsetB[l] + (offsetB[r] - offsetB[l]) * t;
-        const f = (lightness + 16) / 116;
-        const y = LUMINANCE[code];
-        let x = backward(f + a / 500) * WHITE[0];
-        let z = backward(f - b / 200) * WHITE[2];
-        let red = rx * x + ry * y + rz * z;
-        let green = gx * x + gy * y + gz * z;
-        let blue = bx * x + by * y + bz * z;
-        if (red < 0 || green < 0 || blue < 0 || red > 1 || green > 1 || blue > 1) {
-          const scale = Math.min(1, largestChroma(lightness, a, b) / Math.max(Math.sqrt(a * a + b * b), 1e-6));
-          a *= scale;
-          b *= scale;
-          x = backward(f + a / 500) * WHITE[0];
-          z = backward(f - b / 200) * WHITE[2];
-          red = Math.min(1, Math.max(0, rx * x + ry * y + rz * z));
-          green = Math.min(1, Math.max(0, gx * x + gy * y + gz * z));
-          blue = Math.min(1, Math.max(0, bx * x + by * y + bz * z));
-        }
+        const a = (slopeA[l] + (slopeA[r] - slopeA[l]) * t) * lightness + offsetA[l] + (offsetA[r] - offsetA[l]) * t;
+        const b = (slopeB[l] + (slopeB[r] - slopeB[l]) * t) * lightness + offsetB[l] + (offsetB[r] - offsetB[l]) * t;
+        fitted(lightness, LUMINANCE[code], a, b, linear);
         const to = 4 * (row * width + column);
-        rgba[to] = CODES[(Math.sqrt(red) * (CODE_STEPS - 1) + 0.5) | 0];
-        rgba[to + 1] = CODES[(Math.sqrt(green) * (CODE_STEPS - 1) + 0.5) | 0];
-        rgba[to + 2] = CODES[(Math.sqrt(blue) * (CODE_STEPS - 1) + 0.5) | 0];
+        rgba[to] = CODES[(Math.sqrt(linear[0]) * (CODE_STEPS - 1) + 0.5) | 0];
+        rgba[to + 1] = CODES[(Math.sqrt(linear[1]) * (CODE_STEPS - 1) + 0.5) | 0];
+        rgba[to + 2] = CODES[(Math.sqrt(linear[2]) * (CODE_STEPS - 1) + 0.5) | 0];
         rgba[to + 3] = 255;
       }
     }
@@ -74,25 +79,11 @@ function chromaOf(ab, { prepared, rows, columns }) {
   const { guide, height, width } = prepared;
   const [as, bs] = ab.map((plane) => enlargeCubic(plane, rows, columns, height, width));
   const [cb, cr] = [new Float32Array(guide.length), new Float32Array(guide.length)];
-  const codeOf = (linear) => CODE_VALUES[(Math.sqrt(Math.min(1, Math.max(0, linear))) * (CODE_STEPS - 1) + 0.5) | 0];
-  const [[rx, ry, rz], [gx, gy, gz], [bx, by, bz]] = RGB_FROM_XYZ;
+  const linear = new Float64Array(3);
+  const codeOf = (light) => CODE_VALUES[(Math.sqrt(light) * (CODE_STEPS - 1) + 0.5) | 0];
   for (let place = 0; place < guide.length; place += 1) {
-    const lightness = guide[place];
-    const f = (lightness + 16) / 116;
-    const y = backward(f);
-    let [a, b] = [as[place], bs[place]];
-    let x = backward(f + a / 500) * WHITE[0];
-    let z = backward(f - b / 200) * WHITE[2];
-    let [red, green, blue] = [rx * x + ry * y + rz * z, gx * x + gy * y + gz * z, bx * x + by * y + bz * z];
-    if (red < 0 || green < 0 || blue < 0 || red > 1 || green > 1 || blue > 1) {
-      const scale = Math.min(1, largestChroma(lightness, a, b) / Math.max(Math.sqrt(a * a + b * b), 1e-6));
-      a *= scale;
-      b *= scale;
-      x = backward(f + a / 500) * WHITE[0];
-      z = backward(f - b / 200) * WHITE[2];
-      [red, green, blue] = [rx * x + ry * y + rz * z, gx * x + gy * y + gz * z, bx * x + by * y + bz * z];
-    }
-    [red, green, blue] = [codeOf(red), codeOf(green), codeOf(blue)];
+    fitted(guide[place], backward((guide[place] + 16) / 116), as[place], bs[place], linear);
+    const [red, green, blue] = [codeOf(linear[0]), codeOf(linear[1]), codeOf(linear[2])];
     cb[place] = -0.168736 * red - 0.331264 * green + 0.5 * blue;
     cr[place] = 0.5 * red - 0.418688 * green - 0.081312 * blue;
   }

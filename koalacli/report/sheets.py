@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from koalacli.arrays import Array, Rgb8
 from koalacli.color.join import merge_color
 from koalacli.color.lab import lightness_to_luminance, linear_to_srgb
+from koalacli.control.kernel import unit_features
 from koalacli.control.proposals import Proposal
 from koalacli.io.texts import as_json
-from koalacli.report.pictures import data_uri
+from koalacli.report.pictures import data_uri, shrink
 
 SHEET_VERSION = 5  # part of every sheet's name: sheets of another version are made anew
 # Of the gray copy's long side, and of its WebP: the first that keeps the file below the size. At 90, L* stays within
@@ -143,12 +144,6 @@ def principal_planes(features: Array, count: int) -> Array:
     return np.asarray(planes.reshape(*features.shape[:2], -1), np.float32)
 
 
-def unit_features(features: Array) -> Array:
-    """Features (..., C) scaled to unit length."""
-    length = np.sqrt(np.sum(features**2, axis=-1, keepdims=True))
-    return features / np.maximum(length, np.float32(1e-6))
-
-
 def likely_colors(bin_probs: Array, gamut_bins: Array) -> NDArray[np.uint16]:
     """The likeliest colors of each square of cells, no two of them alike.
 
@@ -184,7 +179,7 @@ def _entry(sheet: Sheet, identity: str) -> dict[str, Any]:
 
 
 def _thumb(sheet: Sheet) -> Rgb8:
-    return merge_color(shrink_to(sheet.lightness, THUMB_SIDE), sheet.guide, sheet.readings[sheet.own])
+    return merge_color(shrink(sheet.lightness, THUMB_SIDE), sheet.guide, sheet.readings[sheet.own])
 
 
 def _quantize(planes: Array, step: float, levels: int = 256) -> tuple[NDArray[np.uint8], list[list[float]]]:
@@ -202,22 +197,12 @@ def _quantize(planes: Array, step: float, levels: int = 256) -> tuple[NDArray[np
 
 def _encode_gray(lightness: Array) -> bytes:
     for side in LONG_SIDES:
-        gray = gray_of(shrink_to(lightness, side))
+        gray = gray_of(shrink(lightness, side))
         for quality in GRAY_QUALITIES:
             content = _encoded(".webp", gray, cv2.IMWRITE_WEBP_QUALITY, quality)
             if len(content) <= GRAY_BYTES:
                 return content
     return content
-
-
-def shrink_to(lightness: Array, side: int) -> Array:
-    """Lightness (H, W, 1) whose long side is at most `side`."""
-    height, width = lightness.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return lightness
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(lightness, size, interpolation=cv2.INTER_AREA)[..., None])
 
 
 def _encoded(suffix: str, pixels: NDArray[np.uint8], flag: int, value: int) -> bytes:

@@ -8,7 +8,8 @@ HERE = Path(__file__).parent
 
 
 def fill(template: str, slots: dict[str, str]) -> str:
-    """A template with every {{slot}} replaced in one pass: nothing inserted is read again."""
+    """A template with every {{slot}} replaced in one pass: nothing inserted is read again; {{head}} begins pages."""
+    slots = {"head": read_asset("head.html"), **slots}
     first, *rest = (HERE / template).read_text("utf-8").split("{{")
     pieces = [first]
     for part in rest:

@@ -1,27 +1,24 @@
 """The review page in a browser: looked through by mouse and by keyboard, kept, saved; strangers' names and files."""
 
-import base64
 import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
+from review_driver import SHOWN, click_picture, difference, go_to, lab_of, pixels_shown, press, saved
 
 from koalacli.color.join import colorize_pixels
-from koalacli.color.lab import lightness_of, rgb_to_lab
+from koalacli.color.lab import lightness_of
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig, ReviewConfig
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.kernel import SCOPES
 from koalacli.control.solver import apply_hints, value_at
 from koalacli.errors import UsageError
-from koalacli.metrics.pictures import delta_e_2000
 from koalacli.photograph.guides import guide_of
 from koalacli.pipelines.colorize import colorize
 from koalacli.pipelines.review.pipeline import review
@@ -39,7 +36,6 @@ HOSTILE = (
     "__proto__.png",
 )
 SCOPE_NAMES = list(SCOPES)
-SHOWN = "#stage[aria-busy=false]"
 
 
 @dataclass(frozen=True)
@@ -78,54 +74,6 @@ def open_page(page: Any, batch: Batch) -> None:
     """Open from disk and wait until the first picture can be worked with."""
     page.goto(batch.page.as_uri())
     page.locator(SHOWN).wait_for()
-
-
-def go_to(page: Any, picture: int | str) -> None:
-    """Show a picture by its place in the strip, or by its name."""
-    number = picture
-    if isinstance(picture, str):
-        number = page.evaluate("(name) => ENTRIES.findIndex((entry) => entry.name === name)", picture)
-    page.locator("#strip button").nth(number).click()
-    page.locator(SHOWN).wait_for()
-
-
-def click_picture(page: Any, x: float, y: float) -> None:
-    """Click at shares of the picture's width and height."""
-    box = page.locator("#sheet").bounding_box()
-    page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
-
-
-def press(page: Any, *keys: str) -> None:
-    """Keys, one after the other, where the focus is; a picture that they lead to is waited for."""
-    for key in keys:
-        page.keyboard.press(key)
-        page.locator(SHOWN).wait_for()
-
-
-def pixels_shown(page: Any) -> NDArray[np.uint8]:
-    """The colored picture as the page has it now, rgb (H, W, 3)."""
-    page.evaluate("paintColor(picture, decisionOf(entryNow()), byId('color'))")
-    data = page.evaluate("document.getElementById('color').toDataURL('image/png')").split(",")[1]
-    return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-
-
-def lab_of(rgb8: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """CIELAB of a picture."""
-    return rgb_to_lab(rgb8.astype(np.float32) / 255)
-
-
-def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> tuple[float, float]:
-    """ΔE2000 between two pictures: mean and 99th percentile."""
-    found = delta_e_2000(lab_of(first), lab_of(second))
-    return float(found.mean()), float(np.percentile(found, 99))
-
-
-def saved(page: Any, target: Path) -> dict[str, Any]:
-    """Press Save and read what comes down."""
-    with page.expect_download() as download:
-        page.keyboard.press("Control+s")
-    download.value.save_as(target)
-    return json.loads(target.read_text("utf-8"))
 
 
 def test_every_picture_gets_a_sheet_and_a_torn_file_is_told(batch: Batch, colorizer: Colorizer) -> None:

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image, features
 
+from koalacli.arrays import Pixels, Rgb8
 from koalacli.errors import KoalaError, OutputError, UnsupportedError
 from koalacli.io.jpeg.layout import segment
 from koalacli.io.picture.containers import gif_with_xmp, jp2_is_lossless, jp2_with_xmp, webp_is_lossless
@@ -250,3 +251,9 @@ def codec_of(path: Path) -> str | None:
     """Name of the codec for a path's suffix, or None."""
     suffix = path.suffix.lower()
     return next((name for name, codec in CODECS.items() if suffix in codec.suffixes), None)
+
+
+def to_rgb8(pixels: Pixels) -> Rgb8:
+    """Gray (H, W) or rgb (H, W, 3) of 8 or 16 bits as uint8 (H, W, 3)."""
+    pixels = to_8bit(pixels)
+    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels

@@ -16,9 +16,10 @@ from koalacli.control.floors import nearest_point, spread_by_lightness
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.solver import apply_hints, value_at
 from koalacli.errors import DataError, KoalaError, UsageError
+from koalacli.io.picture.codecs import to_rgb8
 from koalacli.metrics.hints import FIGURES, HintCurve, mean_curve
 from koalacli.metrics.pictures import psnr, rmse_ab
-from koalacli.pipelines.evaluate.items import Item, OpenedItem, to_rgb8
+from koalacli.pipelines.evaluate.items import Item, OpenedItem
 from koalacli.pipelines.evaluate.judge import open_item
 from koalacli.pipelines.evaluate.subjects import Subjects, Weights
 from koalacli.prediction import Prediction

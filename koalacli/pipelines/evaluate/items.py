@@ -4,16 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Rgb8
 from koalacli.config import EvalConfig
 from koalacli.data.sources import Sample, find_samples, read_sample
 from koalacli.errors import DataError, InputError, NothingMatchedError, UsageError
-from koalacli.io.picture.codecs import to_8bit
+from koalacli.io.picture.codecs import to_rgb8
 from koalacli.io.picture.read import read_picture
 from koalacli.io.suffixes import FILM_SUFFIXES, PICTURE_SUFFIXES
 
@@ -124,9 +120,3 @@ def read_rgb8(sample: Sample) -> Rgb8:
     except DataError as error:
         raise InputError(f"{sample.name}: cannot be read ({error})") from error
     return to_rgb8(read_picture(content, sample.name).pixels)
-
-
-def to_rgb8(pixels: NDArray[Any]) -> Rgb8:
-    """Gray or rgb of 8 or 16 bits as uint8 (H, W, 3)."""
-    pixels = to_8bit(pixels)
-    return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels

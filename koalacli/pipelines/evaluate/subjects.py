@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from koalacli.arrays import Array, Rgb8
 from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig
-from koalacli.pipelines.evaluate.items import REFERENCE, OpenedItem, to_rgb8
+from koalacli.io.picture.codecs import to_rgb8
+from koalacli.pipelines.evaluate.items import REFERENCE, OpenedItem
 from koalacli.settings import read_out_of
 
 RUN_FILES = ("best", "last")  # what every training run calls its weights

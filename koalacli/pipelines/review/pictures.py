@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,14 @@ from koalacli.color.lab import lightness_of
 from koalacli.color.tone import is_colored
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig, ReviewConfig
-from koalacli.control.kernel import Places
-from koalacli.control.proposals import propose
 from koalacli.io.files import write_file
 from koalacli.io.picture.graft import Graftable, open_graftable
 from koalacli.io.picture.read import decoder_errors, read_bytes, read_picture
 from koalacli.photograph.canvas import Canvas, Graft, Still
 from koalacli.prediction import Prediction
 from koalacli.records import Outcome, Record
-from koalacli.report.sheets import LONG_SIDES, Sheet, encode_sheet, entry_of, likely_colors, shrink_to
+from koalacli.report.pictures import shrink
+from koalacli.report.sheets import LONG_SIDES, Sheet, encode_sheet, entry_of, likely_colors
 
 SHEETS = "pictures"
 PROPOSALS = 4  # colorings that the page offers, the usual one among them
@@ -52,7 +50,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Opinion:
+class Answer:
     """What the network says of one picture: color at each of `vividnesses_of`, and the rest of its prediction."""
 
     readings: list[Array]
@@ -102,32 +100,32 @@ def open_picture(item: Found, folder: Path, config: ReviewConfig, colorizer: Col
     height, width = lightness.shape[:2]
     # Hints are for pictures of one frame; of others the page takes verdicts alone.
     facts = {**item.facts, "graft": grafts, "single": len(picture.frames) == 1}
-    return Opened(identity, sha256, b"", None, (height, width), shrink_to(lightness, LONG_SIDES[0]), canvas, facts)
+    return Opened(identity, sha256, b"", None, (height, width), shrink(lightness, LONG_SIDES[0]), canvas, facts)
 
 
-def ask(colorizer: Colorizer, batch: list[Opened]) -> list[Opinion]:
+def ask(colorizer: Colorizer, batch: list[Opened]) -> list[Answer]:
     """What the network says of a batch."""
     seen = [opened.canvas.seen[0] for opened in batch if opened.canvas]
     bins = bool(colorizer.weights.network.config.bins)
     said = colorizer.predict(seen, features=True, bin_probs=bins)
-    return [_opinion_of(colorizer, lightness, said, place) for place, lightness in enumerate(seen)]
+    return [_answer_of(colorizer, lightness, said, place) for place, lightness in enumerate(seen)]
 
 
-def _opinion_of(colorizer: Colorizer, seen: Array, said: Prediction, place: int) -> Opinion:
+def _answer_of(colorizer: Colorizer, seen: Array, said: Prediction, place: int) -> Answer:
     assert said.features is not None
     ab, features = said.ab[place], said.features[place]
     if said.bin_probs is None:
-        return Opinion([ab], features, None)
+        return Answer([ab], features, None)
     bin_probs, own = said.bin_probs[place], colorizer.read_out.vividness
     readings = [
         ab if value == own else colorizer.read_again(seen, bin_probs, features, value)
         for value in vividnesses_of(colorizer)
     ]
-    return Opinion(readings, features, bin_probs)
+    return Answer(readings, features, bin_probs)
 
 
 def close_picture(
-    item: Found, opened: Opened, opinion: Opinion | None, folder: Path, colorizer: Colorizer
+    item: Found, opened: Opened, answer: Answer | None, folder: Path, colorizer: Colorizer
 ) -> tuple[Record, dict[str, Any] | None]:
     """Write a picture's sheet; what came of it, and the page's entry of it.
 
@@ -137,30 +135,28 @@ def close_picture(
     if opened.record:
         return opened.record, None
     target = folder / SHEETS / f"{opened.identity}.js"
-    if opinion is None:
+    if answer is None:
         record = Record(str(item.path), str(target), Outcome.SKIPPED, "its sheet is there", kind="there already")
         return record, entry_of(opened.script)
     assert opened.shown is not None
     assert opened.canvas is not None
     guide = opened.canvas.guides[0]
     own = vividnesses_of(colorizer).index(colorizer.read_out.vividness)
-    ab, likely, proposals = opinion.readings[own], None, []
-    if opinion.bin_probs is not None:
-        gamut_bins = colorizer.weights.network.tables["gamut_bins"]
-        likely = likely_colors(opinion.bin_probs, gamut_bins)
-        read = partial(colorizer.read_again, opened.canvas.seen[0], opinion.bin_probs, opinion.features)
-        places = Places.seen(opinion.features, opened.canvas.seen[0], ab)
-        proposals = propose(places, opinion.bin_probs, gamut_bins, read, colorizer.read_out, PROPOSALS)[1:]
+    ab, likely, proposals = answer.readings[own], None, []
+    if answer.bin_probs is not None:
+        likely = likely_colors(answer.bin_probs, colorizer.weights.network.tables["gamut_bins"])
+        seen = opened.canvas.seen[0]
+        proposals = colorizer.propose_from(seen, ab, answer.features, answer.bin_probs, PROPOSALS)[1:]
     sheet = Sheet(
         item.name,
         opened.sha256,
         opened.size,
         opened.shown,
         guide,
-        opinion.readings,
+        answer.readings,
         own,
         proposals,
-        opinion.features,
+        answer.features,
         likely,
         opened.facts,
     )

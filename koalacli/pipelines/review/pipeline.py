@@ -11,7 +11,7 @@ import numpy as np
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import ReviewConfig
-from koalacli.control.decisions import settings_of
+from koalacli.control.decisions import color_settings
 from koalacli.control.hints import DEFAULT_SCOPE
 from koalacli.control.kernel import SCOPES, SMALLEST_SPOT
 from koalacli.control.solver import RIDGE
@@ -110,7 +110,7 @@ def _holds_sheets(folder: Path) -> bool:
 def _run(
     found: list[Found], folder: Path, config: ReviewConfig, colorizer: Colorizer
 ) -> Iterator[tuple[Found, tuple[Record, dict[str, Any] | None] | KoalaError]]:
-    known = as_json([SHEET_VERSION, __version__, settings_of(colorizer.weights.digest, colorizer.read_out)])
+    known = as_json([SHEET_VERSION, __version__, color_settings(colorizer.weights.digest, colorizer.read_out)])
     settings = hashlib.sha256(known.encode()).hexdigest()
     stage: Stage[Found, Opened, tuple[Record, dict[str, Any] | None]] = Stage(
         read=lambda item: open_picture(item, folder, config, colorizer, settings),
@@ -130,7 +130,7 @@ def _write_page(folder: Path, entries: list[dict[str, Any]], colorizer: Colorize
     facts = {
         "batch": hashlib.sha256(content.encode()).hexdigest()[:16],
         "weights": colorizer.weights.name,
-        "settings": settings_of(colorizer.weights.digest, colorizer.read_out),
+        "settings": color_settings(colorizer.weights.digest, colorizer.read_out),
         "koala": __version__,
         "solver": {
             "scopes": {name: asdict(scope) for name, scope in SCOPES.items()},

@@ -8,14 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
-from koalacli.engines.outfit import Outfit
+from koalacli.engines.outfit import Outfit, with_gpu
 from koalacli.engines.ray import work_on_ray
 from koalacli.errors import KoalaError, StorageFullError, UsageError
 from koalacli.io.film.encode import LIBRARY
@@ -23,7 +22,15 @@ from koalacli.io.film.open import film_writing_errors
 from koalacli.io.paths import Job
 from koalacli.journal import Journal
 from koalacli.pipelines.video.film import FilmRun, begin_film
-from koalacli.pipelines.video.hands import AT_ONCE, ColorStretch, FilmHand, FindStretches, Found, Segmented, folder_of
+from koalacli.pipelines.video.hands import (
+    AT_ONCE,
+    ColorizeStretch,
+    FilmHand,
+    FindStretches,
+    Found,
+    Segmented,
+    folder_of,
+)
 from koalacli.pipelines.video.plan import FilmJob
 from koalacli.pipelines.video.stretches import Stretch
 from koalacli.records import Notice, Outcome, Progress, Record, Started
@@ -58,14 +65,14 @@ class SpreadFilm:
         name = str(self.run.work.folder / f"{self._found:06}")
         return FindStretches(job.source, name, self.run.plan.take, self._end, self._damage)
 
-    def take_found(self, stretch: Stretch) -> ColorStretch | None:
+    def take_found(self, stretch: Stretch) -> ColorizeStretch | None:
         """The job of coloring a stretch; None where it is known, from a worker that died."""
         if (stretch.begin.frames if stretch.begin else 0) != (self._end.frames if self._end else 0) or self.is_known:
             return None
         number, self._found = self._found, self._found + 1
         self._stretches[number], self._end, self._damage = stretch, stretch.end, stretch.damage
         plan, target = self.run.plan, str(self.run.work.folder / f"{number:06}.packets")
-        return ColorStretch(plan.take.job.source, target, plan.take, plan.encoder, stretch)
+        return ColorizeStretch(plan.take.job.source, target, plan.take, plan.encoder, stretch)
 
     def take_segment(self, made: Segmented) -> Progress:
         """Put a segment into the work, once those before it are there."""
@@ -96,7 +103,7 @@ class Spread:
     ):
         self._films, self._open_film, self._lone = deque(jobs), open_film, len(jobs) == 1
         self._open: dict[str, SpreadFilm] = {}  # by work folder
-        self._waiting: deque[ColorStretch] = deque()
+        self._waiting: deque[ColorizeStretch] = deque()
         self._records: list[Record] = []  # of films that are over
 
     def work(self) -> Iterator[Job | None]:
@@ -192,9 +199,8 @@ def colorize_on_cluster(
         StorageFullError, UsageError: as for `film.colorize_film`.
     """
     spread = Spread(jobs, lambda job: begin_film(job, config, colorizer))
-    asked = replace(config, device="gpu") if config.ray_gpus and config.device == "auto" else config
     folders = tuple(sorted({str(Path(job.target).parent) for job in jobs}))
-    outfit = Outfit(config, partial(FilmHand, asked, LIBRARY), network, folders)
+    outfit = Outfit(config, partial(FilmHand, with_gpu(config), LIBRARY), network, folders)
     try:
         for news in work_on_ray(outfit, Journal(), spread.work(), largest=1):
             if not isinstance(news, Started):

@@ -40,7 +40,7 @@ class FindStretches(Job):
 
 
 @dataclass(frozen=True)
-class ColorStretch(Job):
+class ColorizeStretch(Job):
     """Color one stretch; the target is its segment's name, which the worker changes into one of its own."""
 
     take: Take
@@ -116,7 +116,7 @@ class FilmHand:
         yield Record(job.source, job.target, Outcome.DONE)
 
     def _color(self, job: Job, stopped: Callable[[], bool]) -> Iterator[News]:
-        assert isinstance(job, ColorStretch)
+        assert isinstance(job, ColorizeStretch)
         path = Path(job.target).with_suffix(f".{uuid4().hex[:8]}.packets")  # a worker that was given up may still write
         entries = colorize_stretch(job.take, job.encoder, self.colorizer, job.stretch, path, stopped)
         yield Segmented(job.source, job.target, Outcome.DONE, path=str(path), entries=tuple(entries))

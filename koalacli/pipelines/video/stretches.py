@@ -102,7 +102,7 @@ def _keys(
     """Of every frame where a segment may begin: frames since the one before, itself, whether a scene begins, color."""
     if take.config.temporal == "off":
         nothing = np.empty((0, 0, 2), np.float32)
-        for one in colorize_each(shots, lambda smalls: [nothing for _ in smalls]):
+        for one in colorize_each(shots, lambda guides: [nothing for _ in guides]):
             assert one.carried is not None  # every frame is a scene
             yield 1, one.shot, True, one.carried
         return
