@@ -7,7 +7,7 @@ const FILTERS = {
   filterKeep: (decision) => decision.verdict === "keep",
   filterGray: (decision) => decision.verdict === "gray",
   filterReject: (decision) => decision.verdict === "reject",
-  filterPoints: (decision) => Boolean(decision.points?.length),
+  filterPoints: (decision) => Boolean(decision.points?.length || decision.areas?.length),
 };
 const SIGNS = { keep: "✓", gray: "◐", reject: "✕", flag: "⚑" };
 const STATES = { keep: "isKeep", gray: "isGray", reject: "isReject", flag: "isFlag" };
@@ -18,12 +18,19 @@ let frame = 0;
 const film = [];
 
 const entryNow = () => ENTRIES[current];
+
+// Hints are for files of one picture.
+function takesColors() {
+  if (!entryNow().single) report(say("verdictsOnly"));
+  return entryNow().single;
+}
 const matching = () => ENTRIES.map((_, number) => number).filter((number) => FILTERS[byId("filter").value](decisionOf(ENTRIES[number])));
 
 async function show(number) {
   current = number;
   picture = null;
   draft = chosen = null;
+  endOutline();
   setAim(null);
   fit();
   showState();
@@ -95,6 +102,8 @@ function showState() {
   byId("undo").disabled = !done.length;
   byId("redo").disabled = !undone.length;
   byId("reset").disabled = !decisions.has(entry.name);
+  byId("tools").hidden = !entry.single;
+  byId("verdicts-only").hidden = entry.single;
   byId("vividness-section").hidden = !hasVividness();
   byId("vividness").value = positionOf(decision.vividness);
   byId("vividness-value").textContent = vividnessText(positionOf(decision.vividness));
@@ -121,10 +130,11 @@ function showProgress() {
 }
 
 function showFrame(number) {
-  const { verdict, points } = decisionOf(ENTRIES[number]);
+  const { verdict, points = [], areas = [] } = decisionOf(ENTRIES[number]);
+  const known = points.length + areas.length;
   const { button, sign } = film[number];
   button.dataset.verdict = verdict || "";
-  sign.textContent = (SIGNS[verdict] || "") + (points?.length ? ` •${points.length}` : "");
+  sign.textContent = (SIGNS[verdict] || "") + (known ? ` •${known}` : "");
   button.setAttribute("aria-label", `${number + 1}: ${ENTRIES[number].name}. ${verdict ? say(STATES[verdict]) : say("open0")}`);
 }
 
@@ -170,6 +180,7 @@ function setVerdict(verdict, firm = false) {
 
 let turning = false;
 function setSaturation(percent) {
+  if (!takesColors()) return;
   const saturation = Math.min(200, Math.max(0, percent)) / 100;
   decide(entryNow(), { saturation: saturation === 1 ? undefined : saturation }, { keepHistory: !turning });
   changed();
@@ -192,14 +203,14 @@ function positionOf(vividness) {
 const hasVividness = () => FACTS.vividness.known.length > 1;
 
 function setVividness(position) {
-  if (!hasVividness()) return;
+  if (!hasVividness() || !takesColors()) return;
   const held = Math.min(VIVID_STEPS, Math.max(-VIVID_STEPS, position));
   decide(entryNow(), { vividness: held ? vividnessAt(held) : undefined, proposal: undefined }, { keepHistory: !turning });
   changed();
 }
 
 function takeProposal(number) {
-  if (number > picture.proposals.length + 1) return;
+  if (number > picture.proposals.length + 1 || !takesColors()) return;
   decide(entryNow(), { proposal: number > 1 ? number : undefined, vividness: undefined });
   changed();
 }

@@ -2,7 +2,7 @@
 
 const KEYS = [
   ["← →", "keyMove"], ["Enter", "keyOpen"], ["K G X F", "keyVerdicts"], ["1 … 5", "keyProposal"], ["S  Shift+S", "keySaturation"], ["C  Shift+C", "keyVividness"],
-  ["Space", "keyGray"], [",  .", "keyWipe"], ["+  −  0", "keyZoom"], ["P", "keyPoint"], ["E", "keyDropper"], ["V", "keyPaste"],
+  ["Space", "keyGray"], [",  .", "keyWipe"], ["+  −  0", "keyZoom"], ["P", "keyPoint"], ["A", "keyArea"], ["E", "keyDropper"], ["V", "keyPaste"],
   ["Del", "keyDelete"], ["Z  Y", "keyUndo"], ["Ctrl+S", "keySave"], ["Esc", "keyEscape"],
 ];
 const AIM = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -12,6 +12,7 @@ function setAim(at) {
   aim = at;
   const cross = byId("cross");
   cross.hidden = !at;
+  if (isDrawing()) showOutlines();
   if (!at) return;
   cross.style.left = `${100 * at.x}%`;
   cross.style.top = `${100 * at.y}%`;
@@ -34,10 +35,18 @@ function aimKey(event) {
     setAim({ x: move(aim.x, across), y: move(aim.y, down) });
   } else if (event.key === "Enter" || event.key === " ") {
     const at = aim;
+    if (isDrawing()) {
+      addCorner(at.x, at.y);
+      if (!isDrawing()) setAim(null);
+      return true;
+    }
     setAim(null);
     if (isDropping()) pickAt(at.x, at.y);
     else startPoint(at.x, at.y);
+  } else if (isDrawing() && (event.key === "Backspace" || event.key === "Delete")) {
+    takeBackCorner();
   } else if (event.key === "Escape") {
+    endOutline();
     setAim(null);
     setDropper(false);
   } else {
@@ -59,10 +68,11 @@ const ACTIONS = {
   c: () => turn("vividness", setVividness, -10), C: () => turn("vividness", setVividness, 10),
   " ": () => setGray(true), ",": () => setWipe(wipeNow() - 5), ".": () => setWipe(wipeNow() + 5),
   "+": () => zoomBy(1.5), "=": () => zoomBy(1.5), "-": () => zoomBy(1 / 1.5), 0: () => fit(),
-  p: () => startAim(), v: () => { if (taken && chosen !== null) colorPoint(taken); }, e: () => { setDropper(!isDropping()); if (isDropping()) setAim({ x: 0.5, y: 0.5 }); },
-  Delete: () => removePoint(), Backspace: () => removePoint(),
+  p: () => startAim(), a: () => { toggleOutline(); if (isDrawing()) { byId("stage").focus(); setAim({ x: 0.5, y: 0.5 }); report(say("drawing")); } },
+  v: () => { if (taken && chosen !== null) colorPoint(taken); }, e: () => { setDropper(!isDropping()); if (isDropping()) setAim({ x: 0.5, y: 0.5 }); },
+  Delete: () => (isDrawing() ? takeBackCorner() : removePoint()), Backspace: () => (isDrawing() ? takeBackCorner() : removePoint()),
   z: () => goBack(undo), y: () => goBack(redo), "?": () => byId("keys").showModal(),
-  Escape: () => { setDropper(false); leavePoint(); byId("stage").focus(); },
+  Escape: () => { setDropper(false); endOutline(); leavePoint(); byId("stage").focus(); },
 };
 for (const number of [1, 2, 3, 4, 5]) ACTIONS[number] = () => pickNumber(number);
 

@@ -103,6 +103,7 @@ function prepareStage() {
     const [x, y] = inSheet(event);
     if (x < 0 || y < 0 || x >= 1 || y >= 1) return;
     if (isDropping()) pickAt(x, y);
+    else if (isDrawing()) addCorner(x, y);
     else startPoint(x, y);
   };
   stage.addEventListener("pointerup", lift);

@@ -2,11 +2,12 @@
 
 const LARGEST_FILE = 20e6; // bytes of a decisions file that is opened
 const MOST_POINTS = 500; // per picture
+const MOST_AREAS = 100;
 const MOST_PROPOSALS = 8;
 const LARGEST_AB = 130; // CIELAB units
 const VERDICTS = ["keep", "gray", "reject", "flag"];
 const KEY = `koala-review ${FACTS.batch}`;
-const KNOWN = ["sha256", "verdict", "saturation", "vividness", "proposal", "points", "reviewer", "date"];
+const KNOWN = ["sha256", "verdict", "saturation", "vividness", "proposal", "points", "polygons", "reviewer", "date"];
 const SERVED = location.protocol.startsWith("http");
 
 const decisions = new Map(); // name -> {proposal, vividness, saturation, verdict, points, areas, reviewer, date}
@@ -52,9 +53,11 @@ const redo = () => revert(undone, done, "after");
 // Decisions as they are written: the hints format, and what was decided beside.
 function asFile() {
   const pictures = [...decisions].map(([name, decision]) => {
-    const { points = [], ...rest } = decision;
+    const { points = [], areas = [], ...rest } = decision;
     const written = { sha256: byName.get(name).sha256, ...rest };
-    if (points.length) written.points = points.map(({ ab, ...point }) => ({ ...point, color: ab.map((part) => part.toFixed(1)).join(",") }));
+    const colorOfItem = (ab) => ab.map((part) => part.toFixed(1)).join(",");
+    if (points.length) written.points = points.map(({ ab, ...point }) => ({ ...point, color: colorOfItem(ab) }));
+    if (areas.length) written.polygons = areas.map(({ ab, corners, strength }) => ({ points: corners, color: colorOfItem(ab), strength }));
     return [name, written];
   });
   const head = { "koala-hints": 1, "koala-decisions": 1, batch: FACTS.batch, weights: FACTS.weights, settings: FACTS.settings, date: new Date().toISOString() };
@@ -67,8 +70,13 @@ function parseColor(point) {
   if (typeof point.color !== "string") return null;
   const pair = /^\s*(-?\d{1,3}(?:\.\d{1,6})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,6})?)\s*$/.exec(point.color);
   if (pair) return [Number(pair[1]), Number(pair[2])];
-  const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(point.color.trim());
-  return hex ? labOf(...hex.slice(1).map((part) => parseInt(part, 16))).slice(1) : null;
+  const name = point.color.trim().toLowerCase();
+  const code = Object.hasOwn(FACTS.cssColors, name) ? FACTS.cssColors[name] : name;
+  const digits = /^#[0-9a-f]{3}$/.test(code) ? code.replace(/[0-9a-f]/g, "$&$&") : code;
+  const hex = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/.exec(digits);
+  if (!hex) return null;
+  const codes = hex.slice(1).map((part) => parseInt(part, 16));
+  return codes[0] === codes[1] && codes[1] === codes[2] ? [0, 0] : labOf(...codes).slice(1);
 }
 
 function parsePoint(point) {
@@ -79,6 +87,15 @@ function parsePoint(point) {
   const parsed = { x: point.x, y: point.y, ab, scope: point.scope ?? DEFAULT_SCOPE };
   if (within(point.radius, 0, 1)) parsed.radius = point.radius;
   return parsed;
+}
+
+const isCorner = (corner) => Array.isArray(corner) && corner.length === 2 && corner.every((share) => within(share, 0, 1));
+function parsePolygon(polygon) {
+  if (!isPlain(polygon) || !Array.isArray(polygon.points) || !within(polygon.points.length, 3, MOST_CORNERS)) return null;
+  const ab = parseColor({ color: polygon.color });
+  if (!ab || !ab.every((part) => within(part, -LARGEST_AB, LARGEST_AB)) || !polygon.points.every(isCorner)) return null;
+  if (polygon.strength !== undefined && !within(polygon.strength, 0, 1)) return null;
+  return { corners: polygon.points, ab, strength: polygon.strength ?? 1 };
 }
 
 // One picture's decision of a file that anyone may have written: null where any part of it is not understood.
@@ -102,6 +119,11 @@ function parseDecision(given) {
     if (!Array.isArray(given.points) || given.points.length > MOST_POINTS) return null;
     decision.points = given.points.map(parsePoint);
     if (decision.points.includes(null)) return null;
+  }
+  if (given.polygons !== undefined) {
+    if (!Array.isArray(given.polygons) || given.polygons.length > MOST_AREAS) return null;
+    decision.areas = given.polygons.map(parsePolygon);
+    if (decision.areas.includes(null)) return null;
   }
   return decision;
 }

@@ -14,6 +14,7 @@ function report(text) {
 }
 
 for (const element of document.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
+for (const element of document.querySelectorAll("[data-hint]")) element.placeholder = say(element.dataset.hint);
 for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say(element.dataset.label));
 for (const element of document.querySelectorAll("[data-title]")) {
   element.title = say(element.dataset.title);

@@ -1,94 +1,43 @@
-// The tools of one point: the likely colors, the wheel, the sliders; and names for what is seen.
+// What is known of the picture shown, points and areas, and the tools of the one that is chosen.
 
-const HUES = [12, 42, 56, 78, 104, 122, 150, 175, 215, 265, 305, 322, 350]; // CIELAB degrees at which each name ends
-const BROWN = { from: 42, to: 95, below: 52 };
-const WHEEL_CHROMA = 100; // at the rim
-const WHEEL_STEP = 8; // L* units from one wheel that is kept to the next
-const SWATCH_LIGHTNESS = [42, 82]; // L* between which a color can be told from others: swatches keep to it
-
-function hueName(degrees) {
-  const place = HUES.findIndex((end) => degrees < end);
-  return say("hues").split(",")[place < 0 ? 0 : place];
-}
-
-function colorName(lightness, a, b) {
-  const chroma = Math.hypot(a, b);
-  const shade = lightness < 25 ? "dark" : lightness > 80 ? "light" : "";
-  const shaded = (color) => (shade ? say(shade, { color }) : color);
-  if (chroma < 6) return shaded(say("grayName"));
-  const degrees = hueOf(a, b);
-  const brown = degrees >= BROWN.from && degrees < BROWN.to && lightness < BROWN.below;
-  const hue = brown ? say("brown") : hueName(degrees);
-  return shaded(say(chroma < 16 ? "pale" : chroma < 34 ? "muted" : chroma > 62 ? "vivid" : "plain", { hue }));
-}
-
-const hueOf = (a, b) => ((Math.atan2(b, a) * 180) / Math.PI + 360) % 360;
-const fromHue = (degrees, chroma) => [chroma * Math.cos((degrees * Math.PI) / 180), chroma * Math.sin((degrees * Math.PI) / 180)];
-const rounded = (ab) => ab.map((part) => Math.round(part * 10) / 10 + 0);
-
-const wheels = new Map(); // L* -> ImageData: it takes longer to make than all else that a click does
-
-function wheelAt(lightness, width) {
-  if (wheels.has(lightness)) return wheels.get(lightness);
-  const image = new ImageData(width, width);
-  const middle = (width - 1) / 2;
-  for (let row = 0; row < width; row += 1) {
-    for (let column = 0; column < width; column += 1) {
-      const [x, y] = [(column - middle) / middle, (middle - row) / middle];
-      const far = Math.hypot(x, y);
-      if (far > 1) continue;
-      const to = 4 * (row * width + column);
-      image.data.set(codesOf(lightness, x * WHEEL_CHROMA, y * WHEEL_CHROMA), to);
-      image.data[to + 3] = 255 * Math.min(1, (1 - far) * middle);
-    }
-  }
-  wheels.set(lightness, image);
-  return image;
-}
-
-function paintWheel(canvas, lightness, ab) {
-  const context = canvas.getContext("2d");
-  const middle = (canvas.width - 1) / 2;
-  context.putImageData(wheelAt(Math.round(lightness / WHEEL_STEP) * WHEEL_STEP, canvas.width), 0, 0);
-  const [x, y] = [middle + (ab[0] / WHEEL_CHROMA) * middle, middle - (ab[1] / WHEEL_CHROMA) * middle];
-  for (const [radius, style] of [[7, "#000"], [5.5, "#fff"]]) {
-    context.beginPath();
-    context.arc(x, y, radius, 0, 2 * Math.PI);
-    context.lineWidth = 2;
-    context.strokeStyle = style;
-    context.stroke();
-  }
-}
-
-function wheelColor(event) {
-  const box = byId("wheel").getBoundingClientRect();
-  const x = (2 * (event.clientX - box.left)) / box.width - 1;
-  const y = 1 - (2 * (event.clientY - box.top)) / box.height;
-  const far = Math.max(1, Math.hypot(x, y));
-  return [(x / far) * WHEEL_CHROMA, (y / far) * WHEEL_CHROMA];
-}
-
-// --- points of the picture shown; `chosen` is the number of one, or -1 for the new one that has no color yet
-
-let draft = null; // {x, y}
-let chosen = null;
+let kind = "points"; // or "areas": of what is chosen
+let draft = null; // a new one that has no color yet: {x, y} or {corners}
+let chosen = null; // number of one, or -1 for the new one
 let taken = null; // [a, b] from the eyedropper
 let lightHere = 50;
 
-const pointsNow = () => decisionOf(entryNow()).points || [];
-const pointNow = () => (chosen === -1 ? draft : pointsNow()[chosen]);
+const itemsOf = (what) => decisionOf(entryNow())[what] || [];
+const itemNow = () => (chosen === -1 ? draft : itemsOf(kind)[chosen]);
+const isArea = (item) => Boolean(item.corners);
+const clampLight = (lightness) => Math.min(SWATCH_LIGHTNESS[1], Math.max(SWATCH_LIGHTNESS[0], lightness));
 
-function startPoint(x, y) {
-  draft = { x: Number(x.toFixed(4)), y: Number(y.toFixed(4)) };
+// Where an item is marked, and where its likely colors are asked for.
+function middleOf(item) {
+  if (!isArea(item)) return item;
+  const mean = (axis) => item.corners.reduce((sum, corner) => sum + corner[axis], 0) / item.corners.length;
+  return { x: mean(0), y: mean(1) };
+}
+
+const letterOf = (number) => String.fromCharCode(65 + (number % 26)) + (number >= 26 ? Math.floor(number / 26) : "");
+function nameOf(item, number) {
+  if (!item.ab) return say(isArea(item) ? "newArea" : "newPoint");
+  const color = colorName(lightnessAt(picture, middleOf(item)), ...item.ab);
+  return isArea(item) ? say("area", { letter: letterOf(number), color }) : say("point", { number: number + 1, color });
+}
+
+function startItem(what, item) {
+  if (!takesColors()) return;
+  kind = what;
+  draft = item;
   chosen = -1;
   showPoints();
   byId("editor-title").focus({ preventScroll: true });
   byId("editor").scrollIntoView({ block: "nearest" });
 }
+const startPoint = (x, y) => startItem("points", { x: Number(x.toFixed(4)), y: Number(y.toFixed(4)) });
 
-function choosePoint(number) {
-  draft = null;
-  chosen = number;
+function chooseItem(what, number) {
+  [kind, draft, chosen] = [what, null, number];
   showPoints();
 }
 
@@ -99,32 +48,32 @@ function leavePoint() {
   return had;
 }
 
-// Give the chosen point a color. While a slider or the wheel is held, one step of history is enough.
+// Give what is chosen a color. While a slider or the wheel is held, one step of history is enough.
 function colorPoint(ab, going = false) {
   const color = rounded(ab);
   if (chosen === -1) {
-    const points = [...pointsNow(), { ...draft, ab: color, scope: DEFAULT_SCOPE }];
+    const fresh = isArea(draft) ? { ...draft, ab: color, strength: 1 } : { ...draft, ab: color, scope: DEFAULT_SCOPE };
+    const items = [...itemsOf(kind), fresh];
     draft = null;
-    chosen = points.length - 1;
-    decide(entryNow(), { points });
+    chosen = items.length - 1;
+    decide(entryNow(), { [kind]: items });
+    changed();
   } else if (chosen !== null) {
-    changePoint({ ab: color }, going);
-    return;
+    changeItem({ ab: color }, going);
   }
-  changed();
 }
 
-function changePoint(change, going = false) {
-  const points = pointsNow().map((point, number) => (number === chosen ? { ...point, ...change } : point));
-  decide(entryNow(), { points }, { keepHistory: !going });
+function changeItem(change, going = false) {
+  const items = itemsOf(kind).map((item, number) => (number === chosen ? { ...item, ...change } : item));
+  decide(entryNow(), { [kind]: items }, { keepHistory: !going });
   changed();
 }
 
 function removePoint() {
   if (chosen === -1 || chosen === null) return leavePoint();
-  const points = pointsNow().filter((_, number) => number !== chosen);
+  const items = itemsOf(kind).filter((_, number) => number !== chosen);
   draft = chosen = null;
-  decide(entryNow(), { points: points.length ? points : undefined });
+  decide(entryNow(), { [kind]: items.length ? items : undefined });
   return changed();
 }
 
@@ -162,50 +111,51 @@ function swatch(ab, key) {
   return button;
 }
 
-function markerOf(point, number) {
+function markerOf(what, item, number) {
   const marker = document.createElement("button");
+  const { x, y } = middleOf(item);
   marker.type = "button";
-  marker.className = "marker";
-  marker.style.left = `${100 * point.x}%`;
-  marker.style.top = `${100 * point.y}%`;
-  marker.textContent = number + 1 || "+";
-  const color = point.ab && colorName(lightnessAt(picture, point), ...point.ab);
-  marker.setAttribute("aria-label", point.ab ? say("point", { number: number + 1, color }) : say("newPoint"));
-  marker.setAttribute("aria-pressed", number === chosen);
-  if (point.ab) marker.style.setProperty("--chip", cssOf(Math.max(35, lightnessAt(picture, point)), ...point.ab));
-  marker.addEventListener("click", (event) => { event.stopPropagation(); choosePoint(number); });
+  marker.className = `marker ${what}`;
+  [marker.style.left, marker.style.top] = [`${100 * x}%`, `${100 * y}%`];
+  marker.textContent = number < 0 ? "+" : isArea(item) ? letterOf(number) : number + 1;
+  marker.setAttribute("aria-label", nameOf(item, number));
+  marker.setAttribute("aria-pressed", what === kind && number === chosen);
+  if (item.ab) marker.style.setProperty("--chip", cssOf(Math.max(35, lightnessAt(picture, { x, y })), ...item.ab));
+  marker.addEventListener("click", (event) => { event.stopPropagation(); chooseItem(what, number); });
   return marker;
 }
 
+function lineOf(what, item, number) {
+  const [line, button, chip] = ["li", "button", "i"].map((tag) => document.createElement(tag));
+  button.type = "button";
+  chip.style.background = cssOf(clampLight(lightnessAt(picture, middleOf(item))), ...item.ab);
+  button.append(chip, nameOf(item, number));
+  const pressed = what === kind && chosen === number;
+  button.setAttribute("aria-pressed", pressed);
+  button.addEventListener("click", () => (pressed ? leavePoint() : chooseItem(what, number)));
+  line.append(button);
+  return line;
+}
+
+const each = (make) => ["points", "areas"].flatMap((what) => itemsOf(what).map((item, number) => make(what, item, number)));
+
 function showPoints() {
-  const points = pointsNow();
-  if (typeof chosen === "number" && chosen >= points.length) chosen = null;
-  byId("markers").replaceChildren(...points.map(markerOf), ...(draft ? [markerOf(draft, -1)] : []));
-  byId("points").replaceChildren(...points.map((point, number) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    const chip = document.createElement("i");
-    const lightness = Math.min(SWATCH_LIGHTNESS[1], Math.max(SWATCH_LIGHTNESS[0], lightnessAt(picture, point)));
-    chip.style.background = cssOf(lightness, ...point.ab);
-    button.append(chip, say("point", { number: number + 1, color: colorName(lightness, ...point.ab) }));
-    button.setAttribute("aria-pressed", number === chosen);
-    button.addEventListener("click", () => (chosen === number ? leavePoint() : choosePoint(number)));
-    item.append(button);
-    return item;
-  }));
-  byId("no-points").hidden = points.length > 0 || chosen !== null;
+  if (typeof chosen === "number" && chosen >= itemsOf(kind).length) chosen = null;
+  byId("markers").replaceChildren(...each(markerOf), ...(draft ? [markerOf(kind, draft, -1)] : []));
+  byId("points").replaceChildren(...each(lineOf));
+  byId("no-points").hidden = byId("points").children.length > 0 || chosen !== null;
   byId("editor").hidden = chosen === null;
+  showOutlines();
   if (chosen !== null) showEditor();
 }
 
 function showEditor() {
-  const point = pointNow();
-  lightHere = Math.min(SWATCH_LIGHTNESS[1], Math.max(SWATCH_LIGHTNESS[0], lightnessAt(picture, point)));
-  const ab = point.ab || colorAt(picture, decisionOf(entryNow()), point).slice(1);
-  byId("editor-title").textContent = point.ab
-    ? say("point", { number: chosen + 1, color: colorName(lightHere, ...point.ab) }) : say("newPoint");
-  const likely = likelyAt(picture, point);
+  const item = itemNow();
+  const place = middleOf(item);
+  lightHere = clampLight(lightnessAt(picture, place));
+  const ab = item.ab || colorAt(picture, decisionOf(entryNow()), place).slice(1);
+  byId("editor-title").textContent = nameOf(item, chosen);
+  const likely = likelyAt(picture, place);
   byId("likely-part").hidden = !likely.length;
   byId("likely").replaceChildren(...likely.map((each, number) => swatch(each, number + 1)));
   paintWheel(byId("wheel"), lightHere, ab);
@@ -215,9 +165,19 @@ function showEditor() {
   for (const id of ["hue", "chroma"]) byId(id).setAttribute("aria-valuetext", `${byId(id).value}: ${colorName(lightHere, ...ab)}`);
   byId("paste").hidden = !taken;
   if (taken) byId("paste").replaceChildren(...swatchParts(taken));
+  if (document.activeElement !== byId("color-field")) byId("color-field").value = item.ab ? item.ab.join(", ") : "";
+  byId("color-wrong").hidden = true;
   byId("remove").hidden = chosen === -1;
-  byId("scopes").parentElement.hidden = chosen === -1;
-  for (const option of byId("scopes").querySelectorAll("input")) option.checked = option.value === point.scope;
+  byId("of-point").hidden = chosen === -1 || isArea(item);
+  byId("of-area").hidden = chosen === -1 || !isArea(item);
+  for (const option of byId("scopes").querySelectorAll("input")) option.checked = option.value === item.scope;
+  showShare("radius", Math.round(100 * (item.radius ?? 0)));
+  showShare("strength", Math.round(100 * (item.strength ?? 1)));
+}
+
+function showShare(id, percent) {
+  byId(id).value = percent;
+  byId(id).setAttribute("aria-valuetext", say("share", { percent }));
 }
 
 function swatchParts(ab) {
@@ -226,16 +186,46 @@ function swatchParts(ab) {
   return [chip, say("paste")];
 }
 
+// A color as people write it: taken over when it is understood.
+function takeField(firm) {
+  const text = byId("color-field").value;
+  const ab = parseColor({ color: text });
+  const wrong = Boolean(text.trim()) && !ab;
+  byId("color-wrong").hidden = !(wrong && firm);
+  byId("color-field").setAttribute("aria-invalid", wrong && firm);
+  if (firm && ab) colorPoint(ab);
+}
+
 function prepareTools() {
   const names = { thing: "scopeThing", place: "scopePlace", picture: "scopeAll" };
   byId("scopes").replaceChildren(...[...SCOPES].reverse().map((scope) => {
     const label = document.createElement("label");
     const option = document.createElement("input");
     [option.type, option.name, option.value] = ["radio", "scope", scope];
-    option.addEventListener("change", () => changePoint({ scope }));
+    option.addEventListener("change", () => changeItem({ scope }));
     label.append(option, say(names[scope]));
     return label;
   }));
+  prepareWheel();
+  let sliding = false;
+  const onSlide = (id, act) => {
+    byId(id).addEventListener("input", () => { act(Number(byId(id).value), sliding); sliding = true; });
+    byId(id).addEventListener("change", () => { sliding = false; });
+  };
+  onSlide("hue", (hue, going) => colorPoint(fromHue(hue, Number(byId("chroma").value) || 30), going));
+  onSlide("chroma", (chroma, going) => colorPoint(fromHue(Number(byId("hue").value), chroma), going));
+  onSlide("radius", (percent, going) => changeItem({ radius: percent ? percent / 100 : undefined }, going));
+  onSlide("strength", (percent, going) => changeItem({ strength: percent / 100 }, going));
+  byId("color-field").addEventListener("input", () => takeField(false));
+  byId("color-field").addEventListener("change", () => takeField(true));
+  byId("color-names").replaceChildren(...Object.keys(FACTS.cssColors).map((name) => new Option("", name)));
+  byId("paste").addEventListener("click", () => colorPoint(taken));
+  byId("remove").addEventListener("click", removePoint);
+  byId("dropper").addEventListener("click", () => setDropper(!isDropping()));
+  byId("outline").addEventListener("click", toggleOutline);
+}
+
+function prepareWheel() {
   let holding = false;
   const wheel = byId("wheel");
   wheel.addEventListener("pointerdown", (event) => {
@@ -245,16 +235,4 @@ function prepareTools() {
   });
   wheel.addEventListener("pointermove", (event) => { if (holding) colorPoint(wheelColor(event), true); });
   wheel.addEventListener("lostpointercapture", () => { holding = false; });
-  let sliding = false;
-  for (const id of ["hue", "chroma"]) {
-    byId(id).addEventListener("input", () => {
-      const strength = Number(byId("chroma").value) || (id === "hue" ? 30 : 0);
-      colorPoint(fromHue(Number(byId("hue").value), strength), sliding);
-      sliding = true;
-    });
-    byId(id).addEventListener("change", () => { sliding = false; });
-  }
-  byId("paste").addEventListener("click", () => colorPoint(taken));
-  byId("remove").addEventListener("click", removePoint);
-  byId("dropper").addEventListener("click", () => setDropper(!isDropping()));
 }

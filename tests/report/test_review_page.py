@@ -234,6 +234,42 @@ def change_by_keyboard(page: Any) -> None:
     press(page, "p", "Enter", "v")
 
 
+def test_areas_and_names_of_colors_by_mouse_and_by_keyboard(
+    batch: Batch, page: Any, colorizer: Colorizer, tmp_path: Path
+) -> None:
+    """A triangle and a wide point with written colors are kept, applied, and shown as the batch makes them."""
+    open_page(page, batch)
+    go_to(page, "10.png")
+    page.locator("#outline").click()
+    for corner in ((0.1, 0.2), (0.6, 0.2), (0.3, 0.8), (0.1, 0.2)):
+        click_picture(page, *corner)
+    page.locator("#color-field").fill("no color")
+    page.locator("#color-field").press("Enter")
+    assert page.locator("#color-wrong").is_visible()
+    page.locator("#color-field").fill("teal")
+    page.locator("#color-field").press("Enter")
+    page.locator("#strength").fill("60")
+    go_to(page, "11.png")
+    page.locator("#stage").focus()
+    press(page, "a", "Enter", *["Shift+ArrowLeft"] * 6, "Enter", "Enter", "Backspace", *["Shift+ArrowUp"] * 6, "Enter")
+    press(page, "a", "2", "Escape", "p", *["Shift+ArrowRight"] * 4, "Enter", "1")
+    page.locator("#radius").focus()
+    press(page, *["ArrowRight"] * 5)
+    shown = {name: (go_to(page, name), pixels_shown(page))[1] for name in ("10.png", "11.png")}
+    held = saved(page, tmp_path / "decisions.json")["pictures"]
+    assert held["10.png"]["polygons"][0] | {"points": 3} == {"points": 3, "color": "-28.8,-8.5", "strength": 0.6}
+    assert len(held["10.png"]["polygons"][0]["points"]) == len(held["11.png"]["polygons"][0]["points"]) == 3
+    assert held["11.png"]["points"][0]["radius"] == 0.05
+    page.evaluate("(text) => takeFile(text)", (tmp_path / "decisions.json").read_text("utf-8"))
+    config = ColorizeConfig(decisions=(str(tmp_path / "decisions.json"),))
+    list(colorize(str(batch.folder), str(tmp_path / "color"), config, colorizer))
+    for name, pixels in shown.items():
+        with Image.open(tmp_path / "color" / name) as image:
+            mean, high = difference(np.asarray(image.convert("RGB")), pixels)
+        assert mean < 2, name
+        assert high < 4, name
+
+
 def test_names_are_text_never_markup(batch: Batch, page: Any) -> None:
     """Tags, quotes, emoji, right-to-left and a thousand characters are shown as they are, and nothing runs."""
     open_page(page, batch)
@@ -261,6 +297,10 @@ def test_files_of_strangers_are_refused_or_shown_as_text(batch: Batch, page: Any
         "04.png": {"points": {"length": 3}},
         "05.png": [],
         "06.png": {"points": [{"x": 0.5, "y": 0.5, "color": "javascript:alert(1)"}]},
+        "07.png": {"polygons": [{"points": [[0, 0], [1, 1]], "color": "teal"}]},
+        "08.png": {"polygons": [{"points": [[0, 0], [1, 1], ["<b>", 0]], "color": "teal"}]},
+        "09.png": {"proposal": 2, "vividness": 0.3},
+        "10.png": {"masks": [{"file": "../x.png", "color": "teal"}]},
     }
     texts = ["{", "[]", json.dumps({"pictures": {}}), json.dumps({**head, "pictures": pictures})]
     expected = ["no JSON", "no decisions", "no decisions", "Decisions taken over: 0."]
