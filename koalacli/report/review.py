@@ -10,7 +10,20 @@ from koalacli.report.templates import embed_json, fill, read_asset
 
 SCRIPTS = tuple(
     f"review{part}.js"
-    for part in ("_texts", "_color", "_join", "_hints", "_view", "_store", "_wheel", "_tools", "_outline", "_stage", "_keys", "")
+    for part in (
+        "_texts",
+        "_color",
+        "_join",
+        "_hints",
+        "_view",
+        "_store",
+        "_wheel",
+        "_tools",
+        "_outline",
+        "_stage",
+        "_keys",
+        "",
+    )
 )
 MARK = '<meta name="generator" content="koala review">'  # by which a rerun knows a folder as its own
 
