@@ -113,4 +113,51 @@ FACTS: dict[str, Facts] = {
             HALF_ENLARGED,
         ),
     ),
+    "iizuka-2016": Facts(
+        42_176_066,
+        29.11,
+        "Iizuka, Simo-Serra, Ishikawa 2016, Let there be color!, its inference code and three others that agree",
+        (
+            "squared distance on ab fades toward gray and brown",
+            "its training code was never published: constants of the training are those that others used",
+            "it colors best near 224 px, larger pictures unevenly",
+        ),
+        (
+            "the network sees a small picture, and its color is enlarged by the full-size lightness",
+            "lightness is L*, not luma less a mean that is unknown",
+            "classes are the folders that the pictures lie in; their head stays with the training",
+            HALF_ENLARGED,
+        ),
+    ),
+    "larsson-2016": Facts(
+        147_041_024,
+        70.55,
+        "Larsson, Maire, Shakhnarovich 2016, Learning representations for automatic colorization, and its code",
+        (
+            "hue and chroma are those of HSV, whose steps the eye does not see alike",
+            "the 12,417 values of a hypercolumn are laid side by side at every place",
+        ),
+        (
+            "each layer is mixed at its own size, then enlarged and added: the same sum, two orders cheaper",
+            "it learns from every place at a quarter of the size, not from 128 points",
+            "gray is that of L*, not the mean of R, G and B; enlargements are repeated doublings",
+            "training starts from random values, not from VGG-16; the rate stays constant",
+        ),
+    ),
+    "wallner-gan": Facts(
+        41_778_563,
+        108.18,
+        "E. Wallner, Coloring greyscale images, GAN version, 2017",
+        (
+            "pictures are scaled to -1 to 1 where 0 to 1 is expected: all below middle gray comes out black",
+            "the third discriminator is never held still, so the generator's steps train it to be pleased",
+            "shuffling is a random window of the list of files",
+        ),
+        (
+            "lightness and ab are those of the picture",
+            "all discriminators are held still while the generator learns",
+            "all four networks learn from the same batch, discriminators from true and made colors in one step",
+            "every picture is turned, sheared and mirrored by itself",
+        ),
+    ),
 }

@@ -46,6 +46,7 @@ class Recipe:
     rebalance_strength: float = 0.6
     regression_weight: float = 0.02
     chroma_gain: float = 1.05
+    training: str = "plain"
     optimizer: str = "adam"
     lr: float = 1e-3
     weight_decay: float = 0.0
@@ -239,5 +240,79 @@ PRESETS: dict[str, Preset] = {
             output_stride=2,
         ),
         Recipe(image_size=224, batch_size=38, loss="mse-each", lr=1e-4, epochs=200),
+    ),
+    # AdaDelta, batches of 128 crops of 224 px, about eleven passes; the class head counts 1/300.
+    "iizuka-2016": Preset(
+        "Iizuka et al. 2016, what 2017 was built on",
+        NetworkConfig(
+            preset="iizuka-2016",
+            encoder="iizuka",
+            extractor="none",
+            fusion="concatenate",
+            decoder="iizuka",
+            head="ab-sigmoid",
+            lightness_scale=100.0,
+            ab_scale=100.0,
+            output_stride=2,
+        ),
+        Recipe(
+            image_size=224,
+            batch_size=128,
+            training="labels",
+            optimizer="adadelta",
+            lr=1.0,
+            epochs=11,
+            augment="crop",
+        ),
+    ),
+    # SGD with momentum, batches of 8 crops of 352 px; the mean gray of its pictures was 0.4488.
+    "larsson-2016": Preset(
+        "Larsson et al. 2016, hypercolumns of VGG-16",
+        NetworkConfig(
+            preset="larsson-2016",
+            encoder="vgg-16",
+            extractor="none",
+            fusion="none",
+            decoder="hypercolumns",
+            head="hue-chroma",
+            lightness_center=44.88,
+            lightness_scale=100.0,
+            output_stride=4,
+        ),
+        Recipe(
+            image_size=352,
+            batch_size=8,
+            loss="histograms",
+            optimizer="momentum",
+            weight_decay=5e-4,
+            epochs=11,
+            augment="crop",
+        ),
+    ),
+    # Batches of 5 at 128 px, ten passes, Adam 2e-4 with beta1 0.5 for all four networks.
+    "wallner-gan": Preset(
+        "Wallner 2017, the GAN",
+        NetworkConfig(
+            preset="wallner-gan",
+            encoder="patch-gan",
+            extractor="none",
+            fusion="none",
+            decoder="patch-gan",
+            head="ab-spectral",
+            lightness_center=0.0,
+            lightness_scale=100.0,
+            output_stride=1,
+        ),
+        Recipe(
+            image_size=128,
+            batch_size=5,
+            loss="mae",
+            training="adversarial",
+            optimizer="adam-gan",
+            lr=2e-4,
+            epochs=10,
+            augment="warp",
+        ),
+        {"size": 128},
     ),
 }

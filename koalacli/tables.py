@@ -1,4 +1,4 @@
-"""EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, AUGMENTATIONS, ENGINES: tables to choose from, without importing Keras.
+"""EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, TRAININGS, AUGMENTATIONS, ENGINES: tables of choices, without Keras.
 
 A row says in words what it is, and names as "module:name" what does the work, which `load_part`
 imports when it is first used. So the command line derives choices and help from the tables
@@ -121,12 +121,14 @@ class HeadRow:
         kind: Part: a `model.heads.Head`.
         loss: trains it unless another is asked for.
         decoder: the only one that makes what it needs; empty if any does.
+        like: the head whose outputs mean the same, so that its losses and read-outs serve this one, too.
     """
 
     help: str
     kind: Part
     loss: str
     decoder: str = ""
+    like: str = ""
 
 
 HEADS: dict[str, HeadRow] = {
@@ -138,7 +140,25 @@ HEADS: dict[str, HeadRow] = {
         "mse-each",
         decoder="refined",
     ),
+    "ab-sigmoid": HeadRow("ab by sigmoids, as in 2016", "koalacli.model.heads:AB_SIGMOID", "mse", like="ab"),
+    "ab-spectral": HeadRow(
+        "ab by a spectrally normalized 7x7 layer, as in Wallner's GAN",
+        "koalacli.model.heads:AB_SPECTRAL",
+        "mae",
+        like="ab",
+    ),
+    "hue-chroma": HeadRow(
+        "histograms of hue and chroma",
+        "koalacli.model.heads:HUE_CHROMA",
+        "histograms",
+        decoder="hypercolumns",
+    ),
 }
+
+
+def kinds_of(head: str) -> tuple[str, ...]:
+    """A head, and the one that it is like, if any."""
+    return tuple(filter(None, (head, HEADS[head].like)))
 
 
 @dataclass(frozen=True)
@@ -147,7 +167,7 @@ class LossRow:
 
     Attributes:
         help: what it is, in a few words.
-        head: the head it reads.
+        head: the head it reads, and those like it.
         build: Part: (config, tables, settings) -> Loss, see `model.losses`.
     """
 
@@ -158,6 +178,7 @@ class LossRow:
 
 LOSSES: dict[str, LossRow] = {
     "mse": LossRow("mean squared distance, as in 2017", "ab", "koalacli.model.losses:build_mse"),
+    "mae": LossRow("mean absolute distance", "ab", "koalacli.model.losses:build_mae"),
     "huber": LossRow("smooth L1, less afraid of rare strong colors", "ab", "koalacli.model.losses:build_huber"),
     "rebalanced": LossRow(
         "cross-entropy over bins, rare colors count more", "bins", "koalacli.model.losses:build_rebalanced"
@@ -166,6 +187,9 @@ LOSSES: dict[str, LossRow] = {
         "mean squared distance of each proposal and of the result, summed",
         "ab-refined",
         "koalacli.model.losses:build_mse_each",
+    ),
+    "histograms": LossRow(
+        "divergence of hue's and chroma's histograms", "hue-chroma", "koalacli.model.losses:build_histograms"
     ),
 }
 
@@ -182,8 +206,35 @@ OPTIMIZERS: dict[str, OptimizerRow] = {
     "adam": OptimizerRow("Adam", "koalacli.model.optimizers:Adam"),
     "adamw": OptimizerRow("the same: with --weight-decay Adam is AdamW", "koalacli.model.optimizers:Adam"),
     "adam-2016": OptimizerRow("Adam with beta2 0.99, as in Zhang et al.", "koalacli.model.optimizers:AdamOf2016"),
+    "adam-gan": OptimizerRow("Adam with beta1 0.5, as for GANs", "koalacli.model.optimizers:AdamOfGans"),
+    "adadelta": OptimizerRow("AdaDelta; its own rate is 1", "koalacli.model.optimizers:AdaDelta"),
+    "momentum": OptimizerRow("gradient descent with momentum 0.9", "koalacli.model.optimizers:Momentum"),
     "sgd": OptimizerRow("plain gradient descent", "koalacli.model.optimizers:Sgd"),
     "rmsprop": OptimizerRow("RMSprop", "koalacli.model.optimizers:RmsProp"),
+}
+
+
+# --- what a step of training is ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Training:
+    """What happens in one step: `make` is a Part, a class like `pipelines.train.steps.PlainStep`."""
+
+    help: str
+    make: Part
+
+
+TRAININGS: dict[str, Training] = {
+    "plain": Training("the network makes its loss small", "koalacli.pipelines.train.steps:PlainStep"),
+    "labels": Training(
+        "it also learns to name the folder that a picture lies in, as in 2016",
+        "koalacli.pipelines.train.steps:LabelsStep",
+    ),
+    "adversarial": Training(
+        "it also learns to pass for a photograph before three discriminators",
+        "koalacli.pipelines.train.adversarial:AdversarialStep",
+    ),
 }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from koalacli.presets import PRESETS, WIDTH
 from koalacli.settings import SIZE, WORKERS, Settings, setting
-from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, cut_names
+from koalacli.tables import AUGMENTATIONS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, TRAININGS, cut_names
 
 OWN = "by default the preset's own"
 ENDS = ("epochs", "steps", "minutes")  # of a training, whichever comes first
@@ -54,6 +54,10 @@ class TrainConfig(Settings):
     )
     chroma_gain: float | None = setting(
         None, f"Factor on the target's chroma; only for the rebalanced loss; {OWN}.", above=0, most=10
+    )
+    training: str | None = setting(None, f"What a step of training is; {OWN}.", choices=TRAININGS)
+    class_weight: float = setting(
+        1 / 300, "Weight of naming a picture's folder, beside the loss; only for training labels.", least=0
     )
     augment: str | None = setting(None, f"What is done to training pictures; {OWN}.", choices=AUGMENTATIONS)
     image_size: int | None = setting(None, f"Side of the square that the network sees, pixels; {OWN}.", **SIZE)

@@ -17,6 +17,7 @@ from koalacli.data.pictures import cut
 from koalacli.model import heads, network, optimizers
 from koalacli.model.read_outs import READ_OUTS
 from koalacli.model.weights import Weights, load_weights
+from koalacli.pipelines.train import steps
 from koalacli.presets import PRESETS, Preset, Recipe
 from koalacli.tables import (
     AUGMENTATIONS,
@@ -24,11 +25,13 @@ from koalacli.tables import (
     HEADS,
     LOSSES,
     OPTIMIZERS,
+    TRAININGS,
     Augmentation,
     Extractor,
     HeadRow,
     LossRow,
     OptimizerRow,
+    Training,
 )
 
 Patch = pytest.MonkeyPatch
@@ -81,7 +84,7 @@ def test_help_lists_every_entry_and_what_it_is(monkeypatch: Patch) -> None:
     monkeypatch.setitem(LOSSES, "made-up", LossRow("a loss that nobody needs", "ab", "nowhere:nothing"))
     shown = CliRunner().invoke(make_app(), ["train", "--help-all"], terminal_width=400).output
     text = " ".join(shown.split())
-    for table in (PRESETS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, AUGMENTATIONS):
+    for table in (PRESETS, EXTRACTORS, HEADS, LOSSES, OPTIMIZERS, TRAININGS, AUGMENTATIONS):
         for name, row in table.items():
             assert f"{name}: {row.help}" in text
 
@@ -204,6 +207,20 @@ def test_an_optimizer_is_one_entry(monkeypatch: Patch, trained: Any) -> None:
     monkeypatch.setitem(OPTIMIZERS, "made-up", OptimizerRow("made up", MadeUp))
     trained("--optimizer", "made-up")
     assert [int(optimizer.iterations.numpy()) for optimizer in made] == [2]
+
+
+def test_a_training_is_one_entry(monkeypatch: Patch, trained: Any) -> None:
+    """A class that takes the steps, in place of the plain one; its name stands in the record of the weights."""
+    taken: list[int] = []
+
+    class MadeUp(steps.PlainStep):
+        def take(self, run: Any, inputs: Any, batch: Any) -> float:
+            taken.append(batch.number)
+            return super().take(run, inputs, batch)
+
+    monkeypatch.setitem(TRAININGS, "made-up", Training("made up", MadeUp))
+    assert trained("--training", "made-up").provenance["recipe"]["training"] == "made-up"
+    assert taken == [0, 1]
 
 
 def test_an_augmentation_is_one_entry(monkeypatch: Patch, trained: Any) -> None:

@@ -33,7 +33,7 @@ TRAIN = {
     "Learning": (
         *("epochs", "steps", "minutes", "batch_size", "lr", "early_stopping", "overfit", "loss", "optimizer"),
         *("schedule", "weight_decay", "clip", "ema", "trunk_rate", "trunk_warmup", "rebalance_strength"),
-        *("regression_weight", "edge_weight", "chroma_weight", "chroma_gain"),
+        *("regression_weight", "edge_weight", "chroma_weight", "chroma_gain", "training", "class_weight"),
     ),
     "Run": (
         *("name", "runs", "resume", "device", "devices", "workers", "precision", "seed", "tensorboard"),
@@ -55,7 +55,8 @@ RARE = {
     "train": (
         *("val_limit", "data_terms", "width", "cut", "extractor_weights", "cache_embeddings", "head", "loss"),
         *("optimizer", "schedule", "weight_decay", "clip", "ema", "trunk_rate", "trunk_warmup", "rebalance_strength"),
-        *("regression_weight", "edge_weight", "chroma_weight", "chroma_gain", "devices", "precision"),
+        *("regression_weight", "edge_weight", "chroma_weight", "chroma_gain", "devices", "precision", "training"),
+        "class_weight",
         "checkpoint_minutes",
     ),
     "video": ("ray", "ray_workers", "ray_cpus", "ray_gpus"),

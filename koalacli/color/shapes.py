@@ -17,6 +17,13 @@ def network_shape(height: int, width: int, short: int) -> tuple[int, int]:
     return (short, long) if height <= width else (long, short)
 
 
+def block_means(planes: Array, side: int) -> Array:
+    """Means over squares of `side` places: float32 (B, H, W, C) to (B, H / side, W / side, C)."""
+    batch, height, width, count = planes.shape
+    blocks = planes.reshape(batch, height // side, side, width // side, side, count)
+    return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32), np.float32)
+
+
 def pad_to_stride(lightness: Array) -> Array:
     """Pad (B, H, W, 1) at the bottom and right to multiples of 32, by reflection."""
     for axis in (1, 2):

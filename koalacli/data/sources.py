@@ -90,6 +90,11 @@ def limit_samples(samples: Sequence[Sample], count: int, seed: int) -> list[Samp
     return sorted(chosen, key=lambda sample: (sample.place, sample.name))
 
 
+def folder_of(sample: Sample) -> str:
+    """Name of the folder that a picture lies in: that of its file, or its own inside a shard."""
+    return posixpath.basename(posixpath.dirname(sample.place if sample.size < 0 else sample.name))
+
+
 def name_hash(name: str, seed: int) -> int:
     """64 bits that depend on a name and the seed and on nothing else."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:8], "big")

@@ -4,7 +4,7 @@ HEADS in `tables` lists them; how outputs are read as color stands in `read_outs
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,10 @@ from keras import layers, ops
 
 from koalacli.arrays import Array, Tensor
 from koalacli.color.bins import UNIFORM_SHARE, rebalance_weights
+from koalacli.color.shapes import block_means
+from koalacli.model import hue_chroma
 from koalacli.model.layers import PointwiseConv2D, convolve
+from koalacli.model.patch_gan import spectral
 from koalacli.presets import NetworkConfig
 from koalacli.settings import ReadOut
 from koalacli.tables import HEADS, load_part
@@ -38,6 +41,8 @@ class Head:
         settings: read-out that fresh weights carry.
         tables: arrays that belong to a network with this head and travel in its weights.
         bin_probs: outputs -> probability of every gamut bin, float32 (B, h, w, Q); None where there are no bins.
+        seen: (lightness (B, H, W, 1), config) -> what outputs carry of the input itself, (B, h, w, P), behind the
+            planes of `constant`; None where they carry nothing.
     """
 
     build: Callable[[Tensor, NetworkConfig], Tensor]
@@ -47,6 +52,7 @@ class Head:
     settings: ReadOut
     tables: tuple[str, ...] = ()
     bin_probs: Callable[[Tensor], Tensor] | None = None
+    seen: Callable[[Array, NetworkConfig], Array] | None = None
 
 
 def head_of(name: str) -> Head:
@@ -84,6 +90,25 @@ def score_ab(figures: Figures, baseline: Figures) -> float:
 
 
 AB = Head(build_ab, constant_ab, start_ab, score_ab, ReadOut(size=224))
+
+
+def build_ab_sigmoid(x: Tensor, config: NetworkConfig) -> Tensor:
+    """Two sigmoids, spread from 0..1 to -1..1 (Iizuka et al. 2016)."""
+    return layers.Rescaling(2.0, -1.0, name="ab_spread")(convolve(x, 2, "ab", activation="sigmoid"))
+
+
+def start_ab_sigmoid(core: Any, constant: Array) -> None:
+    """The bias answers, through sigmoid: 2 sigmoid(x) - 1 is tanh(x / 2)."""
+    core.get_layer("ab").bias.assign(2 * np.arctanh(np.clip(constant, -0.9, 0.9)))
+
+
+def build_ab_spectral(x: Tensor, config: NetworkConfig) -> Tensor:
+    """Two planes in -1..1 by a spectrally normalized 7x7 layer (Wallner's GAN)."""
+    return spectral(x, 2, "ab", kernel=7, activation="tanh")
+
+
+AB_SIGMOID = replace(AB, build=build_ab_sigmoid, start=start_ab_sigmoid)
+AB_SPECTRAL = replace(AB, build=build_ab_spectral)
 
 
 # --- ab-refined: two proposals and what a third network makes of them -------------------------
@@ -155,4 +180,50 @@ BINS = Head(
     ReadOut(),
     tables=("gamut_bins", "bin_prior"),
     bin_probs=bin_probs_of,
+)
+
+
+# --- hue-chroma: two histograms ----------------------------------------------------------------
+
+
+def build_hue_chroma(x: Tensor, config: NetworkConfig) -> Tensor:
+    """Logits of hues and chromas, and the plane of lightness as it came; see `hue_chroma`."""
+    logits = [PointwiseConv2D(hue_chroma.BINS, 1, name=name)(x[..., :-1]) for name in HISTOGRAMS]
+    return layers.Concatenate(name="hue_chroma_gray", dtype="float32")([*logits, x[..., -1:]])
+
+
+HISTOGRAMS = ("hue", "chroma")  # in the order of the outputs' planes
+
+
+def constant_hue_chroma(config: NetworkConfig, tables: Tables, strength: float) -> Array:
+    """Shares of hue, each color counting by its chroma, and of chroma, among the training pictures' bins at L* 50."""
+    prior, bins = tables["bin_prior"], tables["gamut_bins"]
+    lab = np.concatenate([np.full((len(bins), 1), 50), bins], axis=1).astype(np.float32)
+    hue, chroma = hue_chroma.hue_and_chroma(hue_chroma.rgb_of_lab(ops.convert_to_tensor(lab)))
+    found = [ops.convert_to_numpy(hue_chroma.bin_of(share)) for share in (hue, chroma)]
+    counts = [(prior * ops.convert_to_numpy(chroma)[:, 0]) @ found[0], prior @ found[1]]
+    return np.concatenate([np.log(count / count.sum() + RAREST_SHARE) for count in counts]).astype(np.float32)
+
+
+def start_hue_chroma(core: Any, constant: Array) -> None:
+    """The biases answer, and the kernels are made small; see `start_bins`."""
+    for name, shares in zip(HISTOGRAMS, np.split(constant, len(HISTOGRAMS)), strict=True):
+        layer = core.get_layer(name)
+        layer.bias.assign(shares)
+        layer.kernel.assign(layer.kernel * START_SCALE)
+
+
+def seen_by_hue_chroma(lightness: Array, config: NetworkConfig) -> Array:
+    """The mean of lightness over each place of the outputs, in network units."""
+    small_lightness = block_means(lightness, config.output_stride)
+    return (small_lightness - np.float32(config.lightness_center)) / np.float32(config.lightness_scale)
+
+
+HUE_CHROMA = Head(
+    build_hue_chroma,
+    constant_hue_chroma,
+    start_hue_chroma,
+    score_bins,
+    ReadOut(size=256),
+    seen=seen_by_hue_chroma,
 )

@@ -167,12 +167,19 @@ def convolve_normalized(
     Folded, the normalization is part of the kernel and a bias (see `fold.py`): same result,
     fewer passes over memory.
     """
+    for layer in normalized_block(filters, name, kernel, stride, activation, folded):
+        x = layer(x)
+    return x
+
+
+def normalized_block(
+    filters: int | None, name: str, kernel: int, stride: int, activation: str, folded: bool
+) -> list[layers.Layer]:
+    """The layers of `convolve_normalized`, which more than one tensor may go through."""
     options: dict[str, Any] = {"strides": stride, "padding": "same", "use_bias": folded, "name": name}
     if filters is None:
         layer = layers.DepthwiseConv2D(kernel, **options)
     else:
         layer = (PointwiseConv2D if kernel == stride == 1 else layers.Conv2D)(filters, kernel, **options)
-    x = layer(x)
-    if not folded:
-        x = BatchNorm(name=f"{name}_bn")(x)
-    return layers.Activation(activation, name=f"{name}_{activation}")(x)
+    normalization = [] if folded else [BatchNorm(name=f"{name}_bn")]
+    return [layer, *normalization, layers.Activation(activation, name=f"{name}_{activation}")]

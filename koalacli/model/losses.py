@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from koalacli.arrays import Array, Tensor
 from koalacli.color.bins import BIN_STEP, UNIFORM_SHARE, rebalance_weights
+from koalacli.model import hue_chroma
 from koalacli.presets import NetworkConfig
 
 GRID_EDGE = 14  # the bin table covers -GRID_EDGE..GRID_EDGE steps on each axis: more than sRGB can show
@@ -44,6 +45,15 @@ def build_mse(config: NetworkConfig, tables: dict[str, Any], settings: LossSetti
     return mse
 
 
+def build_mae(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
+    """Mean absolute distance in network units."""
+
+    def mae(ab: Tensor, outputs: Tensor) -> Tensor:
+        return ops.mean(ops.abs(ops.cast(outputs, "float32") - ab / config.ab_scale), axis=PICTURE)
+
+    return mae
+
+
 def build_mse_each(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
     """Sum of the mean squared distances of several ab, side by side in the outputs, to the same target."""
 
@@ -65,6 +75,37 @@ def build_huber(config: NetworkConfig, tables: dict[str, Any], settings: LossSet
         )
 
     return huber
+
+
+HUE_WEIGHT = 5.0
+WINDOW = 3  # places of a target's histogram: 12 pixels at stride 4
+
+
+def build_histograms(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:
+    """KL divergence of hue and chroma from those of a small window (Larsson et al. 2016).
+
+    Hues count by their chroma; chromas count less where the picture is nearly black or white.
+    """
+
+    def histograms(ab: Tensor, outputs: Tensor) -> Tensor:
+        outputs = ops.cast(outputs, "float32")
+        plane = ops.stop_gradient(outputs[..., hue_chroma.GRAY])
+        rgb = hue_chroma.rgb_of_lab(ops.concatenate([hue_chroma.lightness_of(plane, config), ab], axis=-1))
+        hue, chroma = hue_chroma.hue_and_chroma(rgb)
+        mean = ops.mean(rgb, axis=-1)
+        middle = 3.0 * ops.minimum(ops.minimum(mean, 1.0 / 3.0), 1.0 - mean)
+        by_hue = _divergence(hue_chroma.bin_of(hue), outputs[..., hue_chroma.HUE])
+        by_chroma = _divergence(hue_chroma.bin_of(chroma), outputs[..., hue_chroma.CHROMA])
+        return ops.mean(HUE_WEIGHT * chroma[..., 0] * by_hue + middle * by_chroma, axis=(1, 2))
+
+    return histograms
+
+
+def _divergence(one_hot: Tensor, logits: Tensor) -> Tensor:
+    """KL divergence (B, h, w) of softmax(logits) from the histogram around each place."""
+    target = ops.average_pool(one_hot, WINDOW, strides=1, padding="same")
+    known = ops.log(ops.maximum(target, 1e-8))
+    return ops.sum(target * (known - ops.log_softmax(logits, axis=-1)), axis=-1)
 
 
 def build_rebalanced(config: NetworkConfig, tables: dict[str, Any], settings: LossSettings) -> Loss:

@@ -28,6 +28,8 @@ from koalacli.model.family import (
     encode_zhang,
 )
 from koalacli.model.heads import head_of
+from koalacli.model.iizuka import WHOLE_PICTURE, decode_iizuka, encode_iizuka
+from koalacli.model.larsson import decode_hypercolumns, encode_vgg
 from koalacli.model.layers import (
     BatchNorm,
     PointwiseConv2D,
@@ -37,6 +39,7 @@ from koalacli.model.layers import (
     convolve_normalized,
     widen,
 )
+from koalacli.model.patch_gan import decode_patch_gan, encode_patch_gan
 from koalacli.model.pretrained import Trunk
 from koalacli.presets import NetworkConfig
 from koalacli.tables import EXTRACTORS, Application, load_part
@@ -141,10 +144,12 @@ class Encoder:
     Attributes:
         build: (lightness_scaled, config, folded) -> features.
         trunk: what of it was trained before; None where all of it begins at random.
+        whole_picture: layer whose output (B, 1, 1, C) tells of the whole picture; a class head may stand on it.
     """
 
     build: Callable[[Tensor, NetworkConfig, bool], Features]
     trunk: Trunk | None = None
+    whole_picture: str = ""
 
 
 MOBILENET_TRUNK = Trunk(
@@ -159,6 +164,9 @@ ENCODERS: dict[str, Encoder] = {
     "alpha": Encoder(lambda x, config, folded: encode_plain(ALPHA_ENCODER, x, config)),
     "beta": Encoder(lambda x, config, folded: encode_plain(BETA_ENCODER, x, config)),
     "zhang": Encoder(lambda x, config, folded: encode_zhang(x, config)),
+    "iizuka": Encoder(encode_iizuka, whole_picture=WHOLE_PICTURE),
+    "vgg-16": Encoder(lambda x, config, folded: encode_vgg(x, config)),
+    "patch-gan": Encoder(lambda x, config, folded: encode_patch_gan(x, config)),
     "koalarization-and-lightness": Encoder(lambda x, config, folded: {1: x, **encode_koalarization(x, config, folded)}),
 }
 
@@ -234,5 +242,8 @@ DECODERS: dict[str, Decoder] = {
     "u-shaped": decode_u_shaped,
     **{name: _plain(name) for name in PLAIN_DECODERS},
     "zhang": lambda x, features, config, folded: decode_zhang(x, config),
+    "iizuka": decode_iizuka,
+    "hypercolumns": lambda x, features, config, folded: decode_hypercolumns(features, config),
+    "patch-gan": lambda x, features, config, folded: decode_patch_gan(x, features, config),
     "refined": lambda x, features, config, folded: decode_refined(PLAIN_DECODERS["koalarization"], x, features, config),
 }

@@ -95,3 +95,24 @@ class Sgd(_Recipe, keras.optimizers.SGD):
 
 class RmsProp(_Recipe, keras.optimizers.RMSprop):
     """RMSprop."""
+
+
+class AdamOfGans(Adam):
+    """Adam with beta1 0.5: discriminators and generator change what the other sees, so the past counts for less."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **{"beta_1": 0.5, **options})
+
+
+class Momentum(Sgd):
+    """Gradient descent with momentum 0.9."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **{"momentum": 0.9, **options})
+
+
+class AdaDelta(_Recipe, keras.optimizers.Adadelta):
+    """AdaDelta with the constants of its source (Zeiler 2012), whose steps a rate of 1 leaves as they are."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **{"rho": 0.95, "epsilon": 1e-6, **options})

@@ -8,11 +8,13 @@ from keras import ops
 
 from koalacli.arrays import Tensor
 from koalacli.kinds import find_wrong_kind
+from koalacli.model import hue_chroma
 from koalacli.model.coherence import CELLS, agree
 from koalacli.model.heads import head_of
 from koalacli.model.network import Network, with_features
 from koalacli.presets import NetworkConfig
 from koalacli.settings import ReadOut, find_out_of_range, range_in_words
+from koalacli.tables import kinds_of
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Reading:
     """One way to read color.
 
     Attributes:
-        head: the entry of HEADS whose outputs it reads.
+        head: the entry of HEADS whose outputs it reads, and of those that are like it.
         read: (made, tables, config, read_out) -> ab float32 (B, h, w, 2), CIELAB units, before saturation.
         help: one line for documentation.
         uses_features: whether it looks at `Made.features`.
@@ -72,6 +74,11 @@ def read_scaled(made: Made, tables: dict[str, Any], config: NetworkConfig, read_
     return ops.cast(made.outputs, "float32") * config.ab_scale
 
 
+def read_fading(made: Made, tables: dict[str, Any], config: NetworkConfig, read_out: ReadOut) -> Tensor:
+    """See `hue_chroma.read_fading`; there is no temperature."""
+    return hue_chroma.read_fading(made.outputs, config)
+
+
 def read_planes(first: int) -> Read:
     """A reading of two planes out of several ab side by side, from plane number `first` on."""
 
@@ -85,6 +92,7 @@ READ_OUTS: dict[str, Reading] = {  # the first entry of a head is its usual one
     "annealed-mean": Reading("bins", read_annealed_mean, "mean of the bins, the likely ones made likelier"),
     "coherence": Reading("bins", read_coherent, "the same, with things that look alike agreeing on their color", True),
     "scaled": Reading("ab", read_scaled, "the two planes as they are, at their scale"),
+    "fading": Reading("hue-chroma", read_fading, "median chroma and mean hue, paler where hues disagree"),
     "refined": Reading("ab-refined", read_planes(4), "what the refinement makes of both proposals"),
     "plain-proposal": Reading("ab-refined", read_planes(0), "the proposal of the network without embedding"),
     "embedded-proposal": Reading("ab-refined", read_planes(2), "the proposal of the network with embedding"),
@@ -95,7 +103,7 @@ def reading_of(read_out: ReadOut, head: str) -> Reading:
     """The entry of READ_OUTS that a read-out names; without a name, the usual one of the head."""
     if read_out.method:
         return READ_OUTS[read_out.method]
-    return next(reading for reading in READ_OUTS.values() if reading.head == head)
+    return next(reading for reading in READ_OUTS.values() if reading.head in kinds_of(head))
 
 
 def find_fault(read_out: ReadOut, head: str) -> str:
@@ -105,7 +113,7 @@ def find_fault(read_out: ReadOut, head: str) -> str:
     if fault := find_out_of_range(read_out):
         return f"{fault.name} {getattr(read_out, fault.name)} is not {range_in_words(fault)}"
     if read_out.method:
-        fitting = [name for name, reading in READ_OUTS.items() if reading.head == head]
+        fitting = [name for name, reading in READ_OUTS.items() if reading.head in kinds_of(head)]
         if read_out.method not in fitting:
             return f"method {read_out.method!r} is none for this network; there is {', '.join(fitting)}"
     return ""

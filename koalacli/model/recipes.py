@@ -5,8 +5,9 @@ from typing import Any
 
 from koalacli.errors import UsageError
 from koalacli.model.heads import head_of
+from koalacli.model.network import ENCODERS
 from koalacli.presets import PRESETS, NetworkConfig
-from koalacli.tables import EXTRACTORS, HEADS, LOSSES
+from koalacli.tables import EXTRACTORS, HEADS, LOSSES, kinds_of
 from koalacli.train_config import TrainConfig
 
 OVERFIT_STEPS = 1000  # an epoch of four pictures is a single step
@@ -30,6 +31,7 @@ class TrainSettings(TrainConfig):
     augment: str = ""
     image_size: int = 0
     batch_size: int = 0
+    training: str = ""
     optimizer: str = ""
     lr: float = 0.0
     weight_decay: float = 0.0
@@ -72,8 +74,8 @@ def _recipe(config: TrainConfig) -> dict[str, Any]:
     network = preset.network
     own = {**asdict(preset.recipe), "extractor": network.extractor, "cut": network.cut, "head": network.head}
     if config.loss and not config.head:
-        own["head"] = LOSSES[config.loss].head
-    if config.head and not config.loss and LOSSES[own["loss"]].head != config.head:
+        own["head"] = own["head"] if LOSSES[config.loss].head in kinds_of(own["head"]) else LOSSES[config.loss].head
+    if config.head and not config.loss and LOSSES[own["loss"]].head not in kinds_of(config.head):
         own["loss"] = HEADS[config.head].loss
     if config.extractor and not config.cut and own["cut"] not in EXTRACTORS[config.extractor].embedding_size:
         own["cut"] = next(iter(EXTRACTORS[config.extractor].embedding_size), own["cut"])
@@ -102,5 +104,9 @@ def _check_parts(config: TrainSettings) -> None:
     sizes = EXTRACTORS[extractor].embedding_size
     if sizes and config.cut not in sizes:
         raise UsageError(f"extractor {extractor} has no cut {config.cut}; there is {', '.join(sizes)}")
-    if LOSSES[loss].head != config.head:
+    if LOSSES[loss].head not in kinds_of(config.head):
         raise UsageError(f"loss {loss} reads the head {LOSSES[loss].head}, not {config.head}")
+    if config.training == "labels" and (not ENCODERS[network.encoder].whole_picture or EXTRACTORS[extractor].build):
+        raise UsageError(f"preset {config.preset} has no place for a class head; --training may be plain")
+    if config.training == "adversarial" and "ab" not in kinds_of(config.head):
+        raise UsageError(f"discriminators look at ab, which head {config.head} is not; --training may be plain")

@@ -17,7 +17,7 @@ from koalacli.errors import UsageError
 from koalacli.model.layers import DoubleSmoothly
 from koalacli.model.losses import LossSettings, build_mse_each
 from koalacli.model.network import build_network
-from koalacli.model.read_outs import READ_OUTS, Made
+from koalacli.model.read_outs import Made, reading_of
 from koalacli.model.recipes import complete
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.presets import PRESETS, NetworkConfig
@@ -25,7 +25,6 @@ from koalacli.settings import ReadOut
 from koalacli.train_config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-NEW = ("wallner-alpha", "zhang-2016", "kriztoper-refine")  # with every part that no other test has
 OTHER_BACKEND = """
 import sys, pathlib
 import keras, numpy as np
@@ -54,13 +53,13 @@ def narrow(preset: str) -> NetworkConfig:
 
 
 @pytest.mark.skipif(not find_spec("jax"), reason="JAX is not installed")
-def test_both_backends_agree_on_every_kind_of_part(tmp_path: Path) -> None:
+def test_both_backends_agree_on_every_preset(tmp_path: Path) -> None:
     """To 1e-4 of the outputs, from the same weights file."""
     lightness = np.random.default_rng(0).uniform(0, 100, (2, 32, 64, 1)).astype(np.float32)
     np.save(tmp_path / "lightness.npy", lightness)
     tables = {"gamut_bins": gamut_bins(), "bin_prior": np.full(len(gamut_bins()), 1 / len(gamut_bins()), np.float32)}
     here = {}
-    for preset in NEW:
+    for preset in PRESETS:
         config = narrow(preset)
         path = tmp_path / f"{preset}.safetensors"
         path.write_bytes(encode_weights(build_network(config, tables if config.bins else {}), ReadOut(), {})[0])
@@ -108,7 +107,7 @@ def test_three_distances_are_summed() -> None:
     outputs = np.concatenate([np.full((1, 2, 2, 2), value, np.float32) for value in (0.1, 0.2, 0.4)], axis=-1)
     loss = build_mse_each(config, {}, settings)(ops.convert_to_tensor(ab), ops.convert_to_tensor(outputs))
     np.testing.assert_allclose(ops.convert_to_numpy(loss), [0.0 + 0.01 + 0.09], atol=1e-6)
-    read = READ_OUTS["refined"].read(Made(ops.convert_to_tensor(outputs), None, None), {}, config, ReadOut())
+    read = reading_of(ReadOut(), "ab-refined").read(Made(ops.convert_to_tensor(outputs), None, None), {}, config, ReadOut())
     np.testing.assert_allclose(ops.convert_to_numpy(read), np.full((1, 2, 2, 2), 50.8), atol=1e-4)
 
 
@@ -119,6 +118,8 @@ def test_three_distances_are_summed() -> None:
         ({"preset": "wallner-beta", "extractor": "xception"}, "uses no embedding"),
         ({"preset": "kriztoper-refine", "head": "ab"}, "--head may be ab-refined"),
         ({"preset": "deep-koalarization", "loss": "mse-each"}, "--head may be ab"),
+        ({"preset": "larsson-2016", "training": "adversarial"}, "discriminators look at ab"),
+        ({"preset": "zhang-2016", "training": "labels"}, "no place for a class head"),
     ],
 )
 def test_what_does_not_go_together_is_refused(flags: dict[str, object], told: str) -> None:

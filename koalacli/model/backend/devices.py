@@ -81,7 +81,7 @@ def _across_machines(machines: Machines) -> Placement:
 
 
 def _step(model: Any, inputs: Any, targets: Any) -> float:
-    return float(model.train_on_batch(inputs, targets))
+    return float(model.train_on_batch(inputs, targets, return_dict=True)["loss"])
 
 
 def _shared_step(strategy: Any, machines: int = 1) -> Callable[[Any, Any, Any], float]:

@@ -60,7 +60,7 @@ def _train(folder: RunFolder, config: TrainSettings, resumed: bool, placement: P
     start = load_weights(origin) if origin else None
     bins = start.network.tables.get("gamut_bins", gamut_bins()) if start else gamut_bins()
     pictures = gather(config, bins)
-    session = Session(config, pictures.tables, start, placement)
+    session = Session(config, pictures.tables, start, placement, pictures.folders)
     member = (Follower if machines.rank else Chief)(folder, config, session, pictures, machines)
     if resumed:
         member.restore()
@@ -96,6 +96,8 @@ class Chief(Member):
             self.logs = TensorBoard(self.folder.file(LOGS), self.progress.step + bool(self.progress.checks))
         try:
             yield self.started(device)
+            if self.session.way.remark:
+                yield Warned(self.session.way.remark)
             yield from self._go()
         finally:
             if self.logs:

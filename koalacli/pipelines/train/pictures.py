@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from koalacli.arrays import Array
 from koalacli.data.loader import CropView, Example, Loader
-from koalacli.data.sources import Sample, find_samples, limit_samples, split_samples
+from koalacli.data.sources import Sample, find_samples, folder_of, limit_samples, split_samples
 from koalacli.errors import DataError
 from koalacli.model.recipes import TrainSettings
 from koalacli.pipelines.train.validation import Validation, hold, measure_bin_prior
@@ -32,6 +32,11 @@ class Pictures:
     validation: Validation
     tables: dict[str, Array]
     skipped: str
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Names of the folders that the training pictures lie in."""
+        return tuple(sorted({folder_of(sample) for sample in self.loader.samples}))
 
 
 def gather(config: TrainSettings, bins: Array) -> Pictures:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ from koalacli.errors import DeviceError, TrainingError, UsageError
 from koalacli.model.backend import trace as backend
 from koalacli.model.backend.devices import Placement
 from koalacli.model.heads import head_of
-from koalacli.model.losses import LossSettings
+from koalacli.model.losses import Loss, LossSettings
 from koalacli.model.network import ENCODERS, Network, build_network
 from koalacli.model.pretrained import fill_extractor, fill_trunk
 from koalacli.model.read_outs import Made, reading_of
@@ -25,9 +26,10 @@ from koalacli.model.recipes import TrainSettings, network_config
 from koalacli.model.weights import Weights, fill_network, load_weights, network_tensors, round_to_disk
 from koalacli.pipelines.train.embedder import Embedder
 from koalacli.pipelines.train.folder import Arrays
+from koalacli.pipelines.train.steps import PlainStep, Setup
 from koalacli.presets import PRESETS
 from koalacli.settings import ReadOut
-from koalacli.tables import LOSSES, OPTIMIZERS, load_part
+from koalacli.tables import LOSSES, OPTIMIZERS, TRAININGS, load_part
 
 # Rise of the cosine schedule, whichever is shorter: Adam's first steps are as long as its later ones, and blind.
 WARMUP_STEPS, WARMUP_SHARE = 100, 0.2
@@ -45,6 +47,7 @@ class Session:
         origin: digest of the weights it started from, or empty.
         constant: outputs of the head, float32 (C,), that are best where nothing is seen.
         embed: where embeddings are computed once; None where the network makes its own.
+        way: what a step is.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Session:
         tables: Tables,
         start: Weights | None,
         placement: Placement,
+        folders: tuple[str, ...] = (),
     ):
         self.config = config
         self.placement = placement
@@ -62,11 +66,11 @@ class Session:
         keras.config.set_dtype_policy(config.precision)
         try:
             with placement.build():
-                self._build(tables, start)
+                self._build(tables, start, folders)
         finally:  # networks that are built later for another purpose are not of this precision
             keras.config.set_dtype_policy(usual)
 
-    def _build(self, tables: Tables, start: Weights | None) -> None:
+    def _build(self, tables: Tables, start: Weights | None, folders: tuple[str, ...]) -> None:
         config = self.config
         network = network_config(config, len(tables["gamut_bins"]))
         self.head, trunk = head_of(network.head), ENCODERS[network.encoder].trunk
@@ -90,17 +94,19 @@ class Session:
             # trained with what will be stored
             round_to_disk(self.network.extractor, config.extractor_weights or config.start)
         settings = LossSettings(**{key: getattr(config, key) for key in LossSettings.__dataclass_fields__})
-        self.loss = load_part(LOSSES[config.loss].build)(network, self.network.tables, settings)
+        self.loss: Loss = load_part(LOSSES[config.loss].build)(network, self.network.tables, settings)
         if self.network.extractor is not None and (config.cache_embeddings or config.overfit):
             self.embed = Embedder(self.network, config.cache_embeddings or IN_MEMORY)
         self.model = self.network.core if self.embed else self.network.model
-        make_optimizer = load_part(OPTIMIZERS[config.optimizer].make)
-        self.optimizer = make_optimizer(config.lr, global_clipnorm=config.clip or None).prepare(
-            trunk.prefixes if trunk else (), config.trunk_rate, config.trunk_warmup, config.ema, config.weight_decay
-        )
-        self.model.compile(optimizer=self.optimizer, loss=self.loss, jit_compile=backend.compiles_steps())
-        self.model.optimizer.build(self.model.trainable_variables)
+        make, prefixes, replicas = self._make_optimizer, trunk.prefixes if trunk else (), self.placement.replicas
+        setup = Setup(self.model, network, self.loss, partial(make, prefixes), config, folders, replicas)
+        self.way: PlainStep = load_part(TRAININGS[config.training].make)(setup)
         self._forward = backend.prediction(self.model)
+
+    def _make_optimizer(self, trunk: tuple[str, ...]) -> Any:
+        config = self.config
+        optimizer = load_part(OPTIMIZERS[config.optimizer].make)(config.lr, global_clipnorm=config.clip or None)
+        return optimizer.prepare(trunk, config.trunk_rate, config.trunk_warmup, config.ema, config.weight_decay)
 
     def _start_from(self, start: Weights) -> None:
         if start.network.config != self.network.config:
@@ -123,11 +129,12 @@ class Session:
             DeviceError: the batch does not fit into memory.
             TrainingError: the loss is not a number any more.
         """
-        self.optimizer.learning_rate = learning_rate
+        for optimizer in self.way.optimizers:
+            optimizer.learning_rate = learning_rate
         try:
             inputs = self._inputs(batch.lightness, batch.samples, batch.digests)
             with self.placement.run():
-                loss = self.placement.step(self.model, inputs, batch.ab)
+                loss = self.way.take(self.placement.step, inputs, batch)
         except Exception as error:
             if backend.is_out_of_memory(error):
                 half = max(1, len(batch.ab) // 2)
@@ -147,6 +154,13 @@ class Session:
         losses = self.loss(keras.ops.convert_to_tensor(ab), keras.ops.convert_to_tensor(outputs))
         return float(keras.ops.mean(losses))
 
+    def constant_outputs(self, lightness: Array) -> Array:
+        """What the head would best give for pictures (B, S, S, 1) of which nothing is seen: (B, s, s, C)."""
+        side = lightness.shape[1] // self.network.config.output_stride
+        outputs = np.broadcast_to(self.constant, (len(lightness), side, side, len(self.constant)))
+        seen = self.head.seen
+        return np.concatenate([outputs, seen(lightness, self.network.config)], axis=-1) if seen else outputs
+
     def read(self, outputs: Array) -> Array:
         """ab (B, h, w, 2) from outputs by the usual read-out of their head, without saturation: the figures' own."""
         made = Made(keras.ops.convert_to_tensor(outputs), None, None)
@@ -158,12 +172,12 @@ class Session:
     @contextmanager
     def averaged(self) -> Iterator[None]:
         """Within it the network has the averaged weights."""
-        if not self.optimizer.averages or not int(self.optimizer.iterations.numpy()):
+        optimizer, variables = self.way.optimizers[0], self.way.trained
+        if not optimizer.averages or not int(optimizer.iterations.numpy()):
             yield
             return
-        variables = self.model.trainable_variables
         kept = [variable.numpy() for variable in variables]
-        for variable, average in zip(variables, self.optimizer.averages, strict=True):
+        for variable, average in zip(variables, optimizer.averages, strict=True):
             variable.assign(average.numpy())
         try:
             yield
@@ -185,10 +199,9 @@ class Session:
 
     def _state(self) -> Iterator[tuple[str, Any]]:
         for layer in self.network.core.layers:
-            for variable in layer.weights:
+            for variable in layer.variables:  # more than weights: what Dropout draws next
                 yield f"network/{layer.name}/{variable.name}", variable
-        for number, variable in enumerate(self.model.optimizer.variables):
-            yield f"optimizer/{number:04d}/{variable.name}", variable
+        yield from self.way.state()
 
     def _inputs(self, lightness: Array, samples: list[Sample], digests: list[str]) -> Any:
         return [lightness, self.embed(samples, digests)] if self.embed else lightness

@@ -16,7 +16,7 @@ from koalacli.color.bins import soft_encode
 from koalacli.color.gamut import merge_rgb8
 from koalacli.data.loader import Example
 from koalacli.data.sources import Sample
-from koalacli.errors import DataError
+from koalacli.errors import DataError, TrainingError
 from koalacli.metrics import pictures
 from koalacli.model.heads import mean_color
 from koalacli.pipelines.train.session import Session
@@ -95,7 +95,11 @@ class Validator:
         self.baseline = self._baseline(mean_color(tables))
 
     def measure(self) -> tuple[dict[str, float], Array]:
-        """Figures of the network as it is, `val_loss` among them, and its predictions (N, s, s, 2)."""
+        """Figures of the network as it is, `val_loss` among them, and its predictions (N, s, s, 2).
+
+        Raises:
+            TrainingError: a prediction is not a number.
+        """
         validation, size = self.validation, self.batch_size
         losses, ab_planes = [], []
         for first in range(0, len(validation), size):
@@ -104,6 +108,8 @@ class Validator:
             losses.append(self.session.loss_of(validation.ab[part], outputs) * len(outputs))
             ab_planes.append(self.session.read(outputs))
         ab = np.concatenate(ab_planes)
+        if not np.isfinite(ab).all():
+            raise TrainingError("what the network predicts is not a number any more; a smaller --lr may help")
         return {"val_loss": sum(losses) / len(validation), **figures(validation, ab)}, ab
 
     def score(self, row: dict[str, float]) -> float:
@@ -115,9 +121,11 @@ class Validator:
         return row["ab_error"] ** 2 < LEARNED * self.baseline["ab_error"] ** 2
 
     def _baseline(self, color: Array) -> dict[str, float]:
-        validation, constant = self.validation, self.session.constant
-        outputs = np.broadcast_to(constant, (1, *validation.ab.shape[1:3], len(constant)))
-        losses = [self.session.loss_of(ab[None], outputs) for ab in validation.ab]
+        validation, session = self.validation, self.session
+        losses = [
+            session.loss_of(ab[None], session.constant_outputs(lightness[None]))
+            for lightness, ab in zip(validation.lightness, validation.ab, strict=True)
+        ]
         everywhere = constant_color(validation, color)
         return {"val_loss": float(np.mean(losses)), **figures(validation, everywhere)}
 
