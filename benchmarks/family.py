@@ -1,14 +1,15 @@
 """All presets side by side: trained alike on the same photographs, judged on the same others.
 
     python benchmarks/family.py --data 'photos/train-*.tar' --val-data photos/val.tar --judge FOLDER --out FOLDER \
-        [--minutes 30] [--pictures 20000] [--width 0.25] [--image-size 128] [--batch-size 16] \
+        [--minutes-each 30] [--pictures N] [--width 0.25] [--image-size 128] [--batch-size 16] \
         [--extractor efficientnet-lite2] [--presets koala,zhang-2016,...] [--judge-limit 64]
 
-Each preset trains by its own recipe, once for equal time and once for equal pictures, one after the
-other. Image size, batch size and width are common, the width where the preset takes one; external
-extractors are all replaced by --extractor. Into --out go the runs, a table and a sheet per way (a
-row per picture, a column per system, gray first and the original last). Trainings that are finished
-are not repeated. Prints JSON.
+Each preset trains by its own recipe, one after the other, once for --minutes-each and once for equal pictures: as many
+as the slowest of the first round has seen, so that no training lasts longer than --minutes-each and all of them
+about twice their number times that. Image size, batch size and width are common, the width where the
+preset takes one; external extractors are all replaced by --extractor. Into --out go the runs, family.md with both
+tables, figures.json, and a sheet per way: a row per picture, a column per system, gray first and the original last.
+A training that fails is told of and left out; what is finished is not repeated, what was interrupted goes on.
 """
 
 import argparse
@@ -18,7 +19,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import cv2
 import keras
@@ -38,23 +38,38 @@ SPEED_PICTURES, SPEED_ROUNDS = 8, 3
 WAYS = ("time", "pictures")
 
 
-def train(given: argparse.Namespace, way: str, preset: str) -> RunFolder:
-    """One training in a process of its own, unless it was finished before."""
+def train(given: argparse.Namespace, way: str, preset: str, end: tuple[str, float]) -> RunFolder | None:
+    """One training in a process of its own, unless it was finished before; None where it leaves no weights.
+
+    `end` is minutes or steps, and how many.
+    """
     run, network = RunFolder(Path(given.out, way, preset)), PRESETS[preset].network
-    last = (run.read_history() or [{}])[-1]
-    steps = max(1, given.pictures // given.batch_size)
-    if last and (last["seconds"] >= 60 * given.minutes if way == "time" else last["step"] >= steps):
+    last, (unit, count) = (run.read_history() or [{}])[-1], end
+    if last and (last["seconds"] >= 60 * count if unit == "minutes" else last["step"] >= count):
         return run
-    end = ["--minutes", str(given.minutes)] if way == "time" else ["--steps", str(steps)]
     own = [] if network.extractor == "trunk" else ["--width", str(given.width)]
     own += [] if network.extractor in ("trunk", "none") else ["--extractor", given.extractor]
     data = ["--data", given.data, "--val-data", given.val_data, "--val-limit", "200"]
     size = ["--image-size", str(given.image_size), "--batch-size", str(given.batch_size)]
     place = ["--runs", str(run.path.parent), "--name", preset, "--quiet"]
-    subprocess.run([sys.executable, "-m", "koalacli", "train", "--preset", preset, *data, *size, *end, *own, *place])
-    if not run.file("best.safetensors").is_file():
-        raise SystemExit(f"{way}, {preset}: the training left no weights")
+    goes_on = run.file("checkpoint.safetensors").is_file()
+    how = ["--resume"] if goes_on else ["--preset", preset, *data, *size, *own]
+    done = subprocess.run([sys.executable, "-m", "koalacli", "train", *how, f"--{unit}", str(count), *place])
+    if done.returncode or not run.file("best.safetensors").is_file():
+        sys.stderr.write(f"{way}, {preset}: left out, the training failed\n")
+        return None
     return run
+
+
+def train_all(given: argparse.Namespace, way: str, end: tuple[str, float]) -> dict[str, RunFolder]:
+    """All presets, one after the other; those that failed are not in it."""
+    runs = {preset: train(given, way, preset, end) for preset in given.presets.split(",")}
+    return {preset: run for preset, run in runs.items() if run}
+
+
+def steps_of(run: RunFolder) -> float:
+    """How many steps a run has taken."""
+    return run.read_history()[-1]["step"]
 
 
 def coloring_rate(colorizer: Colorizer) -> float:
@@ -100,8 +115,16 @@ def look(given: argparse.Namespace, runs: dict[str, RunFolder], sheet: Path) -> 
             "colored_per_second": round(coloring_rate(colorizer), 1),
         }
         keras.utils.clear_session(free_memory=True)
-    cv2.imwrite(str(sheet), np.hstack([np.vstack(column) for column in (*columns, squares)]))
+    titles = ("gray", *runs, "original")
+    cells = [[title_of(title), *column] for title, column in zip(titles, (*columns, squares), strict=True)]
+    cv2.imwrite(str(sheet), np.hstack([np.vstack(column) for column in cells]))
     return found
+
+
+def title_of(text: str) -> np.ndarray:
+    """A column's name, BGR."""
+    title = np.full((24, SHEET_SIDE, 3), 255, np.uint8)
+    return cv2.putText(title, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
 
 
 def as_table(rows: dict[str, dict[str, float]]) -> str:
@@ -113,14 +136,16 @@ def as_table(rows: dict[str, dict[str, float]]) -> str:
 
 
 def main() -> None:
-    """Train, judge, write and print."""
+    """Train, judge and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--val-data", required=True)
     parser.add_argument("--judge", required=True, help="folder of color photographs that no training sees")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--minutes-each", type=float, default=30)
+    parser.add_argument(
+        "--pictures", type=int, help="of the second round; by default what the slowest saw in the first"
+    )
     parser.add_argument("--width", type=float, default=0.25)
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=16)
@@ -128,15 +153,33 @@ def main() -> None:
     parser.add_argument("--presets", default=",".join(PRESETS))
     parser.add_argument("--judge-limit", type=int, help="judge only the first pictures")
     given = parser.parse_args()
-    found: dict[str, Any] = {"settings": vars(given)}
+    write_results(given, compare(given))
+
+
+def compare(given: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
+    """Both rounds: the figures of every system and floor, by way."""
+    found = {}
+    end = ("minutes", given.minutes_each)
     for way in WAYS:
-        runs = {preset: train(given, way, preset) for preset in given.presets.split(",")}
+        runs = train_all(given, way, end)
+        if not runs:
+            raise SystemExit(f"{way}: no training has left weights")
         seen = look(given, runs, Path(given.out, f"{way}.jpg"))
         found[way] = {name: {**seen.get(name, {}), **row} for name, row in judge(given, runs).items()}
-        Path(given.out, f"{way}.md").write_text(as_table(found[way]), "utf-8")
-    found["environment"] = {"python": platform.python_version(), "keras": keras.__version__}
-    json.dump(found, sys.stdout, indent=1)
-    sys.stdout.write("\n")
+        least = given.pictures // given.batch_size if given.pictures else min(map(steps_of, runs.values()))
+        end = ("steps", max(1, int(least)))
+    return found
+
+
+def write_results(given: argparse.Namespace, found: dict[str, dict[str, dict[str, float]]]) -> None:
+    """family.md and figures.json."""
+    environment = {"python": platform.python_version(), "keras": keras.__version__, "processor": platform.processor()}
+    told = ", ".join(f"{key} {value}" for key, value in {**vars(given), **environment}.items())
+    parts = [f"{told}\n"]
+    parts += [f"## Equal {way}\n\n{as_table(rows)}\n![a column per system]({way}.jpg)\n" for way, rows in found.items()]
+    Path(given.out, "family.md").write_text("\n".join(parts), "utf-8")
+    figures = {"settings": vars(given), "environment": environment, **found}
+    Path(given.out, "figures.json").write_text(json.dumps(figures, indent=1), "utf-8")
 
 
 if __name__ == "__main__":
