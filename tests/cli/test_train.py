@@ -115,6 +115,7 @@ def test_errors_have_their_exit_codes(flags: list[str], code: int) -> None:
 def test_help_states_every_default_of_every_preset() -> None:
     """What a preset trains with can be read without running it."""
     text = " ".join(CliRunner().invoke(app, ["train", "--help-all"]).output.split())
+    text = text.replace("- ", "-")  # lines may end within a flag
     for preset in PRESETS:
         assert f"Preset {preset} trains with" in text
         for key, value in asdict(PRESETS[preset].recipe).items():
