@@ -1,5 +1,6 @@
 """What a step of training changes, and what it leaves alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -17,8 +18,8 @@ from koalacli.pipelines.train.steps import LabelsStep, Setup
 from koalacli.presets import PRESETS
 from koalacli.train_config import TrainConfig
 
-CONFIG = PRESETS["wallner-gan"].network
 WIDTH = 1 / 64
+CONFIG = replace(PRESETS["wallner-gan"].network, width=WIDTH)
 
 
 def run(model: Any, inputs: Any, targets: Any) -> float:
@@ -82,7 +83,7 @@ def test_a_picture_can_be_named_by_its_folder() -> None:
     whole = keras.layers.Activation("linear", name="global_dense_2_relu")(whole)
     model = keras.Model(inputs, keras.layers.Conv2D(2, 1)(inputs + 0 * whole))
     settings = complete(TrainConfig(preset="iizuka-2016", class_weight=10.0))
-    config = PRESETS["iizuka-2016"].network
+    config = replace(PRESETS["iizuka-2016"].network, width=1 / 8)
     step = LabelsStep(set_up(model=model, config=config, settings=settings, folders=("dark", "light")))
     lightness = np.repeat([0.1, 0.9], 4)[:, None, None, None] * np.ones((8, 4, 4, 1), np.float32)
     samples = [Sample("1.png", f"pictures/{'light' if one.mean() > 0.5 else 'dark'}/1.png") for one in lightness]
