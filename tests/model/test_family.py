@@ -107,7 +107,9 @@ def test_three_distances_are_summed() -> None:
     outputs = np.concatenate([np.full((1, 2, 2, 2), value, np.float32) for value in (0.1, 0.2, 0.4)], axis=-1)
     loss = build_mse_each(config, {}, settings)(ops.convert_to_tensor(ab), ops.convert_to_tensor(outputs))
     np.testing.assert_allclose(ops.convert_to_numpy(loss), [0.0 + 0.01 + 0.09], atol=1e-6)
-    read = reading_of(ReadOut(), "ab-refined").read(Made(ops.convert_to_tensor(outputs), None, None), {}, config, ReadOut())
+    read = reading_of(ReadOut(), "ab-refined").read(
+        Made(ops.convert_to_tensor(outputs), None, None), {}, config, ReadOut()
+    )
     np.testing.assert_allclose(ops.convert_to_numpy(read), np.full((1, 2, 2, 2), 50.8), atol=1e-4)
 
 

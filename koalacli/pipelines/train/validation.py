@@ -192,9 +192,7 @@ def _rarity(ab: Array) -> Array:
 
 
 def _colorfulness(validation: Validation, ab: Array) -> float:
-    """Mean colorfulness of the pictures that ab makes, at output size; NaN where a run has diverged."""
-    if not np.isfinite(ab).all():
-        return float("nan")
+    """Mean colorfulness of the pictures that ab makes, at output size."""
     size = (ab.shape[2], ab.shape[1])
     grays = (cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA) for one in validation.lightness)
     made = [merge_rgb8(gray[..., None], planes) for gray, planes in zip(grays, ab, strict=True)]
