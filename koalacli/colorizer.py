@@ -5,6 +5,7 @@ rgb8 = Colorizer().colorize(gray)  # gray: uint8 (H, W); rgb8: uint8 (H, W, 3)
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -79,6 +80,20 @@ class Colorizer:
         self.batch_size = AUTO_BATCH[self.device.split(":")[0]] if batch_size == "auto" else int(batch_size)
         self._known: dict[tuple[bool, bool], Forward] = {}
         self.predict(np.zeros((1, STRIDE, STRIDE, 1), np.float32))  # trace now: the first picture waits for nothing
+
+    def with_look(self, **changes: Any) -> "Colorizer":
+        """The same loaded network with other settings of its read-out, by name; traced when it is first used.
+
+        Raises:
+            UsageError: a setting is out of range, or none of this network's.
+        """
+        from koalacli.model.read_outs import find_fault
+
+        other = copy(self)
+        other._read_out, other._known = replace(self.read_out, **changes), {}
+        if fault := find_fault(other.read_out, self.weights.network.config.head):
+            raise UsageError(fault)
+        return other
 
     def network_shape(self, height: int, width: int) -> tuple[int, int]:
         """See `color.shapes`."""

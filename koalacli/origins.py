@@ -33,6 +33,7 @@ from koalacli.config import (
 from koalacli.errors import UsageError
 from koalacli.settings import Rule, flag_of
 from koalacli.train_config import TrainConfig
+from koalacli.try_config import TryConfig
 from koalacli.values import did_you_mean, read_text, settings_of, take_value
 
 COMMANDS: dict[str, type[Any]] = {
@@ -40,6 +41,7 @@ COMMANDS: dict[str, type[Any]] = {
     "video": VideoConfig,
     "train": TrainConfig,
     "eval": EvalConfig,
+    "try": TryConfig,
     "review": ReviewConfig,
     "verify": VerifyConfig,
     "revert": RevertConfig,

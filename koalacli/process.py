@@ -154,6 +154,7 @@ def quiet_libraries() -> None:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     warnings.filterwarnings("ignore", module=r"PIL\..*")
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # several looks are several traces: that is meant
 
 
 def worker_count(asked: int | None) -> int:

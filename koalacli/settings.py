@@ -138,10 +138,16 @@ class BatchSettings(Settings):
 
 
 @dataclass(frozen=True)
-class ReadOutSettings(Settings):
-    """For commands that color: where the network runs, what it sees, how it is read; None is the weights' own."""
+class DeviceSettings(Settings):
+    """For commands that run a network."""
 
     device: str = setting("auto", "auto, cpu, gpu or gpu:N; a device asked for by name must exist.", shapes=False)
+
+
+@dataclass(frozen=True)
+class ReadOutSettings(DeviceSettings):
+    """For commands that color: where the network runs, what it sees, how it is read; None is the weights' own."""
+
     size: int | None = setting(
         None, "Short side, in pixels, of the picture that the network sees; by default the weights' own.", **SIZE
     )
@@ -172,12 +178,17 @@ class FolderSettings(Settings):
 
 
 @dataclass(frozen=True)
-class InputSettings(FolderSettings):
-    """For commands that decode pictures in folders."""
+class DecodeSettings(Settings):
+    """For commands that decode pictures."""
 
     max_pixels: int = setting(
         MAX_PIXELS, "Refuse pictures with more pixels than this, all frames counted.", shapes=False, least=1
     )
+
+
+@dataclass(frozen=True)
+class InputSettings(DecodeSettings, FolderSettings):
+    """For commands that decode pictures in folders."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ ROWS = {
         ["stream", "model", "io"],
         ["color", "journal", "weights_files"],
         ["origins"],
-        ["train_config"],
+        ["train_config", "try_config"],
         ["config"],
         ["values"],
         ["settings"],
@@ -28,7 +28,7 @@ ROWS = {
     ],
     "pipelines": [
         ["watch"],
-        ["colorize", "video", "train", "evaluate", "review", "archive", "export", "doctor", "gallery"],
+        ["colorize", "video", "train", "evaluate", "review", "archive", "export", "doctor", "gallery", "looks"],
         ["shards", "refusals"],
     ],
     "pipelines.archive": [["verify", "revert"], ["proofs"]],

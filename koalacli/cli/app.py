@@ -15,6 +15,7 @@ from koalacli.cli import config as config_command
 from koalacli.cli import doctor as doctor_command
 from koalacli.cli import evaluate as evaluate_command
 from koalacli.cli import export as export_command
+from koalacli.cli import looks as looks_command
 from koalacli.cli import presets as presets_command
 from koalacli.cli import review as review_command
 from koalacli.cli import train as train_command
@@ -108,7 +109,15 @@ def make_app() -> typer.Typer:
     )
     made.callback()(_koala)
     everyday = colorize_command, video_command, train_command, evaluate_command
-    others = review_command, presets_command, archive_command, export_command, config_command, doctor_command
+    others = (
+        looks_command,
+        review_command,
+        presets_command,
+        archive_command,
+        export_command,
+        config_command,
+        doctor_command,
+    )
     for command in (*everyday, *others):
         command.register(made)
     return made

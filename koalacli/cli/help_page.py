@@ -10,6 +10,7 @@ COMMON = {
         *("colored", "size", "vividness", "saturation", "stretch", "hints", "decisions", "reviewer"),
         *("reference", "reference_strength", "references"),
         *("temporal", "preview", "preview_layout", "deinterlace", "layer", "proposals"),
+        *("sizes", "vividnesses", "saturations", "at", "pick"),
     ),
     "Files and names": (
         *("output", "include", "exclude", "name", "suffix", "on_exist", "recursive", "follow_links", "watch", "shard"),
@@ -73,6 +74,11 @@ EXAMPLES = {
         ("koala video film.mkv", "writes film.color.mkv"),
         ("koala video film.mkv --preview 10", "ten seconds, gray beside color"),
         ("koala video reels/ -o color/", "a folder of films"),
+    ),
+    "try": (
+        ("koala try boy.jpg", "boy.try.html: twelve looks beside each other"),
+        ("koala try boy.jpg --pick 7", "writes the seventh: boy.color.jpg"),
+        ("koala try film.mkv --at 0:10,0:40", "two moments of a film"),
     ),
     "train": (
         ("koala train --data photos/ --from koala --minutes 60", "go on from the shipped weights"),

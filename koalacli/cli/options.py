@@ -46,7 +46,7 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
         def run(context: typer.Context, **given: Any) -> Any:
             refuse_empty(context)
             given.pop(all_help.name, None)  # has been seen to
-            typed = {name for name in given if _is_typed(context, name)}
+            typed = {name for name in given if is_typed(context, name)}
             for flag in former:
                 if (value := given.pop(flag.name)) is not None:
                     given[flag.name.removesuffix(FORMER)] = value
@@ -100,11 +100,12 @@ def refuse_empty(context: typer.Context) -> None:
         value = context.params.get(parameter.name or "")
         if value != "" and not (isinstance(value, list | tuple) and "" in value):
             continue
-        if _is_typed(context, parameter.name or ""):
+        if is_typed(context, parameter.name or ""):
             raise UsageError(f"{getattr(parameter, 'metavar', None) or parameter.opts[-1]} is empty: give a value")
 
 
-def _is_typed(context: typer.Context, name: str) -> bool:
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Whether a parameter stands on the command line."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 
