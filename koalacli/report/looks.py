@@ -1,5 +1,6 @@
 """The page of `koala try`: one picture, or moments of a film, in several looks, to choose from."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def looks_page(source: str, command: str, moments: Sequence[str], gray: Sequence
         "title": escape(f"Looks of {one_line(source.rpartition('/')[2])}"),
         "before": "".join(map(_picture, gray, moments)),
         "looks": "".join(articles),
-        "pick": escape(f"koala try {word} --pick N"),
+        "pick": _whole_flags(f"koala try {word} --pick N"),
         "style": read_asset("common.css") + read_asset("looks.css"),
     }
     return fill("looks.html", slots)
@@ -61,9 +62,14 @@ def _typed(command: str, word: str, flags: str) -> str:
 
 def _article(number: str, told: str, pictures: Sequence[Rgb8], moments: Sequence[str], command: str) -> str:
     shown = "".join(map(_picture, pictures, moments))
-    head = f"<h2><b>{escape(number)}</b> {escape(told)}</h2>"
-    typed = f"<code>{escape(command)}</code>"
+    head = f"<h2><b>{escape(number)}</b> {_whole_flags(told)}</h2>"
+    typed = f"<code>{_whole_flags(command)}</code>"
     return f'<article id="look-{number}"><div class="row">{shown}</div>{head}{typed}</article>'
+
+
+def _whole_flags(command: str) -> str:
+    """As HTML, in which no line breaks between a flag and its value, nor behind its hyphens."""
+    return re.sub(r"--[a-z-]+ \S+", r"<span>\g<0></span>", escape(command))
 
 
 def _picture(rgb8: Rgb8, moment: str) -> str:
