@@ -3,6 +3,9 @@
 It lies in the output folder. Lines are only ever appended, each in one write, so processes that
 share a folder do not spoil each other's; the last line about an output counts. A torn line, left
 by a crash, is passed over: the output itself is whole or absent, and that decides then.
+
+An output is put in place before its line is written. A process may be killed in between, so lines before name what is
+begun, many outputs each: what is there afterwards and was not before is known to be made in the way that they say.
 """
 
 import errno
@@ -10,7 +13,9 @@ import hashlib
 import json
 import os
 import stat
+import sys
 import threading
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,19 +27,32 @@ from koalacli.records import Outcome
 JOURNAL = ".koala-journal.jsonl"
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)  # a link would carry lines out of the folder
 AS_IT_IS = getattr(os, "O_BINARY", 0)  # Windows would write other ends of lines
+BEGUN = "begun"  # outcome of an output that was not there when it was begun, and the name of a line of such
+REPLACED = "replaced"  # outcome of one that was there: nobody knows whether it is the new one
+OFTEN = ("settings", "weights", "outcome")  # fields of few different values, to be kept once
 Stamp = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
 
 @dataclass(frozen=True)
+class Beginning:
+    """An output that is begun; the fields are arguments of `Journal.note`."""
+
+    target: str
+    stamp: Stamp
+    own: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One line.
+    """What is known of an output: one line, or one name of a line of those that are begun.
 
     Attributes:
         path: of the output, relative to the journal's folder, with slashes.
         size, mtime: of the input when it was read: bytes, nanoseconds.
         settings: digest of the options that shape an output; behind a plus, of what shapes this one alone.
         weights: digest of the weights.
-        outcome: done or failed.
+        outcome: done or failed; begun or replaced where no more is known.
         seconds: from the start of reading to the end of writing.
         reason: why it failed, or a remark.
         alone: it was asked for by its own name, maybe with settings of its own: batches leave it as it is.
@@ -129,7 +147,7 @@ class Journal:
             return True
         if entry.alone and not (self.alone or own) and (entry.size, entry.mtime) == stamp:
             return entry.outcome == Outcome.DONE
-        return self.is_current(entry, stamp, own) and entry.outcome == Outcome.DONE
+        return self.is_current(entry, stamp, own) and entry.outcome in (Outcome.DONE, BEGUN)
 
     def note(
         self,
@@ -160,12 +178,26 @@ class Journal:
 
     def append(self, entry: Entry) -> str:
         """Append an entry that is made already; as `note`."""
+        return self._add_line(json.dumps(asdict(entry)))
+
+    def begin(self, outputs: Iterable[Beginning]) -> str:
+        """Say which outputs are being made; returns and raises as `note`."""
+        if not self.is_kept:
+            return ""
+        begun = [
+            [self._key(one.target), *one.stamp, one.own, self._relative(one.source), self._exists(one.target)]
+            for one in outputs
+        ]
+        line = {BEGUN: begun, "settings": self.settings, "weights": self.weights, "alone": self.alone}
+        return self._add_line(json.dumps(line))
+
+    def _add_line(self, line: str) -> str:
         if self.folder is None:
             return ""
         with self._lock:
             try:
                 with writing_errors(self.folder / JOURNAL):
-                    self._append(json.dumps(asdict(entry)) + "\n")
+                    self._append(line + "\n")
             except StorageFullError:
                 raise
             except OutputError as error:
@@ -209,15 +241,14 @@ class Journal:
         try:
             if not stat.S_ISREG(path.lstat().st_mode):  # a pipe would be waited for, a link leads out of the folder
                 raise OutputError(f"{path}: is no file, so it cannot be the journal of this folder; remove it")
-            text = path.read_text("utf-8", errors="replace")
+            with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+                for line in file:  # of millions, maybe
+                    self._torn = not line.endswith("\n")
+                    self._entries |= {entry.path: entry for entry in parse_line(line)}
         except FileNotFoundError:
             return
         except OSError as error:
             raise OutputError(f"{path}: the journal cannot be read ({error.strerror or error})") from error
-        self._torn = bool(text) and not text.endswith("\n")
-        for line in text.splitlines():
-            if entry := parse_entry(line):
-                self._entries[entry.path] = entry
 
 
 class CarriedJournal(Journal):
@@ -238,14 +269,30 @@ class CarriedJournal(Journal):
         return self._made.pop(self._key(target), None) if self.folder else None
 
 
-def parse_entry(line: str) -> Entry | None:
-    """The entry of a line; None for a torn one."""
+def parse_line(line: str) -> list[Entry]:
+    """The entries of a line; none for a torn one."""
     try:
         values = json.loads(line)
-        entry = Entry(**values)
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return None if find_wrong_kind(entry) else entry
+        for name in OFTEN:
+            if name in values:
+                values[name] = sys.intern(values[name])
+        entries = _begun_in(values) if BEGUN in values else [Entry(**values)]
+        for entry in entries:
+            if fault := find_wrong_kind(entry):
+                raise ValueError(fault)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
+    return entries
+
+
+def _begun_in(values: dict[str, Any]) -> list[Entry]:
+    entries = []
+    for path, size, mtime, own, source, was_there in values[BEGUN]:
+        settings = f"{values['settings']}+{own}" if own else values["settings"]
+        outcome, alone = REPLACED if was_there else BEGUN, values["alone"]
+        entry = Entry(path, size, mtime, settings, values["weights"], outcome, 0.0, alone=alone, source=source)
+        entries.append(entry)
+    return entries
 
 
 def digest_settings(config: Any) -> str:

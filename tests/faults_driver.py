@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 
 from koalacli.config import ColorizeConfig
+from koalacli.journal import JOURNAL
 from koalacli.pipelines.colorize import colorize
 from koalacli.prediction import Prediction
 
@@ -86,7 +88,10 @@ def kill_and_rerun(source: str, folder: Path, count: int) -> dict[str, Any]:
         wait_for(child)
         before = len(contents(output)) if output.exists() else 0
         codes.append(wait_for(in_child(lambda output=output: run_all(source, str(output)))))  # type: ignore[misc]
-        found.append({"before": before, "same": contents(output) == whole})
+        lines = map(json.loads, (output / JOURNAL).read_text().splitlines())
+        noted = Counter(line["path"] for line in lines if "path" in line)
+        once = noted == Counter(whole.keys())
+        found.append({"before": before, "same": contents(output) == whole, "once": once})
     return {"outputs": len(whole), "codes": codes, "rounds": found}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from koalacli.config import ColorizeConfig
-from koalacli.journal import JOURNAL, Journal, digest_settings, stamp_of
+from koalacli.journal import BEGUN, JOURNAL, REPLACED, Beginning, Journal, digest_settings, stamp_of
 from koalacli.records import Outcome
 
 
@@ -82,3 +82,21 @@ def test_only_settings_that_shape_an_output_are_digested() -> None:
 def test_a_missing_input_has_a_stamp_of_zeros(tmp_path: Path) -> None:
     """It can be compared like any other."""
     assert stamp_of(str(tmp_path / "gone")) == (0, 0)
+
+
+def test_what_is_begun_is_known_until_a_line_of_its_own_comes(tmp_path: Path) -> None:
+    """Of what was there before, nobody knows whether it is the new one; of the rest, that it was made as begun."""
+    (tmp_path / "old.jpg").touch()
+    names = ("old", "new", "noted", "absent")
+    journal = Journal(tmp_path, "settings", "weights")
+    journal.begin([Beginning(str(tmp_path / f"{name}.jpg"), (1, 2), "", f"in/{name}.jpg") for name in names])
+    journal.note(str(tmp_path / "noted.jpg"), (1, 2), Outcome.DONE, 0.1)
+    for name in ("new", "noted", "strange"):
+        (tmp_path / f"{name}.jpg").touch()
+    again = Journal(tmp_path, "settings", "weights")
+    outcomes = {entry.path: entry.outcome for entry in again.entries()}
+    assert outcomes == {"old.jpg": REPLACED, "new.jpg": BEGUN, "noted.jpg": "done", "absent.jpg": BEGUN}
+    kept = {name: again.keeps(str(tmp_path / f"{name}.jpg"), (1, 2), "skip") for name in (*names, "strange")}
+    assert kept == {"old": False, "new": True, "noted": True, "absent": False, "strange": True}
+    assert not again.keeps(str(tmp_path / "new.jpg"), (1, 3), "skip")
+    assert not Journal(tmp_path, "others", "weights").keeps(str(tmp_path / "new.jpg"), (1, 2), "skip")

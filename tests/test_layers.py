@@ -51,7 +51,7 @@ ROWS = {
         ["subjects", "protocols"],
         ["items"],
     ],
-    "engines": [["local", "cluster"], ["ray"], ["outfit"], ["worker", "pool"]],
+    "engines": [["local", "cluster"], ["ray"], ["outfit"], ["worker", "pool", "announced"]],
     "photograph": [["journey"], ["existing"], ["proposals", "sidecars"], ["canvas"], ["guides", "proofs", "places"]],
     "io": [
         ["side_outputs", "store_plan", "store_journal", "tar"],

@@ -7,6 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
+from koalacli.engines.announced import announced
 from koalacli.engines.outfit import Outfit, traveling, with_gpu
 from koalacli.engines.pool import News
 from koalacli.engines.ray import import_ray, work_on_ray
@@ -43,7 +44,7 @@ class RayEngine:
         known = self.journal.settings, self.journal.weights
         make = partial(PictureHand, self._config, self._folder, known)
         outfit = Outfit(self._config, make, self._network, folders)
-        yield from work_on_ray(outfit, self.journal, map(_reachable, jobs))
+        yield from work_on_ray(outfit, self.journal, announced(map(_reachable, jobs), self.journal))
 
 
 def _reachable(job: Job) -> Job:

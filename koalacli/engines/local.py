@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
+from koalacli.engines.announced import announced
 from koalacli.engines.worker import Predictor, Worker
 from koalacli.io.paths import Job
 from koalacli.process import quiet_libraries
@@ -22,4 +23,4 @@ class LocalEngine:
         """Run every job here."""
         network = self._worker.colorizer
         yield Started(0, network.device, network.weights.name, network.batch_size)
-        yield from self._worker.run(jobs)
+        yield from self._worker.run(announced(jobs, self.journal))

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from koalacli.errors import InputError, NothingMatchedError, OutputError
 from koalacli.io.storage import is_remote, list_objects, read_object, write_object
-from koalacli.journal import Entry, Journal, parse_entry
+from koalacli.journal import Entry, Journal, parse_line
 
 FOLDER = ".koala-journal"
 EVERY = 2.0  # seconds after which new lines are sent; a process that is killed loses no more than these
-LONGEST = 5000  # lines of an object, so that sending it again stays cheap
+LONGEST = 2_000_000  # bytes of an object, so that sending it again stays cheap
 
 
 def open_journal(folder: Path | str | None, settings: str, weights: str, *, alone: bool = False) -> Journal:
@@ -41,7 +41,7 @@ class StoreJournal(Journal):
         # Time first, so that objects sort as they were begun, and the last line about an output counts.
         host = re.sub(r"[^\w-]", "-", platform.node())
         self._run = f"{time.time_ns():020d}-{host}-{os.getpid()}"
-        self._part, self._lines, self._sent, self._clock = 0, [], 0, time.monotonic()  # type: ignore[var-annotated]
+        self._part, self._lines, self._sent, self._clock = 0, bytearray(), 0, time.monotonic()
         self._load_objects()
 
     def reread(self) -> Journal:
@@ -56,7 +56,7 @@ class StoreJournal(Journal):
     def append(self, entry: Entry) -> str:
         """Keep an entry, and send those that have gathered every few seconds."""
         with self._lock:
-            self._lines.append(json.dumps(asdict(entry)))
+            self._lines += json.dumps(asdict(entry)).encode() + b"\n"
             if time.monotonic() - self._clock < EVERY and len(self._lines) < LONGEST:
                 return ""
             return self._send()
@@ -66,6 +66,12 @@ class StoreJournal(Journal):
         with self._lock:
             return self._send()
 
+    def _add_line(self, line: str) -> str:
+        """At once: what is begun must be known before it is there."""
+        with self._lock:
+            self._lines += line.encode() + b"\n"
+            return self._send()
+
     def _send(self) -> str:
         """Must be called with the lock held; what to tell where it cannot be sent, once."""
         if len(self._lines) == self._sent:
@@ -73,13 +79,13 @@ class StoreJournal(Journal):
         self._clock = time.monotonic()
         try:
             place = f"{self._url}/{FOLDER}/{self._run}-{self._part:06d}.jsonl"
-            write_object(place, ("\n".join(self._lines) + "\n").encode())
+            write_object(place, bytes(self._lines))
         except OutputError as error:
             first, self._told = not self._told, True
             return str(error) if first else ""
         self._sent = len(self._lines)
         if self._sent >= LONGEST:
-            self._part, self._lines, self._sent = self._part + 1, [], 0
+            self._part, self._lines, self._sent = self._part + 1, bytearray(), 0
         return ""
 
     def _exists(self, target: str) -> bool:
@@ -104,4 +110,4 @@ class StoreJournal(Journal):
                 lines = read_object(place).decode(errors="replace").splitlines()
             except InputError as error:
                 raise OutputError(f"{place}: the journal {error}") from error
-            self._entries |= {entry.path: entry for line in lines if (entry := parse_entry(line))}
+            self._entries |= {entry.path: entry for line in lines for entry in parse_line(line)}

@@ -1,14 +1,16 @@
 """Outputs that are there already: whether an input needs work."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import ProposalsJob, digest_of
 from koalacli.errors import writing_errors
 from koalacli.io.arguments import STREAM
-from koalacli.io.paths import Job
-from koalacli.journal import Journal
+from koalacli.io.paths import Job, sidecars_of
+from koalacli.io.storage import is_remote
+from koalacli.journal import BEGUN, Entry, Journal
 from koalacli.photograph.proposals import has_all, refuse_strangers
 from koalacli.records import Outcome, Record
 
@@ -29,12 +31,21 @@ def decide_existing(job: Job, config: ColorizeConfig, journal: Journal) -> Recor
     if isinstance(job, ProposalsJob) and not (kept and has_all(job)):
         refuse_strangers(job)
         return None
-    if not kept:
+    if not kept or (entry and not _is_whole(entry, job)):
         return None
+    if entry and entry.outcome == BEGUN and not config.dry_run:
+        journal.append(replace(entry, outcome=str(Outcome.DONE)))
     if config.preserve_times and entry and not config.dry_run:
         with writing_errors(job.target):
             os.utime(job.target, ns=times_of(job.source))
     return Record(job.source, job.target, Outcome.SKIPPED, "output exists", kind="there already")
+
+
+def _is_whole(entry: Entry, job: Job) -> bool:
+    """Whether an output that is there is all there is of it: of a killed run, sidecars may be missing."""
+    if entry.outcome != BEGUN or is_remote(job.source) or is_remote(job.target):
+        return True
+    return not sidecars_of(Path(job.source))
 
 
 def times_of(path: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Who does what when many work at one list; a crew of nobody plays the cluster."""
 
 from collections import Counter, deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ class Troupe:
         self.events.append(Idle(worker))
 
     def wait(self) -> list[Event]:
-        return [self.events.popleft()]
+        return [self.events.popleft()] if self.events else []
 
     def dismiss(self, worker: int) -> None:
         self.dismissed.append(worker)
@@ -130,3 +131,21 @@ def test_what_workers_finish_after_an_interrupt_is_noted(journal: Journal) -> No
         pass
     stream.close()
     assert len(Path(f"{journal.folder}/.koala-journal.jsonl").read_text().splitlines()) == sum(troupe.chunks)
+
+
+def test_jobs_that_come_of_others_are_waited_for(journal: Journal) -> None:
+    """A list that has nothing yet is asked again when a job has ended."""
+    ended: list[str] = []
+
+    def jobs() -> Iterator[Job | None]:
+        first, *others = jobs_for(journal, 5)
+        yield first
+        while not ended:
+            yield None
+        yield from others
+
+    troupe = Troupe(journal)
+    for news in Pool(troupe, journal, 2, largest=1).run(jobs()):
+        ended += [news.source] if isinstance(news, Record) else []
+    assert sorted(ended) == [f"{number}.png" for number in range(5)]
+    assert troupe.chunks == [1] * 5

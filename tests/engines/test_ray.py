@@ -1,7 +1,10 @@
 """`--ray`: nodes on this machine do what one process does, and nothing is lost when some of them die."""
 
 import json
+import os
+import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -47,7 +50,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def noted(folder: Path) -> Counter[tuple[str, str]]:
     """How often the journal says what of each output."""
     lines = map(json.loads, (folder / ".koala-journal.jsonl").read_text().splitlines())
-    return Counter((line["path"], line["outcome"]) for line in lines)
+    return Counter((line["path"], line["outcome"]) for line in lines if "path" in line)
 
 
 def lightness(pictures: Path, number: int) -> int:
@@ -122,6 +125,37 @@ def test_a_full_disk_on_one_node_and_an_interrupt_leave_the_rest_to_a_rerun(
     assert Counter(record.outcome for record in rest) == {Outcome.SKIPPED: len(made), Outcome.DONE: COUNT - len(made)}
     assert contents(tmp_path / "out") == local
     assert noted(tmp_path / "out") == Counter((name, "done") for name in local)
+
+
+def test_a_driver_that_is_killed_leaves_nothing_that_its_rerun_does_not_know(
+    cluster: Any, pictures: Path, local: dict[str, bytes], tmp_path: Path
+) -> None:
+    """kill -9 in the middle: afterwards every output is there with its bytes, made once, and once in the journal."""
+    code = (
+        "import sys; from pathlib import Path; from standin import StandIn\n"
+        "from koalacli.pipelines.colorize import colorize; from koalacli.config import ColorizeConfig\n"
+        "config = ColorizeConfig(ray=sys.argv[4])\n"
+        "for _ in colorize(*sys.argv[1:3], config, StandIn(Path(sys.argv[3]), pause=0.4)): pass"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+    output = tmp_path / "out"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(pictures), str(output), str(tmp_path), cluster.address],
+        env={**os.environ, "PYTHONPATH": paths},
+        stderr=subprocess.DEVNULL,
+    ) as killed:
+        deadline = time.monotonic() + 90
+        while len(contents(output)) < 4 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        killed.kill()
+    time.sleep(2)  # workers end with their driver
+    made = contents(output)
+    assert 4 <= len(made) < COUNT
+    rest = list(colorize(str(pictures), str(output), ColorizeConfig(workers=2), StandIn(tmp_path)))
+    outcomes = Counter(record.outcome for record in rest if isinstance(record, Record))
+    assert outcomes == {Outcome.SKIPPED: len(made), Outcome.DONE: COUNT - len(made)}
+    assert contents(output) == local
+    assert noted(output) == Counter((name, "done") for name in local)
 
 
 def test_without_the_extra_one_line_names_it(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,8 @@ def outputs(folder: str) -> dict[str, bytes]:
 def noted(folder: str) -> Counter[str]:
     """How often the journal names each output."""
     parts = [found.place for found in storage.list_objects(f"{folder}/.koala-journal")]
-    return Counter(json.loads(line)["path"] for part in parts for line in storage.read_object(part).splitlines())
+    lines = [json.loads(line) for part in parts for line in storage.read_object(part).splitlines()]
+    return Counter(line["path"] for line in lines if "path" in line)
 
 
 def run(source: str, output: str, tmp_path: Path, **settings: Any) -> Counter[Outcome]:
@@ -135,7 +136,7 @@ def test_requests_that_fail_are_made_again(server: str, bucket: str, local: dict
 def test_a_killed_run_leaves_whole_objects_and_its_rerun_does_the_rest(
     bucket: str, local: dict[str, bytes], tmp_path: Path
 ) -> None:
-    """kill -9 in the middle: what is there is whole, and nothing is missing afterwards."""
+    """kill -9 in the middle: what is there is whole, and stays; afterwards all stands in the journal, once."""
     code = (
         "import sys; from pathlib import Path; from standin import StandIn\n"
         "from koalacli.pipelines.colorize import colorize; from koalacli.config import ColorizeConfig\n"
@@ -161,6 +162,7 @@ def test_a_killed_run_leaves_whole_objects_and_its_rerun_does_the_rest(
         Outcome.SKIPPED: len(made),
     }
     assert outputs(f"{bucket}/out") == local
+    assert noted(f"{bucket}/out") == Counter(local.keys())
 
 
 def test_shards_lie_in_stores_too(bucket: str, tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from painter import Painter
 
 from koalacli.config import VideoConfig
 from koalacli.errors import OutputError
-from koalacli.journal import JOURNAL
+from koalacli.journal import JOURNAL, Journal
 from koalacli.pipelines.video import film as video_film
 from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
@@ -181,3 +182,26 @@ def test_damage_is_told_again_by_a_rerun(long_film: Any, run: Any, tmp_path: Pat
     for said in ("damaged", "as before"):
         code, output = run(source, "--preset", "ultrafast")
         assert (code, said in output) == (1, True)
+
+
+def test_a_film_that_was_joined_and_not_noted_is_noted_by_the_next_run(
+    film: Any, finish: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the two: its segments are joined again to the same file, and no work is left behind."""
+    source = film("film.mp4")
+
+    def die(*_given: object, **_named: object) -> str:
+        raise ZeroDivisionError("kill -9")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "note", die)
+        with pytest.raises(ZeroDivisionError):
+            finish(source)
+    made = (tmp_path / "out.mp4").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Painter, "predict", die)
+        assert finish(source).outcome == Outcome.DONE
+    assert (tmp_path / "out.mp4").read_bytes() == made
+    assert [entry.outcome for entry in Journal(tmp_path).entries()] == [Outcome.DONE]
+    assert not list(tmp_path.glob(".out*"))
+    assert finish(source).outcome == Outcome.SKIPPED
