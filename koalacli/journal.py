@@ -28,19 +28,24 @@ JOURNAL = ".koala-journal.jsonl"
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)  # a link would carry lines out of the folder
 AS_IT_IS = getattr(os, "O_BINARY", 0)  # Windows would write other ends of lines
 BEGUN = "begun"  # outcome of an output that was not there when it was begun, and the name of a line of such
-REPLACED = "replaced"  # outcome of one that was there: nobody knows whether it is the new one
+UNSURE = "unsure"  # outcome of one that may be there without being what was begun, or all of it
 OFTEN = ("settings", "weights", "outcome")  # fields of few different values, to be kept once
 Stamp = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """An output that is begun; the fields are arguments of `Journal.note`."""
+    """An output that is begun; the fields are arguments of `Journal.note`.
+
+    Attributes:
+        tells: where it is there afterwards, and was not before, it is all that was asked for.
+    """
 
     target: str
     stamp: Stamp
     own: str
     source: str
+    tells: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ class Entry:
         size, mtime: of the input when it was read: bytes, nanoseconds.
         settings: digest of the options that shape an output; behind a plus, of what shapes this one alone.
         weights: digest of the weights.
-        outcome: done or failed; begun or replaced where no more is known.
+        outcome: done or failed; begun or unsure where no more is known.
         seconds: from the start of reading to the end of writing.
         reason: why it failed, or a remark.
         alone: it was asked for by its own name, maybe with settings of its own: batches leave it as it is.
@@ -185,7 +190,13 @@ class Journal:
         if not self.is_kept:
             return ""
         begun = [
-            [self._key(one.target), *one.stamp, one.own, self._relative(one.source), self._exists(one.target)]
+            [
+                self._key(one.target),
+                *one.stamp,
+                one.own,
+                self._relative(one.source),
+                one.tells and not self._exists(one.target),
+            ]
             for one in outputs
         ]
         line = {BEGUN: begun, "settings": self.settings, "weights": self.weights, "alone": self.alone}
@@ -287,9 +298,9 @@ def parse_line(line: str) -> list[Entry]:
 
 def _begun_in(values: dict[str, Any]) -> list[Entry]:
     entries = []
-    for path, size, mtime, own, source, was_there in values[BEGUN]:
+    for path, size, mtime, own, source, tells in values[BEGUN]:
         settings = f"{values['settings']}+{own}" if own else values["settings"]
-        outcome, alone = REPLACED if was_there else BEGUN, values["alone"]
+        outcome, alone = BEGUN if tells else UNSURE, values["alone"]
         entry = Entry(path, size, mtime, settings, values["weights"], outcome, 0.0, alone=alone, source=source)
         entries.append(entry)
     return entries

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from koalacli.config import ColorizeConfig
-from koalacli.journal import BEGUN, JOURNAL, REPLACED, Beginning, Journal, digest_settings, stamp_of
+from koalacli.journal import BEGUN, JOURNAL, UNSURE, Beginning, Journal, digest_settings, stamp_of
 from koalacli.records import Outcome
 
 
@@ -95,7 +95,7 @@ def test_what_is_begun_is_known_until_a_line_of_its_own_comes(tmp_path: Path) ->
         (tmp_path / f"{name}.jpg").touch()
     again = Journal(tmp_path, "settings", "weights")
     outcomes = {entry.path: entry.outcome for entry in again.entries()}
-    assert outcomes == {"old.jpg": REPLACED, "new.jpg": BEGUN, "noted.jpg": "done", "absent.jpg": BEGUN}
+    assert outcomes == {"old.jpg": UNSURE, "new.jpg": BEGUN, "noted.jpg": "done", "absent.jpg": BEGUN}
     kept = {name: again.keeps(str(tmp_path / f"{name}.jpg"), (1, 2), "skip") for name in (*names, "strange")}
     assert kept == {"old": False, "new": True, "noted": True, "absent": False, "strange": True}
     assert not again.keeps(str(tmp_path / "new.jpg"), (1, 3), "skip")

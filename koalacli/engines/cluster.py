@@ -5,18 +5,19 @@ from dataclasses import replace
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from koalacli.config import ColorizeConfig
 from koalacli.engines.announced import announced
-from koalacli.engines.outfit import Outfit, traveling, with_gpu
-from koalacli.engines.pool import News
+from koalacli.engines.outfit import Hand, Outfit, traveling, with_gpu
+from koalacli.engines.pool import LARGEST_CHUNK, News
 from koalacli.engines.ray import import_ray, work_on_ray
 from koalacli.engines.worker import Predictor, Worker
 from koalacli.errors import UsageError
 from koalacli.io.arguments import STREAM
 from koalacli.io.paths import Job
 from koalacli.io.store_journal import open_journal
-from koalacli.journal import CarriedJournal, Entry, digest_settings
+from koalacli.journal import CarriedJournal, Entry, Journal, digest_settings
 from koalacli.process import worker_count
 from koalacli.records import Notice, Record, Started
 from koalacli.weights_files import WeightsFile
@@ -43,8 +44,18 @@ class RayEngine:
         folders = (str(self.journal.folder),) if self.journal.folder else ()
         known = self.journal.settings, self.journal.weights
         make = partial(PictureHand, self._config, self._folder, known)
-        outfit = Outfit(self._config, make, self._network, folders)
-        yield from work_on_ray(outfit, self.journal, announced(map(_reachable, jobs), self.journal))
+        yield from self.spread(make, announced(map(_reachable, jobs), self.journal), self.journal, folders)
+
+    def spread(
+        self,
+        make: Callable[[Any], Hand],
+        jobs: Iterable[Job],
+        journal: Journal,
+        folders: tuple[str, ...],
+        largest: int = LARGEST_CHUNK,
+    ) -> Iterator[Started | Notice | Record]:
+        """Run jobs of another kind; see `Outfit` and `pool.Pool`."""
+        yield from work_on_ray(Outfit(self._config, make, self._network, folders), journal, jobs, largest)
 
 
 def _reachable(job: Job) -> Job:

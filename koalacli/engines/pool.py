@@ -41,10 +41,11 @@ class Ready:
 
 @dataclass(frozen=True)
 class Ended:
-    """A job is over that has told all there is to say: a shard, after its pictures."""
+    """A job of many pictures, a shard, is over, with all that is to be told of them: at once, so none comes twice."""
 
     source: str
     target: str
+    told: tuple[Notice | Record, ...]
 
 
 News = Notice | Record | Ended
@@ -218,8 +219,7 @@ class Pool:
                 self._held[event.worker].pop((news.source, news.target), None)
             if entry and (remark := self._journal.append(entry)):
                 yield Notice(remark)
-            if not isinstance(news, Ended):
-                yield news
+            yield from news.told if isinstance(news, Ended) else [news]
 
     def _take_full(self, event: Full) -> Iterator[Notice]:
         """Others may write elsewhere: the worker goes, its jobs stay."""

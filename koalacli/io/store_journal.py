@@ -16,14 +16,16 @@ from koalacli.io.storage import is_remote, list_objects, read_object, write_obje
 from koalacli.journal import Entry, Journal, parse_line
 
 FOLDER = ".koala-journal"
-EVERY = 2.0  # seconds after which new lines are sent; a process that is killed loses no more than these
+EVERY = 2.0  # seconds: of pictures, some; a request for each would cost more than it
 LONGEST = 2_000_000  # bytes of an object, so that sending it again stays cheap
 
 
-def open_journal(folder: Path | str | None, settings: str, weights: str, *, alone: bool = False) -> Journal:
-    """The journal of an output folder, wherever it lies; None keeps none."""
+def open_journal(
+    folder: Path | str | None, settings: str, weights: str, *, alone: bool = False, every: float = EVERY
+) -> Journal:
+    """The journal of an output folder, wherever it lies; None keeps none. See `Journal` and `StoreJournal`."""
     if folder is not None and is_remote(folder):
-        return StoreJournal(str(folder), settings, weights, alone=alone)
+        return StoreJournal(str(folder), settings, weights, alone=alone, every=every)
     return Journal(None if folder is None else Path(folder), settings, weights, alone=alone)
 
 
@@ -32,11 +34,12 @@ class StoreJournal(Journal):
 
     Args:
         url: the output folder.
+        every: seconds for which entries gather before they are sent.
     """
 
-    def __init__(self, url: str, settings: str = "", weights: str = "", *, alone: bool = False):
+    def __init__(self, url: str, settings: str = "", weights: str = "", *, alone: bool = False, every: float = EVERY):
         super().__init__(None, settings, weights, alone=alone)
-        self._url = url.rstrip("/")
+        self._url, self._every = url.rstrip("/"), every
         self._present: set[str] = set()
         # Time first, so that objects sort as they were begun, and the last line about an output counts.
         host = re.sub(r"[^\w-]", "-", platform.node())
@@ -46,7 +49,7 @@ class StoreJournal(Journal):
 
     def reread(self) -> Journal:
         """The same journal with what other runs have noted since."""
-        return StoreJournal(self._url, self.settings, self.weights, alone=self.alone)
+        return StoreJournal(self._url, self.settings, self.weights, alone=self.alone, every=self._every)
 
     @property
     def is_kept(self) -> bool:
@@ -57,7 +60,7 @@ class StoreJournal(Journal):
         """Keep an entry, and send those that have gathered every few seconds."""
         with self._lock:
             self._lines += json.dumps(asdict(entry)).encode() + b"\n"
-            if time.monotonic() - self._clock < EVERY and len(self._lines) < LONGEST:
+            if time.monotonic() - self._clock < self._every and len(self._lines) < LONGEST:
                 return ""
             return self._send()
 

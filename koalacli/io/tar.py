@@ -2,6 +2,7 @@
 
 import glob
 import re
+import shutil
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -69,10 +70,10 @@ def unpack(shard: Path, folder: Path) -> list[Member]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 content = archive.extractfile(info)
                 assert content is not None  # it is a file
-                data = content.read()
-                if len(data) != info.size:
+                with target.open("wb") as file:
+                    shutil.copyfileobj(content, file)
+                if target.stat().st_size != info.size:
                     raise InputError("it is cut off")
-                target.write_bytes(data)
                 members[info.name] = Member(info.name, int(info.mtime))
     except (tarfile.TarError, EOFError) as error:
         raise InputError(f"no whole tar file ({error})") from error

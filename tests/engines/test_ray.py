@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.config import ColorizeConfig
+from koalacli.io.files import new_file
+from koalacli.io.tar import Member, pack
 from koalacli.pipelines.colorize import colorize
 from koalacli.records import Notice, Outcome, Record, Started
 
@@ -125,6 +127,36 @@ def test_a_full_disk_on_one_node_and_an_interrupt_leave_the_rest_to_a_rerun(
     assert Counter(record.outcome for record in rest) == {Outcome.SKIPPED: len(made), Outcome.DONE: COUNT - len(made)}
     assert contents(tmp_path / "out") == local
     assert noted(tmp_path / "out") == Counter((name, "done") for name in local)
+
+
+def write_shards(pictures: Path, folder: Path) -> str:
+    """The pictures in tar shards of four, as a range."""
+    names = sorted(path.name for path in pictures.iterdir())
+    for number in range(0, COUNT, 4):
+        members = [Member(name, 0) for name in names[number : number + 4]]
+        with new_file(folder / f"s-{number // 4}.tar") as file:
+            pack(members, lambda member: (member.name, pictures / member.name), file)
+    return str(folder / f"s-{{0..{COUNT // 4 - 1}}}.tar")
+
+
+def test_shards_are_colored_by_many_and_a_node_may_die(cluster: Any, pictures: Path, tmp_path: Path) -> None:
+    """Each picture is told once, each shard noted once, with the bytes of one process; a rerun has nothing to do."""
+    source = write_shards(pictures, tmp_path / "in")
+    here, there = tmp_path / "here", tmp_path / "there"
+    list(colorize(source, str(here), ColorizeConfig(workers=2), StandIn(tmp_path)))
+    node = cluster.add_node(num_cpus=1, object_store_memory=ROOM_FOR_OBJECTS)
+    records = []
+    for news in colorize(source, str(there), ColorizeConfig(ray=cluster.address), StandIn(tmp_path, pause=0.3)):
+        records += [news] if isinstance(news, Record) else []
+        if isinstance(news, Started):
+            cluster.remove_node(node, allow_graceful=False)
+    assert Counter(record.outcome for record in records) == {Outcome.DONE: COUNT}
+    assert len({record.source for record in records}) == COUNT
+    made = {path.name: path.read_bytes() for path in there.glob("*.tar")}
+    assert made == {path.name: path.read_bytes() for path in here.glob("*.tar")}
+    assert noted(there) == Counter((name, "done") for name in made)
+    again = list(colorize(source, str(there), ColorizeConfig(ray=cluster.address), StandIn(tmp_path)))
+    assert {record.outcome for record in again if isinstance(record, Record)} == {Outcome.SKIPPED}
 
 
 def test_a_driver_that_is_killed_leaves_nothing_that_its_rerun_does_not_know(

@@ -13,6 +13,7 @@ from standin import StandIn
 
 from koalacli.config import ColorizeConfig
 from koalacli.errors import NothingMatchedError, UsageError
+from koalacli.journal import JOURNAL, Journal
 from koalacli.pipelines.colorize import colorize
 from koalacli.records import Outcome, Record
 
@@ -97,6 +98,16 @@ def test_a_damaged_picture_is_left_out_and_told_again(tmp_path: Path) -> None:
     (again,) = run(str(shard), tmp_path / "out")
     assert again.outcome == Outcome.FAILED
     assert "1 of 2 pictures failed" in again.reason
+
+
+def test_a_shard_that_was_not_noted_is_made_again(shards: str, tmp_path: Path) -> None:
+    """By a run that was killed: nobody sees whether pictures were left out of it. Afterwards each is noted once."""
+    output = tmp_path / "out"
+    run(shards, output)
+    lines = (output / JOURNAL).read_text().splitlines()
+    (output / JOURNAL).write_text("\n".join([*lines[:-1], ""]))
+    assert Counter(record.outcome for record in run(shards, output)) == {Outcome.DONE: 2, Outcome.SKIPPED: 2}
+    assert Counter(entry.outcome for entry in Journal(output).entries()) == {"done": 3}
 
 
 @pytest.mark.parametrize(

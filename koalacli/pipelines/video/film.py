@@ -14,7 +14,7 @@ from koalacli.io.film.mux import assemble
 from koalacli.io.film.open import film_writing_errors, identity_of, stamp_of_film
 from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of
 from koalacli.io.film.source import FilmSource
-from koalacli.journal import BEGUN, Beginning, Journal, Stamp, digest_settings
+from koalacli.journal import Beginning, Journal, Stamp, digest_settings
 from koalacli.pipelines.video.known import NOTHING_KNOWN, KnownFrames, known_ahead, with_known
 from koalacli.pipelines.video.lookup import digest_of_known, find_known
 from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, plan_film, wanted_frames
@@ -55,7 +55,7 @@ class FilmRun:
             OutputError: the film cannot be written; the segments stay.
         """
         job = self.plan.take.job
-        self.journal.begin([Beginning(job.target, self.stamp, self.own, job.source)])
+        self.journal.begin([Beginning(job.target, self.stamp, self.own, job.source, tells=False)])  # damage is not seen
         damage = _put_together(self.plan, self.work, Path(job.target))
         record = _record(self.plan, self.work, [*known], damage, time.perf_counter() - self.started)
         outcome, seconds, reason = record.outcome, record.seconds, record.reason
@@ -241,8 +241,7 @@ def existing_film(job: FilmJob, config: VideoConfig, journal: Journal, own: str 
     if entry and damaged and config.on_exist == "skip" and Path(job.target).exists():
         reason = f"{entry.reason} (as before; --on-exist overwrite tries again)"
         return Record(job.source, job.target, Outcome.FAILED, reason)
-    begun = entry is not None and entry.outcome == BEGUN  # all its segments are there: they are joined again
-    if journal.keeps(job.target, stamp, config.on_exist, own) and not begun:
+    if journal.keeps(job.target, stamp, config.on_exist, own):
         return Record(job.source, job.target, Outcome.SKIPPED, "output exists", kind="there already")
     return None
 
