@@ -1,11 +1,11 @@
 """Large scans: TIFF that is read and written strip by strip, and never is in memory as a whole."""
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -177,6 +177,6 @@ def _encode_strip(strip: NDArray[Any], *, compressed: bool) -> bytes:
     """Bytes of a strip: tifffile takes strips of an iterator only as they go into the file."""
     if not compressed:
         return strip.tobytes()
-    if strip.dtype != np.uint8:  # predictor 2: differences to the left neighbor, wrapping around
-        strip = np.concatenate([strip[:, :1], strip[:, 1:] - strip[:, :-1]], axis=1)
-    return zlib.compress(strip.tobytes(), COMPRESSION)
+    # Predictor 2: differences to the left neighbor, wrapping around.
+    strip = np.concatenate([strip[:, :1], strip[:, 1:] - strip[:, :-1]], axis=1)
+    return bytes(imagecodecs.deflate_encode(strip.tobytes(), level=COMPRESSION))
