@@ -170,7 +170,7 @@ class Colorizer:
 
         Args:
             lightness: float32 (H, W, 1), L* 0..100, as `predict` was given it.
-            said: of the batch, with features, and with bin_probs if vividness is asked for.
+            said: of the batch, with features, and with bin_probs where `hints.needs_bins`.
             place: of the picture in it.
 
         Returns:
@@ -179,14 +179,17 @@ class Colorizer:
         Raises:
             UsageError: they ask for a proposal that there is not, or the network has no bins.
         """
-        if hints.proposal > 1:
-            found = self.propose_colors([lightness], hints.proposal)[0]
-            if len(found) < hints.proposal:
-                raise UsageError(f"there is no proposal {hints.proposal}: the network finds {len(found)}")
-            return found[-1].ab
-        if hints.vividness is None or said.bin_probs is None or said.features is None:
+        if not hints.needs_bins:
             return said.ab[place]
-        return self.read_again(lightness, said.bin_probs[place], said.features[place], hints.vividness)
+        if said.bin_probs is None or said.features is None:
+            raise UsageError(f"{self.weights.name}: a network without bins has neither proposals nor vividness")
+        ab, features, bin_probs = said.ab[place], said.features[place], said.bin_probs[place]
+        if hints.vividness is not None:
+            return self.read_again(lightness, bin_probs, features, hints.vividness)
+        found = self.propose_from(lightness, ab, features, bin_probs, hints.proposal)
+        if len(found) < hints.proposal:
+            raise UsageError(f"there is no proposal {hints.proposal}: the network finds {len(found)}")
+        return found[-1].ab
 
     def colorize(
         self,
@@ -225,7 +228,7 @@ class Colorizer:
         known = hints if isinstance(hints, Hints) else Hints(tuple(hints))
         lightness = lightness_of(without_axis(pixels))
         guide = self.shrink(lightness)
-        said = self.predict([guide], features=True, bin_probs=known.vividness is not None)
+        said = self.predict([guide], features=True, bin_probs=known.needs_bins)
         assert said.features is not None
         ab = self.read_hinted(guide, said, 0, known)
         ab = apply_hints(ab, said.features[0], guide, known, lambda x, y: value_at(lightness, x, y))

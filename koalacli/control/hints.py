@@ -108,9 +108,13 @@ class Hints:
         values += [f"proposal {self.proposal}"] if self.proposal > 1 else []
         return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:16]
 
+    @property
+    def needs_bins(self) -> bool:
+        """Whether a picture's bin probabilities are needed to read its color as they ask."""
+        return self.vividness is not None or self.proposal > 1
+
     def __bool__(self) -> bool:
-        chosen = self.vividness is not None or self.proposal > 1
-        return bool(self.points or self.areas) or self.saturation != 1 or chosen
+        return bool(self.points or self.areas) or self.saturation != 1 or self.needs_bins
 
     def __str__(self) -> str:
         counts = ((len(self.points), "point"), (len(self.areas), "area"))

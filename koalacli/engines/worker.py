@@ -13,7 +13,7 @@ from koalacli.control.hints import Hints
 from koalacli.control.proposals import Proposal
 from koalacli.control.references import Reference
 from koalacli.control.solver import apply_hints
-from koalacli.errors import KoalaError, StorageFullError
+from koalacli.errors import KoalaError, StorageFullError, UsageError
 from koalacli.io.paths import Job
 from koalacli.io.picture.read import read_picture
 from koalacli.io.picture.xmp import Provenance
@@ -196,9 +196,11 @@ def _predict_hinted(
     network: Predictor, seen: list[Array], photographs: list[OpenedPhotograph]
 ) -> list[Array | KoalaError]:
     """Small ab as what a person knows corrects them; an error in place of what cannot be had."""
-    said = network.predict(
-        seen, features=True, bin_probs=any(opened.hints and opened.hints.vividness for opened in photographs)
-    )
+    wanted = any(opened.hints and opened.hints.needs_bins for opened in photographs)
+    try:
+        said = network.predict(seen, features=True, bin_probs=wanted)
+    except UsageError:  # there are no bins: it is told of those that need some, below
+        said = network.predict(seen, features=True)
     assert said.features is not None
     ab_planes: list[Array | KoalaError] = []
     for place, (lightness, opened) in enumerate(zip(seen, photographs, strict=True)):

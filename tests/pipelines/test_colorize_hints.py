@@ -141,3 +141,20 @@ def test_a_picture_takes_its_own_vividness_or_proposal(folder: Path, colorizer: 
     list(colorize(str(folder / "graft.jpg"), str(folder.parent / "several"), several, colorizer))
     expected = read_picture(next((folder.parent / "several").rglob("graft.2.jpg"))).pixels
     assert np.array_equal(read_picture(folder.parent / "out" / "graft.jpg").pixels, expected)
+
+
+def test_a_proposal_is_read_from_what_the_batch_was_asked(
+    folder: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network looks at a picture once, whichever of its colorings is wanted."""
+    asked: list[int] = []
+    predict = Colorizer.predict
+
+    def counted(self: Colorizer, lightness: Any, **extras: bool) -> Any:
+        asked.append(len(lightness))
+        return predict(self, lightness, **extras)
+
+    monkeypatch.setattr(Colorizer, "predict", counted)
+    records = run(folder, colorizer, {"still.png": {"proposal": 2}}, include=("still.png",))
+    assert records["still.png"].outcome == Outcome.DONE
+    assert asked == [1]

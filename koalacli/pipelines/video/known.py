@@ -109,7 +109,7 @@ def _read_reference(path: Path, shot: Shot) -> Known:
 def _solve(hints: Hints, shot: Shot, colorizer: Colorizer, turns: int) -> Known:
     """The network's color of a frame, corrected by hints, and certain where they change it."""
     guide = gray8_to_lightness(shot.guide_luma)
-    said = colorizer.predict([guide], features=True, bin_probs=hints.vividness is not None)
+    said = colorizer.predict([guide], features=True, bin_probs=hints.needs_bins)
     assert said.features is not None
     ab = colorizer.read_hinted(guide, said, 0, hints)
     upright = gray8_to_lightness(np.ascontiguousarray(np.rot90(shot.gray, turns)))
