@@ -243,6 +243,12 @@ class VideoConfig(ClusterSettings, OutputSettings, ReadOutSettings, NetworkSetti
         "What is known of colors: a JSON file of hints that name a time or frame; see docs/control.md.",
         shapes=False,
     )
+    decisions: tuple[str, ...] = setting(
+        (),
+        "Decisions from `koala review FILM`; of several files the later one about a scene counts. May be repeated.",
+        repeat=True,
+        shapes=False,
+    )
     references: str = setting(
         "",
         "Folder of frames in color, such as stills from --export-scenes: their color is carried through their scenes.",

@@ -27,8 +27,8 @@ ROWS = {
         ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
     "pipelines": [
-        ["watch"],
-        ["colorize", "video", "train", "evaluate", "review", "archive", "export", "doctor", "gallery", "looks"],
+        ["watch", "review"],
+        ["colorize", "video", "train", "evaluate", "archive", "export", "doctor", "gallery", "looks"],
         ["shards", "refusals"],
     ],
     "pipelines.archive": [["verify", "revert"], ["proofs"]],
@@ -81,6 +81,7 @@ ROWS = {
     ],
     "model.backend": [["devices"], ["trace", "machines"]],
     "control": [
+        ["film_decisions"],
         ["decisions"],
         ["bind"],
         ["films"],

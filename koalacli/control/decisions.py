@@ -6,10 +6,10 @@ the pictures the batch, its weights, the reviewer and the date of the file.
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from koalacli.control.bind import Faults, GrayJob, HintedJob, bind_entries, name_in
 from koalacli.control.book import Entry, load_book, read_entry, read_fields
@@ -19,6 +19,7 @@ from koalacli.io.arguments import STREAM
 from koalacli.io.paths import Job
 from koalacli.records import Notice, Outcome, Record
 from koalacli.settings import ReadOut
+from koalacli.weights_files import open_weights
 
 VERDICTS = {
     "keep": "it is colored as decided",
@@ -55,6 +56,9 @@ class Decision:
 
     def __str__(self) -> str:
         return f"{self.verdict or 'no verdict'} and {self.entry.hints} by {self.reviewer or self.file}"
+
+
+D = TypeVar("D", bound=Decision)
 
 
 @dataclass(frozen=True)
@@ -127,28 +131,49 @@ def color_settings(weights: str, read_out: ReadOut) -> dict[str, Any]:
     return {"weights": weights, **asdict(read_out)}
 
 
+def settings_of_run(weights: str, read_out: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a run: weights as `--weights` names them, and what it asks for; the network is not loaded for it."""
+    known = open_weights(weights)
+    try:
+        own = ReadOut(**known.header["read_out"])
+    except (KeyError, TypeError):  # weights that cannot be loaded: who loads them says why
+        return {}
+    return color_settings(known.digest, replace(own, **read_out))
+
+
 def read_decisions(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[list[Decision], Faults]:
     """Read a decisions file; a hints file is one without verdicts.
 
     Raises:
         UsageError: it cannot be read as one at all, or was made with other settings than these.
     """
+    pictures, reviewer = load_decisions(path, settings)
+    decisions: list[Decision] = []
+    faults: Faults = []
+    for name, given in pictures.items():
+        try:
+            verdict, rest = read_verdict(given, reviewer)
+            decisions.append(Decision(read_entry(name, rest, path.parent), *verdict, str(path)))
+        except KoalaError as error:
+            faults.append((name, str(error)))
+    return decisions, faults
+
+
+def load_decisions(path: Path, settings: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], str]:
+    """What a file says by picture, unread, and who decided where that does not say.
+
+    Raises:
+        UsageError: it is no decisions file at all, or was made with other settings than these.
+    """
     value = load_book(path)
-    pictures = value.pop("pictures")
+    pictures: dict[str, Any] = value.pop("pictures")
     try:
         head = {name: given for name, given in value.items() if not name.startswith("koala-")}
         _check_settings(head.pop("settings", {}), settings)
         read_fields(head, "the file", batch=str, weights=str, reviewer=str, date=str, optional=True)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-    decisions: list[Decision] = []
-    faults: Faults = []
-    for name, given in pictures.items():
-        try:
-            decisions.append(_read_decision(name, given, path, str(value.get("reviewer", ""))))
-        except KoalaError as error:
-            faults.append((name, str(error)))
-    return decisions, faults
+    return pictures, str(value.get("reviewer", ""))
 
 
 def _check_settings(told: Any, own: Mapping[str, Any] | None) -> None:
@@ -171,9 +196,9 @@ def _check_settings(told: Any, own: Mapping[str, Any] | None) -> None:
     raise UsageError(f"made with {flags}: give that, {anyway}")
 
 
-def merge_decisions(decisions: Sequence[Decision]) -> tuple[Mapping[str, Decision], list[Notice]]:
+def merge_decisions(decisions: Sequence[D]) -> tuple[Mapping[str, D], list[Notice]]:
     """The decision that counts for each picture: the latest, of equally late ones the last. And who differed."""
-    merged: dict[str, Decision] = {}
+    merged: dict[str, D] = {}
     notices: list[Notice] = []
     for decision in decisions:
         name = decision.entry.name
@@ -188,11 +213,15 @@ def merge_decisions(decisions: Sequence[Decision]) -> tuple[Mapping[str, Decisio
     return merged, notices
 
 
-def _read_decision(name: str, given: Any, path: Path, reviewer: str) -> Decision:
+def read_verdict(given: Any, reviewer: str) -> tuple[tuple[str, str, datetime], dict[str, Any]]:
+    """Verdict, reviewer and date of an entry, and what is left of it: hints.
+
+    Raises:
+        UsageError: some of it is wrong.
+    """
     if not isinstance(given, dict):
         raise UsageError(f"the entry is {str(given)[:40]!r}, not an object")
     own = {key: given[key] for key in ("verdict", "reviewer", "date") if key in given}
-    entry = read_entry(name, {key: value for key, value in given.items() if key not in own}, path.parent)
     fields = read_fields(own, "the entry", verdict=str, reviewer=str, date=str, optional=True)
     verdict, by = fields.get("verdict", ""), fields.get("reviewer", reviewer)
     if verdict and verdict not in VERDICTS:
@@ -201,7 +230,8 @@ def _read_decision(name: str, given: Any, path: Path, reviewer: str) -> Decision
         raise UsageError("the reviewer's name holds signs that are no text")
     if len(by) > LONGEST_NAME:
         raise UsageError(f"the reviewer's name has {len(by)} characters; {LONGEST_NAME} at most")
-    return Decision(entry, verdict, by, _read_date(fields.get("date", "")), str(path))
+    rest = {key: value for key, value in given.items() if key not in own}
+    return (verdict, by, _read_date(fields.get("date", ""))), rest
 
 
 def _read_date(text: str) -> datetime:

@@ -2,14 +2,15 @@
 
 {"koala-hints": 1, "pictures": {"walk.mp4": {"sha256": "…", "frames": [
     {"at": "0:03:17.240", "points": [{"x": 0.4, "y": 0.2, "color": "#6b2f2a"}]},
-    {"at": 412, "polygons": [{"points": [[0.1, 0.1], [0.4, 0.1], [0.2, 0.6]], "color": "teal"}]}]}}}
+    {"at": 412, "polygons": [{"points": [[0.1, 0.1], [0.4, 0.1], [0.2, 0.6]], "color": "teal"}], "saturation": 1.2}]}}}
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from koalacli.control.book import Entry, load_book, read_entry, read_fields
 from koalacli.control.hints import Hints
@@ -17,7 +18,8 @@ from koalacli.errors import KoalaError, UsageError
 from koalacli.io.film.open import parse_time
 
 MOST_FRAMES = 10_000
-OF_A_FRAME = ("points", "polygons", "masks")
+F = TypeVar("F")
+OF_A_FRAME = ("points", "polygons", "masks", "saturation", "vividness", "proposal")
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class FrameHints:
         at: as written: a time, or the number of a frame, from 0.
         hints: see Hints.
         sizes: file -> height and width of each mask; the film, upright, must have the same.
+        stays_gray: the whole scene of the frame gets no color, whatever else is known of it.
     """
 
     at: str | int
     hints: Hints
     sizes: tuple[tuple[str, tuple[int, int]], ...] = ()
+    stays_gray: bool = False
 
     @property
     def seconds(self) -> Fraction | None:
@@ -42,7 +46,7 @@ class FrameHints:
     @property
     def digest(self) -> str:
         """Digest of all that shapes the color."""
-        return f"{self.at} {self.hints.digest}"
+        return f"{self.at} gray" if self.stays_gray else f"{self.at} {self.hints.digest}"
 
 
 @dataclass(frozen=True)
@@ -73,23 +77,32 @@ def read_film_book(path: Path) -> tuple[list[FilmEntry], list[tuple[str, str]]]:
     return entries, faults
 
 
-def _read_film(name: str, given: Any, folder: Path) -> FilmEntry:
+def read_frames(name: str, given: Any, folder: Path, read: Callable[[str, Any, Path], F]) -> tuple[Entry, list[F]]:
+    """The entry of one film, and each of its frames as `read` reads it.
+
+    Raises:
+        UsageError, InputError: some of it is wrong.
+    """
     fields = read_fields(given, "the entry", frames=list)
     more = read_fields(given, "the entry", optional=True, frames=list, sha256=str)
     if len(fields["frames"]) > MOST_FRAMES:
         raise UsageError(f"{len(fields['frames'])} frames; {MOST_FRAMES} at most")
     entry = read_entry(name, {key: more[key] for key in ("sha256",) if key in more}, folder)
-    frames = []
+    frames: list[F] = []
     for number, frame in enumerate(fields["frames"], 1):
         try:
-            frames.append(_read_frame(name, frame, folder))
+            frames.append(read(name, frame, folder))
         except KoalaError as error:
             raise UsageError(f"frame entry {number}: {error}") from error
-    return FilmEntry(entry.name, entry.sha256, entry.hints, entry.sizes, tuple(frames))
+    return entry, frames
 
 
-def _read_frame(name: str, given: Any, folder: Path) -> FrameHints:
-    """The hints of one frame; time and number are checked, whether there is such a frame is not."""
+def read_frame(name: str, given: Any, folder: Path) -> FrameHints:
+    """The hints of one frame; time and number are checked, whether there is such a frame is not.
+
+    Raises:
+        UsageError, InputError: some of it is wrong.
+    """
     if not isinstance(given, dict):
         raise UsageError(f"it is {str(given)[:40]!r}, not an object")
     if unknown := set(given) - {"at", *OF_A_FRAME}:
@@ -98,11 +111,21 @@ def _read_frame(name: str, given: Any, folder: Path) -> FrameHints:
     if not (isinstance(at, str) or (type(at) is int and 0 <= at < 10**9)):
         raise UsageError('"at" is a time, as "0:03:17.240", or the number of a frame, from 0')
     entry = read_entry(name, {key: value for key, value in given.items() if key != "at"}, folder)
-    if not entry.hints:
-        raise UsageError(f"nothing is known of the frame; give {', '.join(OF_A_FRAME)}")
     if isinstance(at, str):
         parse_time(at)
     return FrameHints(at, entry.hints, tuple(entry.sizes.items()))
+
+
+def _read_film(name: str, given: Any, folder: Path) -> FilmEntry:
+    entry, frames = read_frames(name, given, folder, _read_known_frame)
+    return FilmEntry(entry.name, entry.sha256, entry.hints, entry.sizes, tuple(frames))
+
+
+def _read_known_frame(name: str, given: Any, folder: Path) -> FrameHints:
+    frame = read_frame(name, given, folder)
+    if not frame.hints:
+        raise UsageError(f"nothing is known of the frame; give {', '.join(OF_A_FRAME)}")
+    return frame
 
 
 def digest_of_frames(frames: tuple[FrameHints, ...]) -> str:

@@ -113,6 +113,11 @@ class Hints:
         """Whether a picture's bin probabilities are needed to read its color as they ask."""
         return self.vividness is not None or self.proposal > 1
 
+    @property
+    def look(self) -> "Hints":
+        """What of them is about all of the picture and holds for others like it: saturation and vividness."""
+        return Hints(saturation=self.saturation, vividness=self.vividness)
+
     def __bool__(self) -> bool:
         return bool(self.points or self.areas) or self.saturation != 1 or self.needs_bins
 

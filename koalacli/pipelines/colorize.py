@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import ProposalsJob, ReferencedJob, bind_hints
-from koalacli.control.decisions import Decided, apply_decisions, color_settings
+from koalacli.control.decisions import Decided, apply_decisions, color_settings, settings_of_run
 from koalacli.engines import Engine, start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError, UsageError
@@ -31,9 +30,8 @@ from koalacli.photograph.journey import COPIED
 from koalacli.pipelines.refusals import check_proposals, check_reference, check_reports, for_layers
 from koalacli.pipelines.shards import colorize_shards
 from koalacli.records import Notice, Outcome, Phase, Record, Started
-from koalacli.settings import ReadOut, read_out_of, shaping_settings
+from koalacli.settings import read_out_of, shaping_settings
 from koalacli.version import __version__
-from koalacli.weights_files import open_weights
 
 
 def colorize(
@@ -106,7 +104,8 @@ def _colorize_local(
         return
     by_people = Decided(jobs, [], [])
     if config.decisions:
-        settings = _settings_of_run(config, colorizer)
+        run = (colorizer.weights.digest, colorizer.read_out) if isinstance(colorizer, Colorizer) else None
+        settings = color_settings(*run) if run else settings_of_run(config.weights, read_out_of(config))
         by_people = apply_decisions(config.decisions, source, jobs, config.reviewer, settings)
     jobs = by_people.jobs
     if config.reference:
@@ -146,18 +145,6 @@ def _colorize_local(
     if config.manifest and plan.output_folder:
         yield Phase("digests of all outputs")
         write_manifest(plan.output_folder, _digests(plan.output_folder, work[0][0].journal.reread()))
-
-
-def _settings_of_run(config: ColorizeConfig, colorizer: Predictor | None) -> dict[str, Any]:
-    """What decisions are compared with; the network is not loaded for it."""
-    if isinstance(colorizer, Colorizer):
-        return color_settings(colorizer.weights.digest, colorizer.read_out)
-    known = open_weights(config.weights)
-    try:
-        own = ReadOut(**known.header["read_out"])
-    except (KeyError, TypeError):  # weights that cannot be loaded: who loads them says why
-        return {}
-    return color_settings(known.digest, replace(own, **read_out_of(config)))
 
 
 def _divide(jobs: list[Job], plan: Plan, config: ColorizeConfig) -> list[tuple[ColorizeConfig, list[Job]]]:

@@ -17,13 +17,12 @@ from koalacli.color.lab import lightness_of, lightness_to_luminance, linear_to_s
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.control.films import FrameHints, digest_of_frames
-from koalacli.control.hints import Hints
 from koalacli.errors import InputError, UsageError
 from koalacli.io.film.open import clock, parse_time
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import read_bytes, read_picture
 from koalacli.pipelines.video.known import KnownFrames
-from koalacli.pipelines.video.plan import FilmJob, Take, wanted_frames
+from koalacli.pipelines.video.plan import FilmJob, Take, told_by, wanted_frames
 from koalacli.pipelines.video.scenes import SHEET, TABLE
 from koalacli.pipelines.video.studio import opening_studio
 
@@ -104,12 +103,14 @@ def find_known(take: Take, colorizer: Colorizer) -> KnownFrames:
     survey = Survey(take)
     _check_masks(survey)
     _look_through(survey, colorizer, looks=bool(folder))
-    hints, remarks = _place_hints(survey, frames)
+    placed, remarks = _place_hints(survey, frames)
     references: dict[int, Path] = {}
     if folder:
         references, said = _place_references(survey, Path(folder))
         remarks += said
-    return KnownFrames(hints, references, tuple(remarks))
+    gray = frozenset(pts for pts, frame in placed.items() if frame.stays_gray)
+    hints = {pts: frame.hints for pts, frame in placed.items() if pts not in gray}
+    return KnownFrames(hints, references, gray, tuple(remarks))
 
 
 def _check_masks(survey: Survey) -> None:
@@ -118,7 +119,7 @@ def _check_masks(survey: Survey) -> None:
         for name, size in frame.sizes:
             if size != (height, width):
                 said = f"the mask has {size[1]}x{size[0]} pixels, the film {width}x{height}"
-                raise UsageError(f"{survey.take.config.hints}: {survey.take.job.source}: {name}: {said}")
+                raise UsageError(f"{told_by(survey.take.config)}: {survey.take.job.source}: {name}: {said}")
 
 
 def _look_through(survey: Survey, colorizer: Colorizer, *, looks: bool) -> None:
@@ -140,23 +141,27 @@ def _look_of(gray: NDArray[np.uint8]) -> Array:
     return np.asarray(small / max(float(np.linalg.norm(small)), 1.0))
 
 
-def _place_hints(survey: Survey, frames: tuple[FrameHints, ...]) -> tuple[dict[int, Hints], list[str]]:
+def _place_hints(survey: Survey, frames: tuple[FrameHints, ...]) -> tuple[dict[int, FrameHints], list[str]]:
     """Hints by pts. Those outside of a part that was asked for are left alone, and said."""
-    take, found, outside = survey.take, dict[int, Hints](), 0
+    take, found, outside = survey.take, dict[int, FrameHints](), 0
+    told = told_by(take.config)
     for frame in frames:
         if frame.seconds is None and take.cut.start is not None:
-            raise UsageError(f'{take.config.hints}: frame {frame.at}: a part has no such numbers; give a time as "at')
+            raise UsageError(f'{told}: frame {frame.at}: a part has no such numbers; give a time as "at')
         number = int(frame.at) if frame.seconds is None else survey.frame_at(frame.seconds)
         if number is None or number >= len(survey.pts):
             if take.cut.start is None and take.cut.end is None:
                 last = f"number {len(survey.pts) - 1}, at {clock(survey.pts[-1] * take.info.time_base)}"
-                raise UsageError(f"{take.config.hints}: {frame.at}: no such frame; the last is {last}")
+                raise UsageError(f"{told}: {frame.at}: no such frame; the last is {last}")
             outside += 1
             continue
         if survey.pts[number] in found:
-            raise UsageError(f"{take.config.hints}: {frame.at}: a second entry for the same frame; make them one")
-        found[survey.pts[number]] = frame.hints
-    said = [f"hints at {clock(pts * take.info.time_base)} ({hints})" for pts, hints in sorted(found.items())]
+            raise UsageError(f"{told}: {frame.at}: a second entry for the same frame; make them one")
+        found[survey.pts[number]] = frame
+    said = [
+        f"hints at {clock(pts * take.info.time_base)} ({'the scene stays gray' if frame.stays_gray else frame.hints})"
+        for pts, frame in sorted(found.items())
+    ]
     remarks = [_listed("", said)] if said else []
     return found, remarks + ([f"{outside} frames with hints lie outside of this part"] if outside else [])
 

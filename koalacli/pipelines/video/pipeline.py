@@ -10,7 +10,9 @@ import cv2
 from koalacli.colorizer import Colorizer
 from koalacli.config import VideoConfig
 from koalacli.control.bind import Faults, bind_entries
-from koalacli.control.films import read_film_book
+from koalacli.control.decisions import color_settings, settings_of_run
+from koalacli.control.film_decisions import read_film_decisions
+from koalacli.control.films import FilmEntry, read_film_book
 from koalacli.engines.outfit import traveling
 from koalacli.engines.ray import import_ray
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
@@ -22,7 +24,7 @@ from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
 from koalacli.pipelines.video.cluster import colorize_on_cluster
 from koalacli.pipelines.video.film import colorize_film
-from koalacli.pipelines.video.plan import FilmJob
+from koalacli.pipelines.video.plan import FilmJob, told_by
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
 from koalacli.pipelines.video.scenes import export_scenes
 from koalacli.records import Notice, Outcome, Phase, Progress, Record, Started
@@ -60,13 +62,14 @@ def colorize_video(
     if pictures and Path(source).is_dir():
         raise UsageError(f"{source}: a folder of films becomes a folder of films; {config.output} is for one")
     jobs, strays = ([], []) if pictures else _plan_all([source, *more], config)
-    jobs, faults = ([], []) if pictures else _with_hints(source, config, jobs)
+    jobs, faults, notices = ([], [], []) if pictures else _with_hints(source, config, jobs, colorizer)
     if faults:
         yield Started(len(faults), "none", config.weights, 0)
-        yield from (Record(name, "", Outcome.FAILED, f"{config.hints}: {name}: {reason}") for name, reason in faults)
+        told = told_by(config)
+        yield from (Record(name, "", Outcome.FAILED, f"{told}: {name}: {reason}") for name, reason in faults)
         return
     paths = [path for job in jobs for path in (job.source, job.target)]
-    known = filter(None, (config.hints, config.references))
+    known = filter(None, (config.hints, *config.decisions, config.references))
     check_side_outputs(side_outputs(config), [config.weights, source, config.output or source, *known, *paths])
     if config.ray:
         yield from _colorize_on_cluster(jobs, strays, config, colorizer)
@@ -77,6 +80,7 @@ def colorize_video(
     yield Started((len(jobs) + len(strays)) or 1, colorizer.device, colorizer.weights.name, colorizer.batch_size)
     if pictures:
         yield from colorize_pictures(source, config, colorizer)
+    yield from notices
     yield from (stray.record() for stray in strays)
     for job in jobs:
         try:
@@ -87,19 +91,24 @@ def colorize_video(
             yield Record(job.source, job.target, Outcome.FAILED, str(error))
 
 
+def _of_one_film(config: VideoConfig) -> str:
+    """The first setting given that is about one film; empty where there is none."""
+    given = {"--export-scenes": config.export_scenes, "--hints": config.hints}
+    given |= {"--decisions": " ".join(config.decisions), "--references": config.references}
+    return next((name for name, value in given.items() if value), "")
+
+
 def _refuse_for_several(source: str, config: VideoConfig) -> None:
-    given = {"--export-scenes": config.export_scenes, "--hints": config.hints, "--references": config.references}
-    if one := [name for name, value in given.items() if value]:
-        raise UsageError(f"{one[0]}: give one FILM")
+    if one := _of_one_film(config):
+        raise UsageError(f"{one}: give one FILM")
     output = Path(config.output)
     if becomes_pictures(source, config) or (output.suffix.lower() in CONTAINERS and not output.is_dir()):
         raise UsageError(f"{config.output}: several films need a folder as OUTPUT")
 
 
 def _refuse_for_cluster(source: str, config: VideoConfig, *, pictures: bool) -> None:
-    given = {"--export-scenes": config.export_scenes, "--hints": config.hints, "--references": config.references}
-    if one := [name for name, value in given.items() if value]:
-        raise UsageError(f"{one[0]}: is the work of one process; leave --ray out")
+    if one := _of_one_film(config):
+        raise UsageError(f"{one}: is the work of one process; leave --ray out")
     if pictures:
         raise UsageError(f"{source}: animations and numbered pictures are the work of one process; leave --ray out")
 
@@ -123,24 +132,37 @@ def _plan_all(sources: list[str], config: VideoConfig) -> tuple[list[FilmJob], l
     return jobs, [stray for _, strays in plans for stray in strays]
 
 
-def _with_hints(source: str, config: VideoConfig, jobs: list[FilmJob]) -> tuple[list[FilmJob], Faults]:
-    """Give each film its hints; what is wrong with them.
+def _with_hints(
+    source: str, config: VideoConfig, jobs: list[FilmJob], colorizer: Colorizer | None
+) -> tuple[list[FilmJob], Faults, list[Notice]]:
+    """Give each film its hints or what is decided of its scenes; what is wrong with them, and what is to be said.
 
     Raises:
         UsageError: what is known cannot be used in this way.
     """
     if config.references and Path(source).is_dir():
         raise UsageError(f"{source}: --references is for one film")
-    if (config.hints or config.references) and config.temporal == "off":
-        raise UsageError(
-            "--temporal off carries no color from frame to frame, so --hints and --references cannot be met"
-        )
-    if not config.hints:
-        return jobs, []
-    entries, faults = read_film_book(Path(config.hints))
+    if config.hints and config.decisions:
+        raise UsageError("--hints and --decisions both say what is known; put the hints into the decisions")
+    if (told_by(config) or config.references) and config.temporal == "off":
+        what = "--hints, --decisions and --references"
+        raise UsageError(f"--temporal off carries no color from frame to frame, so {what} cannot be met")
+    if not told_by(config):
+        return jobs, [], []
+    entries, faults, notices = _read_known(config, colorizer)
     bound, unbound = bind_entries(entries, source, jobs)
     hinted = [replace(job, frames=bound[number].frames) if number in bound else job for number, job in enumerate(jobs)]
-    return hinted, faults + unbound
+    return hinted, faults + unbound, notices
+
+
+def _read_known(config: VideoConfig, colorizer: Colorizer | None) -> tuple[list[FilmEntry], Faults, list[Notice]]:
+    if config.hints:
+        return *read_film_book(Path(config.hints)), []
+    if colorizer:
+        settings = color_settings(colorizer.weights.digest, colorizer.read_out)
+    else:
+        settings = settings_of_run(config.weights, read_out_of(config))
+    return read_film_decisions(config.decisions, settings)
 
 
 def _export_scenes(

@@ -141,6 +141,11 @@ def plan_film(job: FilmJob, config: VideoConfig) -> FilmPlan:
     return FilmPlan(replace(take, pixel_format=encoder.pixel_format, remarks=remarks), encoder, streams)
 
 
+def told_by(config: VideoConfig) -> str:
+    """The files that say what is known of films, for messages; empty where there are none."""
+    return config.hints or ", ".join(config.decisions)
+
+
 def wanted_frames(take: Take, source: FilmSource, joint: Joint | None = None, *, seeks: bool = True) -> Iterator[Any]:
     """Decoded frames of the wanted part, from the joint on; unless it `seeks`, all before it are decoded, too."""
     base = take.info.time_base

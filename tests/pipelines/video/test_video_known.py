@@ -129,6 +129,39 @@ def test_an_interrupted_run_with_hints_goes_on_to_the_same_frames(
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
+def test_decisions_about_scenes_are_merged_and_hold_for_whole_scenes(
+    source: Path, run: Run, contents: Any, plain: Any, tmp_path: Path
+) -> None:
+    """A scene that was kept gray has no color, one that was turned down half; who was overruled is told."""
+    early = {"at": "0:00:00.240", "verdict": "flag", "saturation": 2, "date": "2026-01-01T00:00:00Z"}
+    late = [{**early, "verdict": "gray", "date": "2026-01-02T00:00:00Z"}, {"at": "0:00:00.720", "saturation": 0.5}]
+    places = []
+    for name, frames in (("Ada", late), ("Ben", [early])):
+        places += ["--decisions", tmp_path / f"{name}.json"]
+        held = {"koala-hints": 1, "reviewer": name, "pictures": {"walk.mkv": {"frames": frames}}}
+        places[-1].write_text(json.dumps(held))
+    code, said = run(source, *places, "-o", tmp_path / "out.mkv", *LOSSLESS)
+    assert code == 0
+    assert "walk.mkv at 0:00:00.240: flag and saturation 2 by Ben is overruled by gray" in " ".join(said.split())
+    made = contents(tmp_path / "out.mkv").cbcr
+    assert all((np.asarray(planes) == 128).all() for planes in made[:CUT])
+    strength = [
+        [float(np.abs(np.asarray(planes, int) - 128).mean()) for planes in film[CUT:]] for film in (made, plain.cbcr)
+    ]
+    assert np.divide(*strength) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_scene_cannot_be_rejected(source: Path, run: Run, tmp_path: Path) -> None:
+    """It is told by name, and nothing is made."""
+    path = tmp_path / "decisions.json"
+    frames = [{"at": "0:00:00.240", "verdict": "reject"}]
+    path.write_text(json.dumps({"koala-hints": 1, "pictures": {"walk.mkv": {"frames": frames}}}))
+    code, said = run(source, "--decisions", path, "-o", tmp_path / "out.mkv")
+    assert code == 1
+    assert "walk.mkv: frame entry 1: a scene cannot be left out of its film" in " ".join(said.split())
+    assert not (tmp_path / "out.mkv").exists()
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no time": ({"points": [GREEN]}, '"at" is a time'),
     "bad time": ({"at": "noon", "points": [GREEN]}, "'noon' is no time"),
@@ -137,7 +170,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"at": 0}, "nothing is known of the frame"),
     "outside": ({"at": 0, "points": [{**GREEN, "x": 2}]}, "outside of the picture"),
     "mask": ({"at": 0, "masks": [{"file": "mask.png", "color": "teal"}]}, "the mask has 5x4 pixels, the film 112x64"),
-    "saturation": ({"at": 0, "points": [GREEN], "saturation": 2}, "unknown 'saturation'"),
+    "verdict": ({"at": 0, "points": [GREEN], "verdict": "gray"}, "unknown 'verdict'"),
 }
 
 
