@@ -31,6 +31,7 @@ ROWS = {
         ["colorize", "video", "train", "evaluate", "archive", "export", "doctor", "gallery", "looks"],
         ["shards", "refusals"],
     ],
+    "pipelines.review": [["pipeline", "server"], ["film"], ["pictures"]],
     "pipelines.archive": [["verify", "revert"], ["proofs"]],
     "pipelines.train": [
         ["loop"],

@@ -19,7 +19,10 @@ def register(app: typer.Typer) -> None:
     def review(
         config: ReviewConfig,
         context: typer.Context,
-        source: Annotated[str, typer.Argument(metavar="INPUT", help="A picture, a folder, or a glob.")],
+        source: Annotated[
+            str,
+            typer.Argument(metavar="INPUT", help="A picture, a folder, a glob, or a film, to see a still per scene."),
+        ],
         json: JsonFlag = False,
         quiet: QuietFlag = False,
         verbose: VerboseFlag = False,

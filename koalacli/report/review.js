@@ -1,21 +1,8 @@
 // The page: which picture is shown, how, and what is decided about it.
 
-const FILTERS = {
-  filterAll: () => true,
-  filterOpen: (decision) => !decision.verdict,
-  filterFlag: (decision) => decision.verdict === "flag",
-  filterKeep: (decision) => decision.verdict === "keep",
-  filterGray: (decision) => decision.verdict === "gray",
-  filterReject: (decision) => decision.verdict === "reject",
-  filterPoints: (decision) => Boolean(decision.points?.length || decision.areas?.length),
-};
-const SIGNS = { keep: "✓", gray: "◐", reject: "✕", flag: "⚑" };
-const STATES = { keep: "isKeep", gray: "isGray", reject: "isReject", flag: "isFlag" };
-
 let current = 0;
 let picture = null;
 let frame = 0;
-const film = [];
 
 const entryNow = () => ENTRIES[current];
 
@@ -24,7 +11,6 @@ function takesColors() {
   if (!entryNow().single) report(say("verdictsOnly"));
   return entryNow().single;
 }
-const matching = () => ENTRIES.map((_, number) => number).filter((number) => FILTERS[byId("filter").value](decisionOf(ENTRIES[number])));
 
 async function show(number) {
   current = number;
@@ -111,8 +97,8 @@ function showState() {
   for (const option of byId("proposals").children) option.setAttribute("aria-checked", Number(option.dataset.number) === (decision.proposal ?? 1));
   showFrame(current);
   showProgress();
-  film.forEach(({ button }, number) => button.setAttribute("aria-current", number === current));
-  film[current].button.scrollIntoView({ block: "nearest", inline: "nearest" });
+  strip.forEach(({ button }, number) => button.setAttribute("aria-current", number === current));
+  strip[current].button.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function vividnessText(position) {
@@ -129,37 +115,6 @@ function showProgress() {
   document.title = `${decided}/${ENTRIES.length} · koala review`;
 }
 
-function showFrame(number) {
-  const { verdict, points = [], areas = [] } = decisionOf(ENTRIES[number]);
-  const known = points.length + areas.length;
-  const { button, sign } = film[number];
-  button.dataset.verdict = verdict || "";
-  sign.textContent = (SIGNS[verdict] || "") + (known ? ` •${known}` : "");
-  button.setAttribute("aria-label", `${number + 1}: ${ENTRIES[number].name}. ${verdict ? say(STATES[verdict]) : say("open0")}`);
-}
-
-function showFilm() {
-  const order = new Set(matching());
-  film.forEach(({ button }, number) => { button.hidden = !order.has(number); });
-  if (!order.size) report(say("filterNone"));
-}
-
-function makeFilm() {
-  ENTRIES.forEach((entry, number) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    const image = document.createElement("img");
-    [image.alt, image.decoding, image.src] = ["", "async", entry.thumb];
-    const sign = document.createElement("b");
-    sign.setAttribute("aria-hidden", "true");
-    button.append(image, sign);
-    button.addEventListener("click", () => { show(number); });
-    film.push({ button, sign });
-    showFrame(number);
-  });
-  byId("strip").replaceChildren(...film.map(({ button }) => button));
-}
-
 function step(by) {
   const order = matching().filter((number) => (by > 0 ? number > current : number < current));
   if (order.length) show(by > 0 ? order[0] : order[order.length - 1]);
@@ -172,6 +127,7 @@ function stepToOpen() {
 }
 
 function setVerdict(verdict, firm = false) {
+  if (!VERDICTS.includes(verdict)) return;
   const same = decisionOf(entryNow()).verdict === verdict;
   if (same && firm) return;
   decide(entryNow(), { verdict: same ? undefined : verdict });
@@ -275,7 +231,7 @@ function prepareButtons() {
     byId(id).addEventListener("change", () => { turning = false; });
   }
   byId("filter").addEventListener("change", () => {
-    showFilm();
+    showStrip();
     const order = matching();
     if (order.length && !order.includes(current)) show(order[0]);
   });
@@ -328,8 +284,7 @@ function tell(lines) {
 
 async function start() {
   await restore();
-  byId("filter").replaceChildren(...Object.keys(FILTERS).map((key) => new Option(say(key), key)));
-  makeFilm();
+  prepareStrip();
   prepareTools();
   prepareKeys();
   prepareStage();

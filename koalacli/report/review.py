@@ -8,23 +8,8 @@ from typing import Any
 
 from koalacli.report.templates import embed_json, fill, read_asset
 
-SCRIPTS = tuple(
-    f"review{part}.js"
-    for part in (
-        "_texts",
-        "_color",
-        "_join",
-        "_hints",
-        "_view",
-        "_store",
-        "_wheel",
-        "_tools",
-        "_outline",
-        "_stage",
-        "_keys",
-        "",
-    )
-)
+PARTS = "texts color join hints view store wheel tools outline stage keys strip"  # of the script, in order
+SCRIPTS = (*(f"review_{part}.js" for part in PARTS.split()), "review.js")
 MARK = '<meta name="generator" content="koala review">'  # by which a rerun knows a folder as its own
 
 

@@ -1,7 +1,7 @@
 // Everything by keyboard: what a key does, and the list that tells it.
 
 const KEYS = [
-  ["← →", "keyMove"], ["Enter", "keyOpen"], ["K G X F", "keyVerdicts"], ["1 … 5", "keyProposal"], ["S  Shift+S", "keySaturation"], ["C  Shift+C", "keyVividness"],
+  ["← →", "keyMove"], ["Enter", "keyOpen"], [FACTS.film ? "K G F" : "K G X F", FACTS.film ? "keyVerdictsFilm" : "keyVerdicts"], ["1 … 5", "keyProposal"], ["S  Shift+S", "keySaturation"], ["C  Shift+C", "keyVividness"],
   ["Space", "keyGray"], [",  .", "keyWipe"], ["+  −  0", "keyZoom"], ["P", "keyPoint"], ["A", "keyArea"], ["E", "keyDropper"], ["V", "keyPaste"],
   ["Del", "keyDelete"], ["Z  Y", "keyUndo"], ["Ctrl+S", "keySave"], ["Esc", "keyEscape"],
 ];

@@ -32,7 +32,7 @@ function setView(scale, x, y) {
   sheet.style.transform = `translate(${view.x}px, ${view.y}px) scale(${scale})`;
   sheet.style.setProperty("--zoom", scale);
   byId("stage").classList.toggle("zoomed", scale > 1);
-  if (SERVED && scale >= FULL_SIZE_FROM) sharpen();
+  if (SERVED && !FACTS.film && scale >= FULL_SIZE_FROM) sharpen();
 }
 const fit = () => setView(1, 0, 0);
 

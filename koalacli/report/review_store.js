@@ -5,7 +5,7 @@ const MOST_POINTS = 500; // per picture
 const MOST_AREAS = 100;
 const MOST_PROPOSALS = 8;
 const LARGEST_AB = 130; // CIELAB units
-const VERDICTS = ["keep", "gray", "reject", "flag"];
+const VERDICTS = FACTS.film ? ["keep", "gray", "flag"] : ["keep", "gray", "reject", "flag"]; // a scene stays in its film
 const KEY = `koala-review ${FACTS.batch}`;
 const KNOWN = ["sha256", "verdict", "saturation", "vividness", "proposal", "points", "polygons", "reviewer", "date"];
 const SERVED = location.protocol.startsWith("http");
@@ -50,11 +50,12 @@ function revert(from, to, side) {
 const undo = () => revert(done, undone, "before");
 const redo = () => revert(undone, done, "after");
 
-// Decisions as they are written: the hints format, and what was decided beside.
+// Decisions as they are written: the hints format, and what was decided beside. Of a film, scene by scene.
 function asFile() {
   const pictures = [...decisions].map(([name, decision]) => {
     const { points = [], areas = [], ...rest } = decision;
-    const written = { sha256: byName.get(name).sha256, ...rest };
+    const { sha256, at } = byName.get(name);
+    const written = FACTS.film ? { at, ...rest } : { sha256, ...rest };
     const colorOfItem = (ab) => ab.map((part) => part.toFixed(1)).join(",");
     if (points.length) written.points = points.map(({ ab, ...point }) => ({ ...point, color: colorOfItem(ab) }));
     if (areas.length) written.polygons = areas.map(({ ab, corners, strength }) => ({ points: corners, color: colorOfItem(ab), strength }));
@@ -62,7 +63,9 @@ function asFile() {
   });
   const head = { "koala-hints": 1, "koala-decisions": 1, batch: FACTS.batch, weights: FACTS.weights, settings: FACTS.settings, date: new Date().toISOString() };
   if (reviewer) head.reviewer = reviewer;
-  return `${JSON.stringify({ ...head, pictures: Object.fromEntries(pictures) }, null, 1)}\n`;
+  const { film } = FACTS;
+  const held = film ? { [film.name]: { sha256: film.sha256, frames: pictures.map(([, frame]) => frame) } } : Object.fromEntries(pictures);
+  return `${JSON.stringify({ ...head, pictures: held }, null, 1)}\n`;
 }
 
 function parseColor(point) {
@@ -128,6 +131,21 @@ function parseDecision(given) {
   return decision;
 }
 
+// What a file says, as [name, decision] of each picture, or of each scene of the film.
+function itemsOfFile(pictures) {
+  if (!FACTS.film) return Object.entries(pictures);
+  return Object.entries(pictures).flatMap(([name, given]) => {
+    if (name !== FACTS.film.name || !isPlain(given) || !Array.isArray(given.frames)) return [[name, given]];
+    const { sha256, frames } = given;
+    return frames.map((frame) => {
+      const { at, ...rest } = isPlain(frame) ? frame : {};
+      const entry = ENTRIES.find((each) => each.at === at);
+      const changed = sha256 !== undefined && sha256 !== FACTS.film.sha256;
+      return [entry?.name ?? `${name} at ${at}`, changed ? { ...rest, sha256 } : rest];
+    });
+  });
+}
+
 const dateOf = (decision) => Date.parse(decision.date) || 0;
 
 // Take over a file; the later decision about a picture counts. Returns what to tell, as lines of text.
@@ -142,7 +160,7 @@ function takeFile(text) {
   if (!isPlain(held) || held["koala-hints"] !== 1 || !isPlain(held.pictures)) throw new Error(say("fileOther"));
   const refused = [];
   let [taken, older] = [0, 0];
-  for (const [name, given] of Object.entries(held.pictures)) {
+  for (const [name, given] of itemsOfFile(held.pictures)) {
     const entry = byName.get(name);
     const decision = entry && parseDecision(given);
     if (!entry) refused.push(say("fileUnknown", { name }));

@@ -28,11 +28,21 @@ READINGS = (1.0, 0.7, 0.5, 0.32, 0.2)
 
 @dataclass(frozen=True)
 class Found:
-    """One picture of the batch: where it lies, what the page calls it, and what else it must know."""
+    """One picture of the batch: where it lies, what the page calls it, and what else it must know.
+
+    Attributes:
+        still: a frame of the film that lies there, as a file; empty for a picture.
+    """
 
     path: Path
     name: str
     facts: dict[str, Any] = field(default_factory=dict)
+    still: bytes = b""
+
+    @property
+    def source(self) -> str:
+        """As records name it."""
+        return str(self.path.with_name(self.name)) if self.still else str(self.path)
 
 
 @dataclass(frozen=True)
@@ -73,8 +83,8 @@ def open_picture(item: Found, folder: Path, config: ReviewConfig, colorizer: Col
     Raises:
         InputError: it cannot be read.
     """
-    with decoder_errors(str(item.path)):
-        data = read_bytes(item.path)
+    with decoder_errors(item.source):
+        data = item.still or read_bytes(item.path)
     sha256 = hashlib.sha256(data).hexdigest()
     identity = hashlib.sha256(f"{sha256} {settings} {item.name}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
     try:
@@ -83,9 +93,9 @@ def open_picture(item: Found, folder: Path, config: ReviewConfig, colorizer: Col
         return Opened(identity, sha256, script)
     except (OSError, ValueError, KeyError):  # none yet, or half of one
         pass
-    name, usual = str(item.path), ColorizeConfig()
+    name, usual = item.source, ColorizeConfig()
     picture = read_picture(data, name, config.max_pixels)
-    if any(is_colored(frame.pixels) for frame in picture.frames):
+    if not item.still and any(is_colored(frame.pixels) for frame in picture.frames):
         reason = "in color already: koala colorize copies it"
         return Opened(record=Record(name, "", Outcome.SKIPPED, reason, kind="in color already"))
     with decoder_errors(name):
@@ -136,7 +146,7 @@ def close_picture(
         return opened.record, None
     target = folder / SHEETS / f"{opened.identity}.js"
     if answer is None:
-        record = Record(str(item.path), str(target), Outcome.SKIPPED, "its sheet is there", kind="there already")
+        record = Record(item.source, str(target), Outcome.SKIPPED, "its sheet is there", kind="there already")
         return record, entry_of(opened.script)
     assert opened.shown is not None
     assert opened.canvas is not None
@@ -163,4 +173,4 @@ def close_picture(
     script = encode_sheet(sheet, opened.identity)
     write_file(target, script)
     height, width = opened.size
-    return Record(str(item.path), str(target), Outcome.DONE, width=width, height=height), entry_of(script)
+    return Record(item.source, str(target), Outcome.DONE, width=width, height=height), entry_of(script)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.names import CSS_COLORS
 from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.texts import as_json, write_text
+from koalacli.pipelines.review.film import Film, is_one_film, open_film
 from koalacli.pipelines.review.pictures import SHEETS, Found, Opened, ask, close_picture, open_picture, vividnesses_of
 from koalacli.process import quiet_libraries, worker_count
-from koalacli.records import Outcome, Record, Started
+from koalacli.records import Outcome, Phase, Record, Started
 from koalacli.report.review import MARK, review_page
 from koalacli.report.sheets import SHEET_VERSION
 from koalacli.settings import read_out_of
@@ -35,11 +36,11 @@ PAGE = "index.html"
 SHEET_NAME = re.compile(r"[0-9a-f]{24}\.js")
 
 
-def review(source: str, config: ReviewConfig, colorizer: Colorizer | None = None) -> Iterator[Started | Record]:
+def review(source: str, config: ReviewConfig, colorizer: Colorizer | None = None) -> Iterator[Started | Phase | Record]:
     """Make the page of a batch.
 
     Args:
-        source: a picture, a folder or a glob.
+        source: a picture, a folder or a glob; or a film, of which every scene is shown by its middle frame.
         config: see ReviewConfig.
         colorizer: a network that is loaded already; by default the one that config asks for.
 
@@ -51,7 +52,8 @@ def review(source: str, config: ReviewConfig, colorizer: Colorizer | None = None
         KoalaError: the request itself cannot be met; nothing has been written then.
     """
     folder = Path(config.output)
-    found, strays = _find(source, folder, config)
+    films = is_one_film(source)
+    found, strays = ([], []) if films else _find(source, folder, config)
     _check_folder(folder)
     inputs = [item.path for item in found]
     check_side_outputs(side_outputs(config), [config.weights, source, folder, folder / PAGE, *inputs])
@@ -62,20 +64,27 @@ def review(source: str, config: ReviewConfig, colorizer: Colorizer | None = None
     colorizer = colorizer or Colorizer(
         config.weights, config.device, batch_size=config.batch_size, **read_out_of(config)
     )
-    yield Started(len(found) + len(strays), colorizer.device, colorizer.weights.name, colorizer.batch_size)
+    film = None
+    if films:
+        yield Phase(f"looking for the scenes of {source}")
+        film = open_film(source, colorizer)
+    names = film.names if film else [item.name for item in found]
+    yield Started(len(names) + len(strays), colorizer.device, colorizer.weights.name, colorizer.batch_size)
     yield from strays
     entries: dict[str, dict[str, Any]] = {}
-    for item, result in _run(found, folder, config, colorizer):
+    for item, result in _run(film.stills() if film else found, folder, config, colorizer):
         if isinstance(result, StorageFullError):
             raise result
         if isinstance(result, KoalaError):
-            yield Record(str(item.path), "", Outcome.FAILED, str(result))
+            yield Record(item.source, "", Outcome.FAILED, str(result))
             continue
         record, entry = result
         yield record
         if entry:
             entries[item.name] = entry
-    _write_page(folder, [entries[item.name] for item in found if item.name in entries], colorizer)
+    if film and film.damage:
+        yield Record(source, "", Outcome.FAILED, f"{source}: damaged: {', '.join(film.damage[:3])}")
+    _write_page(folder, [entries[name] for name in names if name in entries], colorizer, film)
 
 
 def _find(source: str, folder: Path, config: ReviewConfig) -> tuple[list[Found], list[Record]]:
@@ -84,9 +93,7 @@ def _find(source: str, folder: Path, config: ReviewConfig) -> tuple[list[Found],
     skipped = [stray.record() for stray in strays]
     skipped += [stray_of(path, str(path)).record() for path, _ in files if not codec_of(path)]
     if not pictures:
-        raise NothingMatchedError(
-            f"{source}: no pictures found; for a film, review the stills that `koala video --export-scenes` makes"
-        )
+        raise NothingMatchedError(f"{source}: no pictures found; of films, give one by itself")
     return pictures, skipped
 
 
@@ -108,7 +115,7 @@ def _holds_sheets(folder: Path) -> bool:
 
 
 def _run(
-    found: list[Found], folder: Path, config: ReviewConfig, colorizer: Colorizer
+    found: Iterable[Found], folder: Path, config: ReviewConfig, colorizer: Colorizer
 ) -> Iterator[tuple[Found, tuple[Record, dict[str, Any] | None] | KoalaError]]:
     known = as_json([SHEET_VERSION, __version__, color_settings(colorizer.weights.digest, colorizer.read_out)])
     settings = hashlib.sha256(known.encode()).hexdigest()
@@ -122,12 +129,13 @@ def _run(
     return stream(found, stage, batch_size=colorizer.batch_size, workers=workers, ahead=2 * colorizer.batch_size)
 
 
-def _write_page(folder: Path, entries: list[dict[str, Any]], colorizer: Colorizer) -> None:
+def _write_page(folder: Path, entries: list[dict[str, Any]], colorizer: Colorizer, film: Film | None) -> None:
     if not entries:
         raise OutputError(f"{folder}: none of the pictures is gray and can be read; there is nothing to review")
     bins = colorizer.weights.network.tables.get("gamut_bins")
     content = as_json([entry["sha256"] for entry in entries])
-    facts = {
+    facts: dict[str, Any] = {
+        "film": film.facts if film else None,
         "batch": hashlib.sha256(content.encode()).hexdigest()[:16],
         "weights": colorizer.weights.name,
         "settings": color_settings(colorizer.weights.digest, colorizer.read_out),

@@ -21,7 +21,7 @@ from koalacli.color.lab import lightness_of
 from koalacli.errors import KoalaError, UsageError
 from koalacli.io.files import write_file
 from koalacli.io.picture.read import read_picture
-from koalacli.records import Notice, Record, Started
+from koalacli.records import Notice, Phase, Record, Started
 from koalacli.report.sheets import gray_of
 
 HOST = "127.0.0.1"
@@ -41,8 +41,8 @@ HEADERS = {
 
 
 def note_sources(
-    records: Iterable[Started | Notice | Record], sources: dict[str, Path]
-) -> Iterator[Started | Notice | Record]:
+    records: Iterable[Started | Notice | Phase | Record], sources: dict[str, Path]
+) -> Iterator[Started | Notice | Phase | Record]:
     """Pass records of `review` on, and note by the name of each sheet which file it is of."""
     for record in records:
         if isinstance(record, Record) and record.target:

@@ -86,7 +86,7 @@ def export_scenes(source: str, config: VideoConfig, colorizer: Colorizer) -> Ite
         take = plan_take(film, job, config)
     scenes: list[Scene] = []
     seen = 0
-    for scene in _find_scenes(take, colorizer):
+    for scene in find_scenes(take, colorizer):
         scenes.append(scene)
         seen += len(scene.pts)
         yield Progress(source, seen, max(take.total, seen), seen, time.perf_counter() - started)
@@ -95,7 +95,7 @@ def export_scenes(source: str, config: VideoConfig, colorizer: Colorizer) -> Ite
     kept, damage = 0, []
     tiles: list[Pixels] = []
     with take.open() as film:
-        for scene, pixels in _stills(take, film, scenes):
+        for scene, pixels in stills_of(take, film, scenes):
             tiles.append(_tile(scene, pixels))
             kept += not _write_still(folder / scene.name, pixels, config.on_exist)
         damage = list(dict.fromkeys(film.damage))
@@ -113,8 +113,8 @@ def export_scenes(source: str, config: VideoConfig, colorizer: Colorizer) -> Ite
     yield Record(source, str(folder), outcome, f"{source}: {reason}" if damage else reason, seconds)
 
 
-def _find_scenes(take: Take, colorizer: Colorizer) -> Iterator[Scene]:
-    """The scenes of a take, as coloring it would find them."""
+def find_scenes(take: Take, colorizer: Colorizer) -> Iterator[Scene]:
+    """The scenes of a take, as coloring it finds them."""
     studio = opening_studio(take, colorizer.network_shape)
     number, pts = 1, list[int]()
     method = METHODS.get(take.config.temporal, METHODS["fast"])
@@ -129,7 +129,7 @@ def _find_scenes(take: Take, colorizer: Colorizer) -> Iterator[Scene]:
         yield Scene(number, tuple(pts), take.info.time_base)
 
 
-def _stills(take: Take, film: FilmSource, scenes: list[Scene]) -> Iterator[tuple[Scene, Pixels]]:
+def stills_of(take: Take, film: FilmSource, scenes: list[Scene]) -> Iterator[tuple[Scene, Pixels]]:
     """The middle frame of every scene: rgb (H, W, 3), uint16, upright; gray ones too, to paint on."""
     wanted = {scene.still: scene for scene in scenes}
     for frame in wanted_frames(take, film):
