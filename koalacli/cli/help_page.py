@@ -80,6 +80,10 @@ EXAMPLES = {
         ("koala try boy.jpg --pick 7", "writes the seventh: boy.color.jpg"),
         ("koala try film.mkv --at 0:10,0:40", "two moments of a film"),
     ),
+    "review": (
+        ("koala review scans/ -o review/", "then open review/index.html"),
+        ("koala review film.mkv -o review/", "a still of every scene"),
+    ),
     "train": (
         ("koala train --data photos/ --from koala --minutes 60", "go on from the shipped weights"),
         ("koala train --data photos/ --resume", "continue an interrupted run"),
