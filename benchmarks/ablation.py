@@ -4,9 +4,14 @@
         --trunk mobilenet_v1_1.0_imagenet.npz [--minutes 30] [--runs runs/ablation]
     python benchmarks/ablation.py recipe --data 'photos/train-*.tar' --val-data photos/val.tar --judge FOLDER \
         [--start koala] [--steps 320] [--runs runs/ablation]
+    python benchmarks/ablation.py embedding --data 'photos/train-*.tar' --val-data photos/val.tar --judge FOLDER \
+        --classifier efficientnet_lite2.npz [--minutes 30] [--runs runs/ablation]
 
 `parts` trains networks from the beginning for equal time; `recipe` goes on from weights for equal
-steps. As many trainings at a time as there are cores, each on a core of its own, so that all have
+steps; `embedding` asks the 2017 network's own question, what a classifier beside the encoder is
+worth, with equal processor time: two minutes of processor for each of --minutes, turned into steps
+by what steps cost when they are timed first, so that other work on the machine does not count.
+As many trainings at a time as there are cores, each on a core of its own, so that all have
 the same; then each one's weights color gray copies of the photographs in --judge, as `koala eval`
 does, once at saturation 1 and once paler, so that they can be compared at equal colorfulness.
 Trainings that are finished are not repeated. Prints JSON.
@@ -18,6 +23,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,16 +46,20 @@ class Table:
         common: what all are given.
         variants: what each is given besides; may change what is common.
         weights: which of a run's weights are judged.
-        length: the flag that says how long each trains.
+        length: the flag that says how long each trains, or `processor minutes`: as many steps as these allow.
+        alone: whether each has all cores to itself, one training after the other.
     """
 
     common: tuple[str, ...]
     variants: dict[str, tuple[str, ...]]
     weights: str
     length: str
+    alone: bool = False
 
 
-TRUNK, START = "TRUNK", "START"  # stand for --trunk and --start
+TRUNK, START, CLASSIFIER = "TRUNK", "START", "CLASSIFIER"  # stand for --trunk, --start and --classifier
+TIMED_STEPS = (8, 24)  # of two short trainings, whose difference tells what a step costs
+CORES_COUNTED = 2  # processor minutes for each of --minutes
 TABLES: dict[str, Table] = {
     "parts": Table(
         common=("--image-size", "128", "--batch-size", "48", "--val-limit", "400", "--checkpoint-minutes", "10"),
@@ -84,38 +94,83 @@ TABLES: dict[str, Table] = {
         weights="last",
         length="steps",
     ),
+    "embedding": Table(
+        common=(
+            *("--preset", "deep-koalarization", "--image-size", "128", "--batch-size", "16"),
+            *("--val-limit", "400", "--checkpoint-minutes", "20"),
+        ),
+        variants={
+            "efficientnet-lite2": ("--extractor", "efficientnet-lite2", "--extractor-weights", CLASSIFIER),
+            "efficientnet-lite2, random values": ("--extractor", "efficientnet-lite2", "--extractor-weights", "random"),
+            "no extractor": ("--extractor", "none"),
+        },
+        weights="best",
+        length="processor minutes",
+        alone=True,
+    ),
 }
 SHOWN = ("psnr", "delta_e", "auc", "auc_rebalanced", "colorfulness_gap")
 PALER = 0.9  # saturation of the second judgment
 
 
-def train(given: argparse.Namespace, name: str, cores: "Queue[int]") -> None:
-    """One training in a process of its own, on one core, unless it was finished before."""
-    table = TABLES[given.table]
-    if finished(RunFolder(Path(given.runs, name)).read_history(), given):
-        return
-    named = {TRUNK: given.trunk, START: given.start}
-    options = [named.get(option, option) for option in (*table.common, "--seed", "1", *table.variants[name])]
-    data = ["--data", given.data, "--val-data", given.val_data, f"--{table.length}", str(length(given))]
-    run = ["--runs", given.runs, "--name", name, "--workers", "1", "--quiet"]
+def train(given: argparse.Namespace, name: str, cores: "Queue[str]") -> None:
+    """One training in a process of its own, on its share of the cores, unless it was finished before."""
+    table, run = TABLES[given.table], RunFolder(Path(given.runs, name))
     core = cores.get()
-    command = [sys.executable, "-m", "koalacli", "train", *data, *run, *options]
-    process = subprocess.Popen(["taskset", "-c", str(core), *command])
-    if process.wait():
-        raise SystemExit(f"{name}: the training ended with exit code {process.returncode}")
+    end = (f"--{table.length}", str(length(given)))
+    if table.length == "processor minutes":
+        end = ("--steps", str(affordable_steps(given, name, core)))
+    if not finished(run.read_history(), end):
+        start = ("--resume",) if run.file("checkpoint.safetensors").is_file() else options(given, name)
+        run_training(given, core, given.runs, name, (*start, *end))
     cores.put(core)
+
+
+def options(given: argparse.Namespace, name: str) -> tuple[str, ...]:
+    """What one training of the table is given."""
+    table, named = TABLES[given.table], {TRUNK: given.trunk, START: given.start, CLASSIFIER: given.classifier}
+    return tuple(named.get(option, option) for option in (*table.common, "--seed", "1", *table.variants[name]))
+
+
+def run_training(given: argparse.Namespace, core: str, runs: str, name: str, more: tuple[str, ...]) -> float:
+    """Train on these cores to the end; processor seconds that it took."""
+    data = ["--data", given.data, "--val-data", given.val_data]
+    run = ["--runs", runs, "--name", name, "--workers", "1", "--quiet"]
+    command = ["taskset", "-c", core, sys.executable, "-m", "koalacli", "train", *data, *run, *more]
+    _, status, usage = os.wait4(subprocess.Popen(command).pid, 0)
+    if status:
+        raise SystemExit(f"{name}: the training ended with exit code {os.waitstatus_to_exitcode(status)}")
+    return usage.ru_utime + usage.ru_stime
+
+
+def affordable_steps(given: argparse.Namespace, name: str, core: str) -> int:
+    """Steps that the processor minutes buy, by the cost of a step, which is timed once and kept beside the runs."""
+    kept = Path(given.runs, "seconds-per-step.json")
+    costs: dict[str, float] = json.loads(kept.read_text()) if kept.is_file() else {}
+    if name not in costs:
+        with tempfile.TemporaryDirectory() as runs:
+            few, many = (
+                run_training(given, core, runs, str(steps), (*options(given, name), "--steps", str(steps)))
+                for steps in TIMED_STEPS
+            )
+        costs[name] = (many - few) / (TIMED_STEPS[1] - TIMED_STEPS[0])
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(costs))
+    return max(1, round(60 * CORES_COUNTED * given.minutes / costs[name]))
 
 
 def length(given: argparse.Namespace) -> float:
     """How long each trains, in the table's own unit."""
-    return float(given.minutes) if TABLES[given.table].length == "minutes" else int(given.steps)
+    return int(given.steps) if TABLES[given.table].length == "steps" else float(given.minutes)
 
 
-def finished(checks: list[dict[str, float]], given: argparse.Namespace) -> bool:
+def finished(checks: list[dict[str, float]], end: tuple[str, str]) -> bool:
     """Whether a run's last check is that of its end."""
-    if TABLES[given.table].length == "minutes":
-        return bool(checks) and checks[-1]["seconds"] >= 60 * given.minutes
-    return bool(checks) and checks[-1]["step"] >= given.steps
+    if not checks:
+        return False
+    if end[0] == "--minutes":
+        return checks[-1]["seconds"] >= 60 * float(end[1])
+    return checks[-1]["step"] >= int(end[1])
 
 
 def judge(given: argparse.Namespace, progress: Callable[[str], object]) -> dict[str, dict[str, float]]:
@@ -158,15 +213,17 @@ def main() -> None:
     parser.add_argument("--judge", required=True, help="color photographs that no training sees")
     parser.add_argument("--trunk", default="imagenet", help="MobileNet v1 trained on ImageNet, for parts")
     parser.add_argument("--start", default="koala", help="weights to go on from, for recipe")
-    parser.add_argument("--minutes", type=float, default=30, help="of each training of parts")
+    parser.add_argument("--classifier", default="imagenet", help="EfficientNet-lite2 of ImageNet, for embedding")
+    parser.add_argument("--minutes", type=float, default=30, help="of each training of parts and embedding")
     parser.add_argument("--steps", type=int, default=320, help="of each training of recipe")
     parser.add_argument("--runs", default="runs/ablation")
     given = parser.parse_args()
-    free = sorted(os.sched_getaffinity(0))
-    cores: Queue[int] = Queue()
-    for core in free:
-        cores.put(core)
-    with ThreadPoolExecutor(len(free)) as pool:
+    free = [str(core) for core in sorted(os.sched_getaffinity(0))]
+    shares = [",".join(free)] if TABLES[given.table].alone else free
+    cores: Queue[str] = Queue()
+    for share in shares:
+        cores.put(share)
+    with ThreadPoolExecutor(len(shares)) as pool:
         list(pool.map(lambda name: train(given, name, cores), TABLES[given.table].variants))
     figures = judge(given, sys.stderr.write)
     equal = {}
