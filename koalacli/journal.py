@@ -141,7 +141,7 @@ class Journal:
         if on_exist == "overwrite":
             return False
         try:
-            if not self._exists(target):
+            if not self.has_output(target):
                 return False
         except OSError as error:  # such as a name that is too long
             raise OutputError(f"{target}: cannot be written ({error.strerror or error})") from error
@@ -195,7 +195,7 @@ class Journal:
                 *one.stamp,
                 one.own,
                 self._relative(one.source),
-                one.tells and not self._exists(one.target),
+                one.tells and not self.has_output(one.target),
             ]
             for one in outputs
         ]
@@ -235,7 +235,8 @@ class Journal:
         finally:
             os.close(file)
 
-    def _exists(self, target: str) -> bool:
+    def has_output(self, target: str) -> bool:
+        """Whether an output is there."""
         return Path(target).exists()
 
     def _key(self, target: str) -> str:
@@ -243,6 +244,8 @@ class Journal:
         return Path(os.path.relpath(target, self.folder)).as_posix()
 
     def _relative(self, source: str) -> str:
+        if "://" in source:
+            return source
         try:
             return self._key(source)
         except ValueError:  # another drive, on Windows

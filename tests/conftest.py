@@ -3,6 +3,8 @@
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,33 @@ def cluster() -> Iterator[Any]:
         )
         yield made
         made.shutdown()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """Address of a server on loopback that speaks S3; see s3_server.py."""
+    pytest.importorskip("s3fs")
+    pytest.importorskip("moto")
+    from koalacli.io import storage
+
+    started = subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "s3_server.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert started.stdin
+    assert started.stdout
+    with pytest.MonkeyPatch.context() as patch:
+        address = f"http://127.0.0.1:{int(started.stdout.readline())}"
+        patch.setenv("AWS_ENDPOINT_URL", address)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        storage._protocol_store.cache_clear()
+        yield address
+    storage._protocol_store.cache_clear()
+    started.stdin.close()
+    started.stdout.close()
+    started.wait(10)
 
 
 @pytest.fixture

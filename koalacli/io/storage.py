@@ -8,14 +8,23 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from koalacli.errors import InputError, NothingMatchedError, OutputError, UsageError, writing_errors
+from koalacli.errors import (
+    FULL,
+    InputError,
+    KoalaError,
+    NothingMatchedError,
+    OutputError,
+    UsageError,
+    output_error,
+    writing_errors,
+)
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.25  # seconds before the second attempt, doubled before each further one
@@ -24,6 +33,7 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "ab
 READ_ONLY = ("http", "https")
 # Of a request to S3, seconds; it is made again here, and not in every layer below, too.
 S3_REQUESTS = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 0}}
+PARTS_AT_ONCE = 2  # of a large object, on the way at once: each is 50 MiB of memory, or more above 500 GB
 
 Made = TypeVar("Made")
 
@@ -123,7 +133,7 @@ def new_object(place: str) -> Iterator[BinaryIO]:
         with writing_errors(file.name):
             yield file  # type: ignore[misc]
             file.flush()
-        _send(Path(file.name), place)
+        send_file(Path(file.name), place)
 
 
 def write_object(place: str, data: bytes) -> None:
@@ -136,15 +146,42 @@ def local_copy(place: str) -> Any:
     """A temporary file with an object's content, for decoders that read parts of files; it lives as long as its owner.
 
     Raises:
+        InputError, StorageFullError: as `fetch_object`.
+    """
+    file = tempfile.NamedTemporaryFile(prefix="koala-", suffix=Path(place).suffix)  # noqa: SIM115
+    fetch_object(place, Path(file.name))
+    return file
+
+
+def fetch_object(place: str, target: Path) -> None:
+    """Write an object's content to a file, a piece at a time.
+
+    Raises:
         InputError: it cannot be had.
+        StorageFullError: there is no room for it.
     """
     store, path = _store(place)
-    file = tempfile.NamedTemporaryFile(prefix="koala-", suffix=Path(place).suffix)  # noqa: SIM115
+
+    def get() -> None:
+        store.get_file(path, str(target))
+        if (size := store.info(path)["size"]) not in (None, target.stat().st_size):
+            raise OSError(f"{target.stat().st_size} of {size} bytes arrived")
+
     try:
-        _patiently(lambda: store.get_file(path, file.name))
+        _patiently(get)
     except OSError as error:
+        if error.errno in FULL:
+            raise output_error(target, error) from error
         raise InputError(f"cannot be read ({_reason(error)})") from error
-    return file
+
+
+def remove_objects(place: str) -> None:
+    """Delete what lies below a place; what cannot be deleted stays, and harms nobody."""
+    with suppress(KoalaError):
+        for found in list(list_objects(place)):
+            store, path = _store(found.place)
+            with suppress(OSError):
+                _patiently(partial(store.rm_file, path))
 
 
 def check_writable(place: str) -> None:
@@ -158,7 +195,12 @@ def check_writable(place: str) -> None:
     _store(place)
 
 
-def _send(source: Path, place: str) -> None:
+def send_file(source: Path, place: str) -> None:
+    """Make an object of a file.
+
+    Raises:
+        OutputError: the store does not take it.
+    """
     store, path = _store(place)
     size = source.stat().st_size
 
@@ -181,7 +223,7 @@ def _patiently(request: Callable[[], Made]) -> Made:
         except FINAL:
             raise
         except Exception as error:  # every store has a family of its own
-            if attempt + 1 == ATTEMPTS:
+            if attempt + 1 == ATTEMPTS or (isinstance(error, OSError) and error.errno in FULL):
                 raise error if isinstance(error, OSError) else OSError(str(error) or type(error).__name__) from error
             time.sleep(FIRST_PAUSE * 2**attempt)
     raise AssertionError("unreachable: the last attempt returns or raises")
@@ -193,7 +235,7 @@ def _protocol_store(protocol: str) -> Any:
 
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if EXTRAS.get(protocol) == "s3":
-        options["config_kwargs"] = S3_REQUESTS
+        options |= {"config_kwargs": S3_REQUESTS, "max_concurrency": PARTS_AT_ONCE}
     try:
         return fsspec.filesystem(protocol, **options)
     except ImportError as error:
@@ -252,7 +294,7 @@ def _nanoseconds(moment: Any) -> int:
     if isinstance(moment, datetime):
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
-    return int(moment * 1e9)
+    return round(moment * 1e6) * 1000  # seconds; a float holds no more
 
 
 def _reason(error: OSError) -> str:

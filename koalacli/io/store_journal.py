@@ -91,7 +91,8 @@ class StoreJournal(Journal):
             self._part, self._lines, self._sent = self._part + 1, bytearray(), 0
         return ""
 
-    def _exists(self, target: str) -> bool:
+    def has_output(self, target: str) -> bool:
+        """As listed when the journal was opened."""
         return target in self._present
 
     def _key(self, target: str) -> str:

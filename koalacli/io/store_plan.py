@@ -69,7 +69,7 @@ def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Jo
         empty = False
         if not codec_of(relative):
             yield stray_of(relative, found.place)
-        elif {"", ".", ".."} & set(_rest(found.place, source).split("/")):
+        elif {"", ".", ".."} & set(name_below(found.place, source).split("/")):
             yield Stray(found.place, "its name leads out of the output folder, or to no name; rename it", failed=True)
         else:
             yield _job(found, relative, output, config, taken)
@@ -122,8 +122,9 @@ def _find(source: str, output: str, config: ColorizeConfig) -> Iterator[Found | 
 
 def _below(place: str, source: str) -> Path:
     """A place relative to the source; its last name where it is the source itself."""
-    return Path(_rest(place, source))
+    return Path(name_below(place, source))
 
 
-def _rest(place: str, source: str) -> str:
+def name_below(place: str, source: str) -> str:
+    """What a place is called seen from a source that it lies below; its last name where it is the source itself."""
     return place.removeprefix(source.rstrip("/")).removeprefix("/") or PurePosixPath(place).name

@@ -9,7 +9,6 @@ import tarfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,31 +27,6 @@ from koalacli.records import Outcome, Record
 
 COUNT = 12
 HERE = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Its address."""
-    pytest.importorskip("s3fs")
-    pytest.importorskip("moto")
-    started = subprocess.Popen(
-        [sys.executable, str(HERE / "s3_server.py")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    assert started.stdin
-    assert started.stdout
-    with pytest.MonkeyPatch.context() as patch:
-        address = f"http://127.0.0.1:{int(started.stdout.readline())}"
-        patch.setenv("AWS_ENDPOINT_URL", address)
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        storage._protocol_store.cache_clear()
-        yield address
-    storage._protocol_store.cache_clear()
-    started.stdin.close()
-    started.stdout.close()
-    started.wait(10)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +49,7 @@ def local(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.fixture
-def bucket(server: str, pictures: Path, request: pytest.FixtureRequest) -> str:
+def bucket(s3_server: str, pictures: Path, request: pytest.FixtureRequest) -> str:
     """The URL of a new bucket with the pictures below in/."""
     name = f"b{abs(hash(request.node.name))}"
     store = storage._protocol_store("s3")
@@ -86,9 +60,9 @@ def bucket(server: str, pictures: Path, request: pytest.FixtureRequest) -> str:
     return f"s3://{name}"
 
 
-def fail_every(server: str, count: int) -> int:
+def fail_every(s3_server: str, count: int) -> int:
     """Have every nth request fail; how many have failed so far."""
-    with urllib.request.urlopen(urllib.request.Request(f"{server}/_every/{count}", method="PUT")) as answer:
+    with urllib.request.urlopen(urllib.request.Request(f"{s3_server}/_every/{count}", method="PUT")) as answer:
         return int(answer.read())
 
 
@@ -122,13 +96,15 @@ def test_a_prefix_is_mirrored_once(bucket: str, local: dict[str, bytes], tmp_pat
     assert run(f"{bucket}/in", f"{bucket}/out", tmp_path, saturation=0.5) == {Outcome.DONE: COUNT}
 
 
-def test_requests_that_fail_are_made_again(server: str, bucket: str, local: dict[str, bytes], tmp_path: Path) -> None:
+def test_requests_that_fail_are_made_again(
+    s3_server: str, bucket: str, local: dict[str, bytes], tmp_path: Path
+) -> None:
     """Refused, torn and late ones: every picture is whole in the end."""
-    before = fail_every(server, 4)
+    before = fail_every(s3_server, 4)
     try:
         assert run(f"{bucket}/in", f"{bucket}/out", tmp_path) == {Outcome.DONE: COUNT}
     finally:
-        failed = fail_every(server, 0) - before
+        failed = fail_every(s3_server, 0) - before
     assert failed > COUNT // 2
     assert outputs(f"{bucket}/out") == local
 

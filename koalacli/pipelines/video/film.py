@@ -11,7 +11,7 @@ from koalacli.config import VideoConfig
 from koalacli.errors import InputError
 from koalacli.io.film.encode import LIBRARY, SegmentWriter
 from koalacli.io.film.mux import assemble
-from koalacli.io.film.open import film_writing_errors, identity_of, stamp_of_film
+from koalacli.io.film.open import film_writing_errors, identity_of
 from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of
 from koalacli.io.film.source import FilmSource
 from koalacli.journal import Beginning, Journal, Stamp, digest_settings
@@ -55,11 +55,11 @@ class FilmRun:
             OutputError: the film cannot be written; the segments stay.
         """
         job = self.plan.take.job
-        self.journal.begin([Beginning(job.target, self.stamp, self.own, job.source, tells=False)])  # damage is not seen
+        self.journal.begin([Beginning(job.target, self.stamp, self.own, job.origin or job.source, tells=False)])
         damage = _put_together(self.plan, self.work, Path(job.target))
         record = _record(self.plan, self.work, [*known], damage, time.perf_counter() - self.started)
         outcome, seconds, reason = record.outcome, record.seconds, record.reason
-        self.journal.note(job.target, self.stamp, outcome, seconds, reason, self.own, source=job.source)
+        self.journal.note(job.target, self.stamp, outcome, seconds, reason, self.own, source=job.origin or job.source)
         self.work.remove()
         return record
 
@@ -79,7 +79,7 @@ def begin_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Itera
     if existing := existing_film(job, config, journal, own):
         yield existing
         return
-    stamp, plan = stamp_of_film(Path(job.source)), plan_film(job, config)
+    stamp, plan = job.stamp(), plan_film(job, config)
     if config.colored == "skip" and _begins_in_color(plan.take, colorizer):
         yield Record(job.source, job.target, Outcome.SKIPPED, "in color already", kind="in color already")
         return
@@ -236,9 +236,9 @@ def existing_film(job: FilmJob, config: VideoConfig, journal: Journal, own: str 
     Raises:
         OutputError: it is there, and must not be.
     """
-    entry, stamp = journal.find(job.target), stamp_of_film(Path(job.source))
+    entry, stamp = journal.find(job.target), job.stamp()
     damaged = entry is not None and journal.is_current(entry, stamp, own) and entry.outcome == Outcome.FAILED
-    if entry and damaged and config.on_exist == "skip" and Path(job.target).exists():
+    if entry and damaged and config.on_exist == "skip" and journal.has_output(job.target):
         reason = f"{entry.reason} (as before; --on-exist overwrite tries again)"
         return Record(job.source, job.target, Outcome.FAILED, reason)
     if journal.keeps(job.target, stamp, config.on_exist, own):

@@ -16,21 +16,21 @@ from koalacli.control.films import FilmEntry, read_film_book
 from koalacli.engines.outfit import traveling
 from koalacli.engines.ray import import_ray
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
-from koalacli.io.film.encoders import CONTAINERS, OTHERWISE
-from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film, parse_time
+from koalacli.io.film.encoders import CONTAINERS
+from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film
 from koalacli.io.picture.sequences import ANIMATIONS
 from koalacli.io.side_outputs import check_side_outputs, side_outputs
+from koalacli.io.storage import is_remote
 from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
 from koalacli.pipelines.video.cluster import colorize_on_cluster
 from koalacli.pipelines.video.film import colorize_film
-from koalacli.pipelines.video.plan import FilmJob, told_by
+from koalacli.pipelines.video.plan import OWN_MARKS, FilmJob, check_targets, film_name, told_by
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
 from koalacli.pipelines.video.scenes import export_scenes
+from koalacli.pipelines.video.stored import colorize_stored_films
 from koalacli.records import Notice, Outcome, Phase, Progress, Record, Started
 from koalacli.settings import read_out_of
-
-OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
 
 
 def colorize_video(
@@ -51,6 +51,12 @@ def colorize_video(
         StorageFullError: in the middle; what is finished is kept for the next run.
     """
     source, *more = [sources] if isinstance(sources, str) else sources
+    if any(is_remote(place) for place in (source, *more, config.output)):
+        if more:
+            raise UsageError("object stores take one FILM and one OUTPUT")
+        found = ([], []) if is_remote(source) else plan_jobs(source, replace(config, output=""))
+        yield from colorize_stored_films(source, config, colorizer, *found)
+        return
     if more:
         _refuse_for_several(source, config)
     pictures = becomes_pictures(source, config)
@@ -128,7 +134,7 @@ def _plan_all(sources: list[str], config: VideoConfig) -> tuple[list[FilmJob], l
     """As `plan_jobs`, for several films and folders; none twice."""
     plans = [plan_jobs(source, config) for source in sources]
     jobs = list({job.source: job for planned, _ in plans for job in planned}.values())
-    _check_targets(jobs)
+    check_targets(jobs)
     return jobs, [stray for _, strays in plans for stray in strays]
 
 
@@ -203,20 +209,8 @@ def plan_jobs(source: str, config: VideoConfig) -> tuple[list[FilmJob], list[Str
         raise UsageError(f"{source}: is no file; films are read more than once, so save it as one first")
     else:
         raise NothingMatchedError(f"{source}: no such file or folder")
-    _check_targets(jobs)
+    check_targets(jobs)
     return jobs, strays
-
-
-def _check_targets(jobs: list[FilmJob]) -> None:
-    taken: dict[str, str] = {}
-    for job in jobs:
-        if Path(job.target).suffix.lower() not in CONTAINERS:
-            raise UsageError(f"{job.target}: koala writes {', '.join(CONTAINERS)}, or numbered pictures (%06d.png)")
-        if Path(job.target).resolve() == Path(job.source).resolve():
-            raise UsageError(f"{job.source}: the output would replace its input; choose another --output")
-        if other := taken.get(job.target):
-            raise UsageError(f"{other} and {job.source} would both become {job.target}; color one of them by itself")
-        taken[job.target] = job.source
 
 
 def find_films(root: Path, output: Path | None) -> tuple[list[Path], list[Stray]]:
@@ -239,28 +233,14 @@ def find_films(root: Path, output: Path | None) -> tuple[list[Path], list[Stray]
     return films, strays
 
 
-def _name(film: Path, config: VideoConfig) -> str:
-    """NAME.color.mp4, or NAME.wmv.color.mkv where the container is another, for there may be a NAME.mkv, too.
-
-    A part of a film is NAME.10s-20s.color.mp4: it must not be taken for the whole.
-    """
-    kept = film.suffix.lower() in CONTAINERS
-    stem, suffix = (film.stem, film.suffix) if kept else (film.name, OTHERWISE)
-    if config.preview:
-        return f"{stem}.preview{suffix}"
-    start, end = (f"{float(parse_time(text)):g}s" if text else "" for text in (config.start, config.end))
-    part = f".{start or '0s'}-{end or 'end'}" if start or end else ""
-    return f"{stem}{part}.color{suffix}"
-
-
 def _target_in_tree(film: Path, root: Path, config: VideoConfig) -> Path:
     if not config.output:
-        return film.with_name(_name(film, config))
-    return Path(config.output) / film.relative_to(root).with_name(_name(film, config))
+        return film.with_name(film_name(film, config))
+    return Path(config.output) / film.relative_to(root).with_name(film_name(film, config))
 
 
 def _target_of_one(film: Path, config: VideoConfig) -> Path:
     output = Path(config.output) if config.output else None
     if output is None:
-        return film.with_name(_name(film, config))
-    return output / _name(film, config) if output.is_dir() or not output.suffix else output
+        return film.with_name(film_name(film, config))
+    return output / film_name(film, config) if output.is_dir() or not output.suffix else output

@@ -1,7 +1,7 @@
 """What is settled about a film before its first frame is colored, and the frames that are wanted of it."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +11,15 @@ from koalacli.config import VideoConfig
 from koalacli.control.films import FrameHints
 from koalacli.errors import InputError, UnsupportedError, UsageError
 from koalacli.io.film.encode import EncoderPlan, Wanted, plan_encoder
-from koalacli.io.film.encoders import QUALITY_OPTIONS, SOURCE, is_for_masters, loses_nothing, master_encoders
+from koalacli.io.film.encoders import (
+    CONTAINERS,
+    OTHERWISE,
+    QUALITY_OPTIONS,
+    SOURCE,
+    is_for_masters,
+    loses_nothing,
+    master_encoders,
+)
 from koalacli.io.film.info import FilmInfo
 from koalacli.io.film.mux import Cut
 from koalacli.io.film.open import USUAL_RATE, as_fraction, clock, is_sequence, parse_time, stamp_of_film
@@ -22,6 +30,8 @@ from koalacli.io.film.streams import StreamPlan, plan_streams
 from koalacli.io.paths import Job
 from koalacli.journal import Stamp
 
+OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
+
 
 @dataclass(frozen=True)
 class FilmJob(Job):
@@ -29,9 +39,11 @@ class FilmJob(Job):
 
     Attributes:
         frames: what is known of single frames.
+        origin: where the film lies, if the source is a copy; else empty.
     """
 
     frames: tuple[FrameHints, ...] = ()
+    origin: str = ""
 
     def stamp(self) -> Stamp:
         """State of the input now."""
@@ -91,6 +103,37 @@ class FilmPlan:
     take: Take
     encoder: EncoderPlan
     streams: StreamPlan
+
+
+def film_name(film: Path, config: VideoConfig) -> str:
+    """NAME.color.mp4, or NAME.wmv.color.mkv where the container is another, for there may be a NAME.mkv, too.
+
+    A part of a film is NAME.10s-20s.color.mp4: it must not be taken for the whole.
+    """
+    kept = film.suffix.lower() in CONTAINERS
+    stem, suffix = (film.stem, film.suffix) if kept else (film.name, OTHERWISE)
+    if config.preview:
+        return f"{stem}.preview{suffix}"
+    start, end = (f"{float(parse_time(text)):g}s" if text else "" for text in (config.start, config.end))
+    part = f".{start or '0s'}-{end or 'end'}" if start or end else ""
+    return f"{stem}{part}.color{suffix}"
+
+
+def check_targets(jobs: Sequence[FilmJob]) -> None:
+    """Refuse outputs that cannot be.
+
+    Raises:
+        UsageError: of another kind, one for two films, or one that would replace its input.
+    """
+    taken: dict[str, str] = {}
+    for job in jobs:
+        if Path(job.target).suffix.lower() not in CONTAINERS:
+            raise UsageError(f"{job.target}: koala writes {', '.join(CONTAINERS)}, or numbered pictures (%06d.png)")
+        if Path(job.target).resolve() == Path(job.source).resolve():
+            raise UsageError(f"{job.source}: the output would replace its input; choose another --output")
+        if other := taken.get(job.target):
+            raise UsageError(f"{other} and {job.source} would both become {job.target}; color one of them by itself")
+        taken[job.target] = job.source
 
 
 def open_source(job: FilmJob, config: VideoConfig) -> FilmSource:
