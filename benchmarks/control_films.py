@@ -109,7 +109,7 @@ class Bench:
             frames = tuple(FrameHints(still, known) for (still, _), known in zip(scenes, hints, strict=True))
             results[name] = self.color(name, frames)
         results["references"] = self.color("references", references=str(stills))
-        flows = reliable_flow(np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source.small]))
+        flows = reliable_flow(source.luma())
         cuts = [number for number, (_, sure) in enumerate(flows, 1) if sure.mean() < CUT_SURE]
         figures = {name: score(clip, flows, cuts, truth) for name, clip in results.items()}
         if sheets:

@@ -11,6 +11,10 @@ Colors every clip with --temporal off, fast and best, losslessly, decodes the re
   Jensen-Shannon divergence of the histograms of B, G and R of whole frames 1, 2 and 4 apart.
 - cdc_scenes: the same without pairs of frames that a cut lies between.
 - cdc_color: cdc_scenes of a and b, 256 bins over -128..128, at short side 192: light does not reach it.
+- drift: how far the color of what stands still wanders in the longest scene: the largest distance in ab between
+  means of eight frames, averaged over the pixels whose luma, blurred over 5 pixels, stays within 6 codes of its median;
+  drift_most is the 95th percentile over those pixels. CIELAB units; left out for scenes under 48 frames, or where less
+  than 1 % of the picture stands still.
 - chroma: mean of it. ab_error: mean distance to the clip's own color, where it has some. Both at short side 192.
 
 Every ratio is to frame by frame. CDC counts changes of light too, which no coloring can or should
@@ -27,7 +31,7 @@ import platform
 import tempfile
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import av
@@ -43,9 +47,11 @@ from koalacli.pipelines.video.film import colorize_film
 from koalacli.pipelines.video.plan import FilmJob
 
 SHORT_SIDE = 192
+STILL_CODES, STILL_SHARE = 6, 0.01  # by which luma of what stands still differs; of the picture, at least
+STILL_FRAMES, MEAN_FRAMES = 48, 8  # of a scene in which color can wander; of a mean of color
 CUT_SURE = 0.3  # share of the picture where flow is reliable, below which two frames have a cut between them
 WAYS = ("off", "fast", "best")
-KEYS = ("warp", "cdc", "cdc_scenes", "cdc_color", "chroma", "ab_error")
+KEYS = ("warp", "cdc", "cdc_scenes", "cdc_color", "drift", "drift_most", "chroma", "ab_error")
 
 
 def film_index(path: Path, track: int) -> int:
@@ -77,6 +83,10 @@ class Clip:
             size = (round(rgb8.shape[1] * scale), round(rgb8.shape[0] * scale))
             small.append(cv2.resize(rgb8, size, interpolation=cv2.INTER_AREA))
         self.bins, self.small = np.stack(bins), np.stack(small)
+
+    def luma(self) -> np.ndarray:
+        """uint8 (N, h, w)."""
+        return np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in self.small])
 
     def ab(self) -> np.ndarray:
         """float32 (N, h, w, 2)."""
@@ -121,6 +131,19 @@ def color_bins(ab: np.ndarray) -> np.ndarray:
     return np.array(counts) / codes[0, ..., 0].size
 
 
+def drift_of(ab: np.ndarray, luma: np.ndarray, cuts: list[int]) -> dict[str, float]:
+    """How far color wanders where the longest scene stands still; empty where there is too little of that."""
+    begin, end = max(pairwise([0, *cuts, len(ab)]), key=lambda scene: scene[1] - scene[0])
+    soft = np.stack([cv2.blur(frame, (5, 5)) for frame in luma[begin:end].astype(np.float32)])
+    still = np.abs(soft - np.median(soft, axis=0)).max(0) < STILL_CODES
+    if end - begin < STILL_FRAMES or still.mean() < STILL_SHARE:
+        return {}
+    starts = range(begin, end - MEAN_FRAMES + 1, MEAN_FRAMES)
+    means = [ab[at : at + MEAN_FRAMES][:, still].mean(0) for at in starts]
+    apart = np.max([np.linalg.norm(one - other, axis=-1) for one, other in combinations(means, 2)], axis=0)
+    return {"drift": float(apart.mean()), "drift_most": float(np.percentile(apart, 95))}
+
+
 def score(
     clip: Clip, flows: list[tuple[np.ndarray, np.ndarray]], cuts: list[int], truth: np.ndarray | None
 ) -> dict[str, float]:
@@ -138,6 +161,7 @@ def score(
         "cdc_color": cdc(color_bins(ab), cuts),
         "chroma": float(np.linalg.norm(ab, axis=-1).mean()),
     }
+    figures.update(drift_of(ab, clip.luma(), cuts))
     if truth is not None:
         figures["ab_error"] = float(np.linalg.norm(ab - truth, axis=-1).mean())
     return figures
@@ -156,7 +180,7 @@ def measure(path: Path, colorizer: Colorizer, seconds: Fraction, track: int, she
             config = VideoConfig(temporal=way, crf=0, encoder_preset="ultrafast", end=str(float(seconds)), track=track)
             list(colorize_film(FilmJob(str(path), str(output)), config, colorizer))
             colored[way] = Clip(decode(output, index, seconds))
-    flows = reliable_flow(np.stack([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in source.small]))
+    flows = reliable_flow(source.luma())
     cuts = [number for number, (_, sure) in enumerate(flows, 1) if sure.mean() < CUT_SURE]
     figures = {way: score(clip, flows, cuts, truth) for way, clip in colored.items()}
     mean_ab = colored["off"].ab().mean((0, 1, 2))

@@ -11,26 +11,39 @@ the key frames on both sides. Three things stop color from ghosting:
   lowers it: what has just come into view has age 0 and takes the network's color at once;
 * a scene cut begins a new scene, which shares nothing with the old one.
 
-What a person knows of single frames does not age (`known.py`): it is carried through its scene both ways,
-as far as links are to be trusted, and is laid over the average.
+What stands still keeps the color in which it was shown, though the average wanders (`still.py`). What a person knows of
+single frames does not age (`known.py`): it is carried through its scene both ways, as far as links are to be trusted,
+and is laid over all that.
 """
 
-from koalacli.temporal.color import Carried, Colored, as_color, colorize_each, colorize_spans, find_keys, finish
+from koalacli.temporal.color import (
+    Arrived,
+    Carried,
+    Colored,
+    as_color,
+    colorize_each,
+    colorize_spans,
+    finish,
+    settle_keys,
+)
 from koalacli.temporal.known import Known, KnownScene
 from koalacli.temporal.scenes import METHODS, Method, Span, link_spans
+from koalacli.temporal.still import Still
 
 __all__ = [
     "METHODS",
+    "Arrived",
     "Carried",
     "Colored",
     "Known",
     "KnownScene",
     "Method",
     "Span",
+    "Still",
     "as_color",
     "colorize_each",
     "colorize_spans",
-    "find_keys",
     "finish",
     "link_spans",
+    "settle_keys",
 ]

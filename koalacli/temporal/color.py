@@ -13,6 +13,7 @@ from koalacli.arrays import Array
 from koalacli.temporal.known import Known
 from koalacli.temporal.motion import COLOR_SHARE, Gray, Reach, reaches_backward, reaches_forward, sample
 from koalacli.temporal.scenes import Method, S, Span
+from koalacli.temporal.still import Keeper, Still
 
 FLOOR = np.float32(1e-3)  # weight of a link that nothing speaks for, so that weights never sum to 0
 KEYS_AT_ONCE, FRAMES_AT_ONCE = 2, 4  # per network call
@@ -23,7 +24,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Carried:
+class Arrived:
     """Color that arrives at a key frame, from there and from before.
 
     Attributes:
@@ -33,6 +34,14 @@ class Carried:
 
     color: Array
     age: Array
+
+
+@dataclass(frozen=True)
+class Carried:
+    """All that is needed to go on from a key frame."""
+
+    arrived: Arrived
+    still: Still
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Key(Generic[S]):
         color: float32 (h, w, 3), what the network says: a, b and chroma, at the size of carried color.
         forward: how each frame of the span is reached from the key frame before; empty at a scene's start.
         backward: how the key frame before, and each frame of the span but the last, is reached from this one.
-        carried: color that arrives here, all that is needed to go on from here.
+        arrived: color that arrives here, this frame's opinion included.
         scene_start: whether the key frame is the first of a scene.
         known: of the color of the key frame.
     """
@@ -70,9 +79,23 @@ class Key(Generic[S]):
     color: Array
     forward: list[Reach]
     backward: list[Reach]
-    carried: Carried
+    arrived: Arrived
     scene_start: bool
     known: Known | None = None
+
+
+@dataclass(frozen=True)
+class Settled(Generic[S]):
+    """A key frame with its color, before what is known of it.
+
+    Attributes:
+        color: float32 (h, w, 3).
+        carried: all that is needed to go on from here, this frame included.
+    """
+
+    key: Key[S]
+    color: Array
+    carried: Carried
 
 
 def colorize_spans(
@@ -93,19 +116,20 @@ def colorize_spans(
         Every shot once, in order. As many spans are held as the method looks ahead, and two more.
     """
     before: Array | None = None  # color of the key frame before
-    for key, future in _with_future(find_keys(spans, predict, method, carried), method.ahead):
-        color = _average(key, future, method.memory)
+    for settled in settle_keys(spans, predict, method, carried):
+        key, color = settled.key, settled.color
         color = key.known.settle(color) if key.known else color
         if key.forward:
             assert before is not None  # a scene begins with a span without links
             yield from _between(key, before, color)
-        yield Colored(key.shots[-1], finish(color), key.scene_start, key.carried)
+        yield Colored(key.shots[-1], finish(color), key.scene_start, settled.carried)
         before = color
 
 
 def colorize_each(shots: Iterable[S], predict: Callable[[list[Gray]], list[Array]]) -> Iterator[Colored[S]]:
     """Color frames one by one, as if they were photographs, every one a scene; else as `colorize_spans`."""
-    nothing = Carried(np.empty((0, 0, 3), np.float32), np.empty((0, 0), np.float32))
+    color, plane = np.empty((0, 0, 3), np.float32), np.empty((0, 0), np.float32)
+    nothing = Carried(Arrived(color, plane), Still(color, plane, plane))
     for group in batched(shots, FRAMES_AT_ONCE):
         for shot, ab in zip(group, predict([shot.guide_luma for shot in group]), strict=True):
             yield Colored(shot, ab, True, nothing)
@@ -124,22 +148,39 @@ def chroma_of(ab: Array) -> Array:
     return np.asarray(np.sqrt(ab[..., 0] ** 2 + ab[..., 1] ** 2), np.float32)
 
 
-def find_keys(
+def settle_keys(
     spans: Iterable[Span[S]],
     predict: Callable[[list[Gray]], list[Array]],
     method: Method,
     carried: Carried | None = None,
+) -> Iterator[Settled[S]]:
+    """Key frames with their color: the part of `colorize_spans` that goes from one to the next."""
+    keeper: Keeper | None = None
+    arrived, still = (carried.arrived, carried.still) if carried else (None, None)
+    for key, future in _with_future(_find_keys(spans, predict, method, arrived), method.ahead):
+        average, luma = _average(key, future, method.memory), key.shots[-1].guide_luma
+        if key.forward:
+            assert keeper is not None  # a scene begins with a span without links
+            color = keeper.step(average, luma, key.forward[-1], len(key.shots))
+        else:
+            keeper = Keeper(average, luma, None if key.scene_start else still)
+            color = keeper.still.shown
+        yield Settled(key, color, Carried(key.arrived, keeper.still))
+
+
+def _find_keys(
+    spans: Iterable[Span[S]], predict: Callable[[list[Gray]], list[Array]], method: Method, arrived: Arrived | None
 ) -> Iterator[Key[S]]:
-    """Key frames with the color that arrives at each: the part of `colorize_spans` that goes from frame to frame."""
-    resumed = carried is not None
+    """Key frames with the color that arrives at each; `arrived` is that of the first in an earlier run."""
+    resumed = arrived is not None
     for group in batched(spans, KEYS_AT_ONCE):
         for span, ab in zip(group, predict([span.key.guide_luma for span in group]), strict=True):
             color, forward = as_color(ab, span.key.guide_luma), reaches_forward(span.links)
             if not resumed:
-                carried = _arrive(carried, forward[-1], color, method.memory) if forward else _begin(color)
-            assert carried is not None
+                arrived = _arrive(arrived, forward[-1], color, method.memory) if forward else _begin(color)
+            assert arrived is not None
             backward, starts = reaches_backward(span.links), not (forward or resumed)
-            yield Key(span.shots, color, forward, backward, carried, starts, span.known)
+            yield Key(span.shots, color, forward, backward, arrived, starts, span.known)
             resumed = False
 
 
@@ -164,32 +205,32 @@ def as_color(ab: Array, guide_luma: Gray) -> Array:
     return np.dstack([ab, chroma_of(ab)])
 
 
-def _begin(color: Array) -> Carried:
-    return Carried(color, np.ones(color.shape[:2], np.float32))
+def _begin(color: Array) -> Arrived:
+    return Arrived(color, np.ones(color.shape[:2], np.float32))
 
 
-def _arrive(before: Carried | None, reach: Reach, color: Array, memory: float) -> Carried:
+def _arrive(before: Arrived | None, reach: Reach, color: Array, memory: float) -> Arrived:
     assert before is not None  # a scene begins with a span without links
     return _add(_move(before, reach), color, memory)
 
 
-def _move(carried: Carried, reach: Reach) -> Carried:
+def _move(arrived: Arrived, reach: Reach) -> Arrived:
     """Carried color at another frame; what is not to be trusted is younger there."""
-    return Carried(
-        np.asarray(sample(carried.color, reach.place), np.float32),
-        np.asarray(sample(carried.age, reach.place) * reach.trust, np.float32),
+    return Arrived(
+        np.asarray(sample(arrived.color, reach.place), np.float32),
+        np.asarray(sample(arrived.age, reach.place) * reach.trust, np.float32),
     )
 
 
-def _add(carried: Carried, color: Array, memory: float) -> Carried:
+def _add(arrived: Arrived, color: Array, memory: float) -> Arrived:
     """Average with one more color; the older the color, the more it weighs."""
-    mean = (carried.color * carried.age[..., None] + color) / (carried.age + 1)[..., None]
-    return Carried(np.asarray(mean, np.float32), np.minimum(carried.age + 1, memory).astype(np.float32))
+    mean = (arrived.color * arrived.age[..., None] + color) / (arrived.age + 1)[..., None]
+    return Arrived(np.asarray(mean, np.float32), np.minimum(arrived.age + 1, memory).astype(np.float32))
 
 
 def _average(key: Key[S], future: list[Key[S]], memory: float) -> Array:
     """Color of a key frame: what has arrived there, with the opinions of later key frames carried back."""
-    past = key.carried
+    past = key.arrived
     if not future:
         return past.color
     # The last opinion is carried to the key frame before, averaged with that one's, and so on, here last.

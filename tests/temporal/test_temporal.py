@@ -287,3 +287,80 @@ def test_between_two_known_frames_the_nearer_counts_more() -> None:
     for given, links in ((ends[0], []), (None, [still]), (None, [still, still]), (ends[1], [still])):
         scene.add(given, links)
     assert [round(float(one.color[0, 0, 0])) for one in scene.finish() if one] == [0, 10, 20, 30]
+
+
+class Wandering:
+    """A network whose opinion of everything drifts by 12 units, and that sees a person in another color."""
+
+    def __init__(self, shots: list[Still]):
+        self.numbers = {id(shot.guide_luma): shot.number for shot in shots}
+
+    def __call__(self, guides: list[np.ndarray]) -> list[np.ndarray]:
+        found = []
+        for luma in guides:
+            number = self.numbers[id(luma)]
+            ab = np.full((SIZE[1] // 2, SIZE[0] // 2, 2), 10 + 12 * np.clip((number - 60) / 100, 0, 1), np.float32)
+            ab[cv2.resize(luma, (SIZE[0] // 2, SIZE[1] // 2), interpolation=cv2.INTER_AREA) < BLACK] = -20
+            found.append(ab)
+        return found
+
+
+BLACK = 30
+
+
+def walls_with_a_walker(count: int) -> list[Still]:
+    """Somebody in black walks from left to right before a wall that stands still."""
+    wall = (texture(8)[:, : SIZE[0]] // 8 + 120).astype(np.uint8)
+    shots = [Still(wall.copy(), number) for number in range(count)]
+    for shot in shots:
+        left = shot.number // 2
+        shot.guide_luma[16:56, left : left + 16] = 10 + wall[16:56, :16] % 10
+    return shots
+
+
+def test_a_still_wall_keeps_its_color_while_opinions_wander() -> None:
+    """Opinions of it drift by 12 units; it does by less than 4, and the person before it keeps its own color."""
+    shots = walls_with_a_walker(160)
+    found = colored(shots, Wandering(shots))
+    wall = np.stack([one.ab[1:6] for one in found])
+    assert np.ptp(wall, axis=0).max() < 4, "and 11 for averages along motion alone"
+    assert found[120].ab[14:22, 32:35].mean() < -15
+
+
+def test_what_is_uncovered_has_the_color_of_the_wall_around_it() -> None:
+    """Where the person has walked away, there is no trail, and a third of the seam that opinions would leave."""
+    shots = walls_with_a_walker(160)
+    last = colored(shots, Wandering(shots))[-1].ab[..., 0]
+    assert np.abs(last[12:24, 2:36] - last[2:5].mean()).max() < 4
+    assert last[2:5].mean() < 14, "not the 22 that the network says by now"
+
+
+def test_a_run_goes_on_where_color_was_kept() -> None:
+    """What stands still keeps its color in a second run as in one, to the last bit."""
+    shots = walls_with_a_walker(120)
+    network = Wandering(shots)
+    whole = colored(shots, network)
+    for place in (6, 66, 108):
+        rest = colored(shots[place:], network, carried=whole[place].carried)
+        assert all(np.array_equal(one.ab, other.ab) for one, other in zip(whole[place:], rest, strict=True))
+
+
+@pytest.mark.parametrize("frames", [30, 240])
+def test_color_fades_with_a_fade(frames: int) -> None:
+    """A still picture that fades to black, fast or slowly, ends nearly as gray as the network says."""
+    levels = [*[1.0] * 60, *np.linspace(1, 0, frames), *[0.0] * 25]
+    shots = [Still((texture(8)[:, : SIZE[0]] * level).astype(np.uint8), number) for number, level in enumerate(levels)]
+    found = colored(shots, brightness_network)
+    assert np.abs(found[59].ab).mean() > 20
+    assert np.abs(found[-1].ab).mean() < 3, "the film is black by now, and the network says gray"
+
+
+def test_what_only_looks_as_bright_takes_its_own_color() -> None:
+    """A thing of the very luma of the wall that comes to stand before it is not painted as the wall."""
+    shots = [Still(np.full(SIZE[::-1], 120, np.uint8), number) for number in range(120)]
+
+    def sees(guides: list[np.ndarray]) -> list[np.ndarray]:
+        numbers = [next(one.number for one in shots if one.guide_luma is luma) for luma in guides]
+        return [np.full((16, 24, 2), 10.0 if number < 60 else -30.0, np.float32) for number in numbers]
+
+    assert colored(shots, sees)[-1].ab.mean() < -22

@@ -24,7 +24,7 @@ from koalacli.io.film.encode import PacketEntry
 from koalacli.io.film.mux import Segment
 from koalacli.io.locks import FolderLock
 
-FORMAT = 2
+FORMAT = 3
 JOURNAL = "journal.jsonl"
 OWN_NAMES = re.compile(r"\d{6}(\.[0-9a-f]{8})?\.(packets|npz)|film\.\w+|journal\.jsonl")  # nothing else is ever deleted
 State = dict[str, NDArray[Any]]

@@ -22,7 +22,7 @@ from koalacli.records import Notice, Outcome, Record
 from koalacli.settings import read_out_of
 from koalacli.weights_files import WeightsFile
 
-AT_ONCE = 30  # stretches that are found in one go, each with a third of a megabyte of carried color
+AT_ONCE = 30  # stretches that are found in one go, each with less than a megabyte of carried color
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from koalacli.pipelines.video.film import SHOTS_AHEAD, frames_of_segment, open_s
 from koalacli.pipelines.video.plan import Take, wanted_frames
 from koalacli.pipelines.video.studio import Shot, predict_small
 from koalacli.stream import read_ahead
-from koalacli.temporal import METHODS, Carried, colorize_each, find_keys, link_spans
+from koalacli.temporal import METHODS, Carried, colorize_each, link_spans, settle_keys
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,9 @@ def _keys(
     method = METHODS[take.config.temporal]
     spans = read_ahead(link_spans(shots, method), 1)
     with closing(spans):
-        for key in find_keys(spans, predict_small(colorizer), method, carried):
-            yield len(key.shots), key.shots[-1], key.scene_start, key.carried
+        for settled in settle_keys(spans, predict_small(colorizer), method, carried):
+            shots_of_span = settled.key.shots
+            yield len(shots_of_span), shots_of_span[-1], settled.key.scene_start, settled.carried
 
 
 def _told(damage: list[str]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from koalacli.io.film.planes import (
 )
 from koalacli.io.film.segments import State, luma_check
 from koalacli.pipelines.video.plan import Take
-from koalacli.temporal import Carried, Colored
+from koalacli.temporal import Arrived, Carried, Colored, Still
 
 COLORED_STRENGTH = 4.0  # mean distance of U and V from neutral, in 8-bit codes, above which a shot counts as colored
 
@@ -119,11 +119,12 @@ class Studio:
     def take_up(self, state: State) -> Carried:
         """Go on from a saved state."""
         self._keeps = bool(state["keeps"])
-        return Carried(state["color"], state["age"])
+        still = Still(state["shown"], state["luma"], state["frames"])
+        return Carried(Arrived(state["color"], state["age"]), still)
 
     def state(self, carried: Carried) -> State:
         """What `take_up` needs to go on from here."""
-        return {"color": carried.color, "age": carried.age, "keeps": np.array(self._keeps)}
+        return {**vars(carried.arrived), **vars(carried.still), "keeps": np.array(self._keeps)}
 
     def _made_cbcr(self, shot: Shot, ab: Array) -> tuple[Plane, ...]:
         guide = gray8_to_lightness(np.ascontiguousarray(np.rot90(shot.guide_luma, -self.turns)))
