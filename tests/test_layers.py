@@ -97,6 +97,7 @@ ROWS = {
         ["join", "probe"],
         ["layer", "upsample", "gamut", "bins", "cbcr_video", "levels", "tone", "shapes"],
         ["lab"],
+        ["strips"],
     ],
 }
 FENCES = {  # third party -> the only rooms that may import it

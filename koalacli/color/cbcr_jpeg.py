@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from koalacli.arrays import Array
 from koalacli.color.gamut import merge_rgb
-from koalacli.color.join import GuidedColor, strips
+from koalacli.color.join import GuidedColor
 from koalacli.color.lab import lightness_of
+from koalacli.color.strips import strips
 
 # Rows are Cb and Cr of gamma-encoded rgb 0..255, centered on 0.
 CHROMA_FROM_RGB = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32)

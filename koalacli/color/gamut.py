@@ -52,11 +52,16 @@ def _roots_of_light(lightness: Array, ab: Array) -> NDArray[np.uint16]:
     # than NumPy's; a clipped channel marks the few colors that have to be reduced.
     linear = cv2.cvtColor(cv2.merge([lightness[..., 0], ab[..., 0], ab[..., 1]]), cv2.COLOR_Lab2LRGB)
     inside = cv2.inRange(linear, (1e-6,) * 3, (1 - 1e-6,) * 3)
+    pixels, tone = linear.reshape(-1, 3), lightness.reshape(-1, 1)
     outside = np.flatnonzero(inside.ravel() == 0)
+    # Black and white hold no color; scanned text is nothing else, and need not be reduced pixel by pixel.
+    plain = np.logical_or(tone[outside] <= 0, tone[outside] >= 100).ravel()
+    ends, outside = outside[plain], outside[~plain]
+    pixels[ends] = tone[ends] > 0
     if len(outside):
-        kept = lightness.reshape(-1, 1)[outside]
+        kept = tone[outside]
         reduced = _reduce_chroma(kept, ab.reshape(-1, 2)[outside])
-        linear.reshape(-1, 3)[outside] = np.clip(lab_to_linear_rgb(kept, reduced), 0, 1)
+        pixels[outside] = np.clip(lab_to_linear_rgb(kept, reduced), 0, 1)
     index = cv2.sqrt(linear)
     index *= np.float32(_CODE_STEPS - 1)
     index += np.float32(0.5)

@@ -3,7 +3,7 @@
 A strip's rows are the same whatever strips the picture is cut into, so there are no seams.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from koalacli.arrays import Array
 from koalacli.color.gamut import merge_rgb8, merge_rgb16
 from koalacli.color.lab import lightness_of
+from koalacli.color.strips import strips
 from koalacli.color.upsample import guided_coefficients
-
-STRIP_PIXELS = 1 << 17  # float32 planes of a strip then stay in a core's cache
 
 
 class GuidedColor:
@@ -52,13 +51,6 @@ class GuidedColor:
             slope *= lightness
             slope += offset
         return done[0], done[1]
-
-
-def strips(height: int, width: int) -> Iterator[slice]:
-    """Cut a picture into slices of rows, each a strip of moderate size."""
-    step = max(1, STRIP_PIXELS // max(width, 1))
-    for first in range(0, height, step):
-        yield slice(first, min(first + step, height))
 
 
 def merge_rows(color: GuidedColor, first: int, lightness: Array, dtype: Any) -> NDArray[Any]:

@@ -5,12 +5,14 @@ those of scikit-image, the oracle of the tests.
 """
 
 import functools
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array
+from koalacli.color.strips import strips
 
 WHITE_D65 = np.array([0.95047, 1.0, 1.08883], np.float32)  # X, Y, Z; 2 degree observer
 XYZ_FROM_RGB = np.array(
@@ -98,6 +100,14 @@ def lightness_of(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Array:
         raise TypeError(f"pixels must be uint8 or uint16, not {pixels.dtype}")
     if pixels.ndim == 2:
         return _gray_lightness(pixels.dtype.name)[pixels][..., None]
+    # What is between takes several times the room of the picture: a few rows at a time.
+    lightness: Array = np.empty((*pixels.shape[:2], 1), np.float32)
+    for rows in strips(*pixels.shape[:2]):
+        lightness[rows] = _rgb_lightness(pixels[rows])
+    return lightness
+
+
+def _rgb_lightness(pixels: NDArray[Any]) -> Array:
     linear = _linear_table(pixels.dtype.name)
     weights = _XYZ_SCALED_FROM_RGB[1]
     if pixels.dtype == np.uint8:

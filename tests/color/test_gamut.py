@@ -1,6 +1,7 @@
 """Gamut bins, soft encoding, annealed mean, gamut mapping."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -59,3 +60,11 @@ def test_colors_inside_the_gamut_are_untouched() -> None:
     rgb = np.random.default_rng(0).uniform(0.02, 0.98, (20, 20, 3)).astype(np.float32)
     values = lab.rgb_to_lab(rgb)
     assert np.array_equal(gamut.fit_gamut(values[..., :1], values[..., 1:]), values[..., 1:])
+
+
+def test_black_and_white_need_no_fitting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scanned text holds no color whatever was predicted, and is not reduced pixel by pixel."""
+    monkeypatch.setattr(gamut, "_reduce_chroma", None)
+    lightness = np.float32([[[0], [100], [0], [100]]])
+    merged = gamut.merge_rgb8(lightness, np.full((1, 4, 2), 30, np.float32))
+    assert merged.tolist() == [[[0] * 3, [255] * 3, [0] * 3, [255] * 3]]

@@ -1,5 +1,7 @@
 """sRGB and CIELAB against scikit-image, there and back."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -69,3 +71,15 @@ def test_other_dtypes_are_refused() -> None:
     """Floats have no code values; a wrong guess about their range would be silent."""
     with pytest.raises(TypeError, match="uint8 or uint16"):
         lab.lightness_of(np.zeros((2, 2), np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_lightness_of_a_large_picture_takes_little_more_room_than_itself(dtype: type) -> None:
+    """What stands between rgb and L* is a strip, not several times the picture."""
+    pixels = np.full((1500, 1000, 3), 99, dtype)
+    lab.lightness_of(pixels[:9])  # tables
+    tracemalloc.start()
+    lightness = lab.lightness_of(pixels)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.6 * lightness.nbytes
