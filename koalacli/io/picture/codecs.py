@@ -78,7 +78,7 @@ def encode(
     """Encode a picture in a format, and say what the format cannot hold.
 
     Args:
-        picture: what to encode.
+        picture: what to encode; gray becomes rgb, as the profile that goes along is one of color.
         format: key of CODECS.
         quality: 1..100, for lossy formats.
         subsampling: 444 or 420.
@@ -120,7 +120,7 @@ def encode(
 
 
 def _fit_frame(frame: Frame, codec: Codec) -> Frame:
-    pixels, alpha = frame.pixels, frame.alpha if codec.alpha else None
+    pixels, alpha = _three_channels(frame.pixels), frame.alpha if codec.alpha else None
     if not codec.deep:
         pixels = to_8bit(pixels)
         alpha = None if alpha is None else to_8bit(alpha)
@@ -255,5 +255,8 @@ def codec_of(path: Path) -> str | None:
 
 def to_rgb8(pixels: Pixels) -> Rgb8:
     """Gray (H, W) or rgb (H, W, 3) of 8 or 16 bits as uint8 (H, W, 3)."""
-    pixels = to_8bit(pixels)
+    return _three_channels(to_8bit(pixels))
+
+
+def _three_channels(pixels: Any) -> Any:
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels

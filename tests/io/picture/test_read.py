@@ -3,6 +3,7 @@
 import io
 import struct
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -16,7 +17,7 @@ from PIL import Image, ImageCms
 from koalacli.color.lab import lightness_of
 from koalacli.errors import InputError, UnsupportedError
 from koalacli.io.picture.codecs import encode
-from koalacli.io.picture.picture import turn, turn_back
+from koalacli.io.picture.picture import Picture, turn, turn_back
 from koalacli.io.picture.profiles import convert_8bit, convert_16bit, convert_gray
 from koalacli.io.picture.read import read_picture
 
@@ -299,3 +300,17 @@ def test_only_one_of_several_pictures_in_a_jpeg_is_a_remark() -> None:
     images = [Image.fromarray(inputs.tinted()), Image.fromarray(inputs.tinted())]
     found = read_picture(encoded(images[0], "MPO", save_all=True, append_images=images[1:]))
     assert "another picture" in found.metadata.lost
+
+
+@pytest.mark.parametrize("format", ["png", "tiff", "jp2"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_gray_is_written_as_it_stands(tmp_path: Path, format: str, dtype: type) -> None:
+    """A picture without color comes back with its left on the left, with transparency if it has some."""
+    gray = (np.arange(40 * 50).reshape(40, 50) * 31).astype(dtype)
+    data, _ = encode(Picture(gray, 3 * gray), format, 90)
+    path = tmp_path / f"gray.{format}"
+    path.write_bytes(data)
+    found = read_picture(path)
+    assert (found.pixels == gray).all()
+    assert found.alpha is not None
+    assert (found.alpha == 3 * gray).all()
