@@ -55,6 +55,7 @@ ROWS = {
     "engines": [["local", "cluster"], ["ray"], ["outfit"], ["worker", "pool", "announced"]],
     "photograph": [["journey"], ["existing"], ["proposals", "sidecars"], ["canvas"], ["guides", "proofs", "places"]],
     "io": [
+        ["manifest"],
         ["side_outputs", "store_plan", "store_journal", "tar"],
         ["paths", "film"],
         ["rules"],
@@ -63,7 +64,6 @@ ROWS = {
         ["picture"],
         ["jpeg"],
         ["texts"],
-        ["manifest"],
         ["collisions", "files", "locks", "walk", "storage"],
     ],
     "model": [

@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
-from koalacli.errors import InputError
+from koalacli.errors import InputError, UsageError
 from koalacli.io.files import write_file
+from koalacli.io.side_outputs import check_side_outputs
 
 MANIFEST = "manifest-sha256.txt"
 _DIGEST = 64  # hexadecimal digits
@@ -26,6 +28,20 @@ def write_manifest(folder: Path, lines: Iterable[tuple[str, str, str, str]]) -> 
         for name, digest, source, source_digest in sorted(lines)
     ]
     write_file(folder / MANIFEST, b"".join(text))
+
+
+def check_manifest(folder: Path) -> None:
+    """Refuse to replace a manifest that somebody else has made, as archives keep them under the same name.
+
+    Raises:
+        UsageError: there is one, or something that is no ordinary file.
+    """
+    path = folder / MANIFEST
+    check_side_outputs({"--manifest": str(path)}, [])
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    sourceless = any(not before.startswith(b"# ") for before, line in pairwise([b"", *lines]) if line[:1] != b"#")
+    if sourceless:
+        raise UsageError(f"--manifest {path}: is there and not koala's; move it, or choose another folder")
 
 
 def read_manifest(folder: Path) -> dict[str, str]:

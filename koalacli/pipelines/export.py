@@ -8,6 +8,7 @@ import numpy as np
 from koalacli.config import ExportConfig
 from koalacli.errors import KoalaError, UsageError
 from koalacli.io.files import write_file
+from koalacli.io.side_outputs import check_side_outputs
 from koalacli.process import quiet_libraries, set_runtime_defaults
 from koalacli.records import Outcome, Record
 from koalacli.settings import STRIDE
@@ -29,13 +30,14 @@ def export_onnx(weights: str, output: str, config: ExportConfig) -> Record:
         what was compared, in its reason.
 
     Raises:
-        UsageError: the extra is missing, or the network has parts that cannot be written.
+        UsageError: the extra is missing, the network has parts that cannot be written, or OUT cannot be a file.
         WeightsError: there are no such weights.
         KoalaError: onnxruntime computes something else; nothing is written then.
         OutputError: it cannot be written.
     """
     if Path(output).suffix.lower() != ".onnx":
         raise UsageError(f"{output}: give a name that ends in .onnx")
+    check_side_outputs({"OUT": output}, [weights])
     quiet_libraries()
     set_runtime_defaults()
     try:

@@ -7,6 +7,7 @@ from koalacli.color.tone import is_colored
 from koalacli.config import ColorizeConfig
 from koalacli.errors import UsageError
 from koalacli.io.arguments import STREAM
+from koalacli.io.manifest import check_manifest
 from koalacli.io.paths import Plan
 from koalacli.io.picture.read import read_picture
 from koalacli.io.side_outputs import check_side_outputs, side_outputs
@@ -45,6 +46,8 @@ def check_reports(plan: Plan, sources: list[str], output: str, config: ColorizeC
         raise UsageError("--decisions were made for one look; settings by folder that change it go without them")
     if config.manifest and (plan.output_folder is None or config.shard):
         raise UsageError("--manifest lists a folder that one run fills: neither standard output nor a --shard")
+    if config.manifest and plan.output_folder:
+        check_manifest(plan.output_folder)
     paths = [path for job in plan.jobs for path in (job.source, job.target)] + [config.hints] * bool(config.hints)
     paths += config.decisions
     check_side_outputs(side_outputs(config), [config.weights, *sources, output, Path(output) / JOURNAL, *paths])

@@ -85,6 +85,17 @@ def test_what_cannot_be_exported_is_refused_with_a_way_out(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
+def test_where_nothing_can_be_written_is_said_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder, a link and a place in a file are refused without a look at the network."""
+    monkeypatch.setattr("koalacli.model.weights.load_weights", None)
+    (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "link.onnx").symlink_to("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("folder.onnx", "link.onnx", "file/koala.onnx"):
+        assert koala("onnx", tmp_path / name).exit_code == 2, name
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.onnx", "link.onnx"]
+
+
 def test_the_recipe_of_the_docs_makes_a_picture(exported: Path, tmp_path: Path, examples: list[Path]) -> None:
     """The OpenCV lines of docs/interchange.md, word for word, run in a folder with a picture and the file."""
     page = (Path(__file__).resolve().parents[2] / "docs" / "interchange.md").read_text("utf-8")

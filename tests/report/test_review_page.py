@@ -21,6 +21,7 @@ from koalacli.control.solver import apply_hints, value_at
 from koalacli.errors import UsageError
 from koalacli.photograph.guides import guide_of
 from koalacli.pipelines.colorize import colorize
+from koalacli.pipelines.review.pictures import SHEETS
 from koalacli.pipelines.review.pipeline import review
 from koalacli.pipelines.review.server import ReviewServer, note_sources
 from koalacli.records import Outcome, Record
@@ -97,6 +98,16 @@ def test_a_folder_that_holds_something_else_is_left_alone(batch: Batch, tmp_path
     with pytest.raises(UsageError, match="holds other things"):
         list(review(str(batch.folder), ReviewConfig(output=str(tmp_path))))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / held]
+
+
+def test_sheets_behind_a_link_are_left_alone(tmp_path: Path) -> None:
+    """A review cleans up among its sheets; those of another one are not its own."""
+    for name in ("in", "other", "page"):
+        (tmp_path / name).mkdir()
+    Image.new("L", (40, 40), 99).save(tmp_path / "in" / "a.png")
+    (tmp_path / "page" / SHEETS).symlink_to(tmp_path / "other")
+    with pytest.raises(UsageError, match="is a link"):
+        list(review(str(tmp_path / "in"), ReviewConfig(output=str(tmp_path / "page"))))
 
 
 def test_the_page_shows_what_koala_colorizes(batch: Batch, page: Any, colorizer: Colorizer) -> None:

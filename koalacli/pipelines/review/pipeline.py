@@ -102,6 +102,8 @@ def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; give a folder with -o")
     page = folder / PAGE
+    if any(path.is_symlink() for path in (page, folder / SHEETS)):
+        raise UsageError(f"{folder}: its {PAGE} or {SHEETS} is a link; remove it, or give another folder with -o")
     ours = page.is_file() and MARK in page.read_text("utf-8", errors="replace")[:4000]
     begun = folder.is_dir() and all(path.name == SHEETS and _holds_sheets(path) for path in folder.iterdir())
     if folder.is_dir() and not ours and not begun:

@@ -164,6 +164,24 @@ def test_a_manifest_holds_any_name(tmp_path: Path) -> None:
     assert read_manifest(tmp_path) == dict.fromkeys(names, "0" * 64)
 
 
+def test_a_manifest_of_somebody_else_stays(tmp_path: Path) -> None:
+    """Bags of archives keep digests under the very name; neither they nor what a link leads to are replaced."""
+    (tmp_path / "in").mkdir()
+    Image.new("L", (40, 40), 99).save(tmp_path / "in" / "a.png")
+    place = tmp_path / "out" / MANIFEST
+    place.parent.mkdir()
+    mine = b"0" * 64 + b"  data/letter.txt\n"
+    place.write_bytes(mine)
+    refused = koala("colorize", tmp_path / "in", tmp_path / "out", "--manifest")
+    assert refused.exit_code == 2
+    assert "not koala's" in refused.stderr
+    assert place.read_bytes() == mine
+    place.unlink()
+    place.symlink_to(tmp_path / "mine")
+    assert koala("colorize", tmp_path / "in", tmp_path / "out", "--manifest").exit_code == 2
+    assert [path.name for path in place.parent.iterdir()] == [MANIFEST]
+
+
 def test_a_rerun_lists_what_earlier_runs_have_made(copy: Path) -> None:
     """The manifest is of the folder, not of a run."""
     before = (copy / "out" / MANIFEST).read_bytes()
