@@ -110,10 +110,12 @@ def share(source: str, folder: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     command, *arguments = sys.argv[1:]
     if command == "run":
+        from painter import Painter
+
         from koalacli.cli.app import main
 
         sys.argv = ["koala", *arguments]
-        main(Network(PAUSE))
+        main(Painter(PAUSE) if arguments[:1] == ["video"] else Network(PAUSE))
     elif command == "kill":
         print(json.dumps(kill_and_rerun(arguments[0], Path(arguments[1]), int(arguments[2]))))
     elif command == "share":

@@ -1,4 +1,4 @@
-"""Some 300 mutated and hostile stills: damaged files of every kind that koala reads, small files that ask for much."""
+"""Mutated and hostile files: damaged ones of every kind that koala reads, small ones that ask for much."""
 
 import io
 import random
@@ -10,6 +10,7 @@ from typing import Any
 
 import formats_inputs as inputs
 import numpy as np
+from hostile_films import FILMS, HOSTILE_FILMS
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -17,13 +18,19 @@ MUTATIONS = 4  # per kind of file
 Maker = Callable[[], bytes]
 
 
-def write_hostile(folder: Path, every: int = 1) -> None:
-    """All of them, or every nth, into a folder."""
+def write_hostile(folder: Path, every: int = 1, seed: int = 0) -> None:
+    """All of them, or every nth, into folders `stills` and `films`; another seed damages other bytes."""
+    stills = {name: maker for name, (_, maker) in inputs.INPUTS.items()}
+    _write(folder / "stills", HOSTILE, stills, every, seed)
+    _write(folder / "films", HOSTILE_FILMS, FILMS, every, seed)
+
+
+def _write(folder: Path, hostile: dict[str, Maker], sound: dict[str, Maker], every: int, seed: int) -> None:
     folder.mkdir(parents=True)
-    makers = dict(HOSTILE)
-    for name, (_, maker) in inputs.INPUTS.items():
+    makers = dict(hostile)
+    for name, maker in sound.items():
         for number in range(MUTATIONS):
-            chance = random.Random(f"{name}{number}")
+            chance = random.Random(f"{name}{number + seed * MUTATIONS}")
             makers[f"mutated{number}-{name}"] = lambda maker=maker, chance=chance: mutated(maker(), chance)
     for number, (name, maker) in enumerate(makers.items()):
         if number % every == 0:

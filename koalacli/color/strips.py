@@ -1,4 +1,4 @@
-"""Pictures a few rows at a time: what stands between two steps takes no more room than a strip, however large they are."""
+"""Pictures a few rows at a time: what stands between two steps takes no more room than a strip."""
 
 from collections.abc import Iterator
 

@@ -16,6 +16,7 @@ import av
 from av.sidedata.sidedata import Type as SideDataType
 
 from koalacli.errors import InputError, UnsupportedError
+from koalacli.io.film.ffv1 import is_damaged
 from koalacli.io.film.fields import PROGRESSIVE, TOP_FIELD_FIRST, Deinterlacer, looks_combed
 from koalacli.io.film.info import describe_film, own_duration
 from koalacli.io.film.open import USUAL_RATE, breaks_off, clock, film_streams, open_container, reading_errors
@@ -204,7 +205,7 @@ class FilmSource:
                         break
                     if packet.pts is not None:
                         seconds = Fraction(packet.pts * self.stream.time_base)
-                    if packet.is_corrupt:
+                    if packet.is_corrupt or (self.info.codec == "ffv1" and is_damaged(bytes(packet))):
                         self.damage.append(f"damaged data at {clock(seconds)}")
                     if self._orderless and packet.size:
                         stored.append(packet.dts)

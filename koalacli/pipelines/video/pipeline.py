@@ -94,7 +94,8 @@ def colorize_video(
         except KoalaError as error:
             if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and len(jobs) == 1):
                 raise  # the request itself is at fault, or nothing more can be written
-            yield Record(job.source, job.target, Outcome.FAILED, str(error))
+            named = job.source in str(error) or job.target in str(error)
+            yield Record(job.source, job.target, Outcome.FAILED, str(error) if named else f"{job.source}: {error}")
 
 
 def _of_one_film(config: VideoConfig) -> str:

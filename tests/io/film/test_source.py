@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_films import FILMS
 
 from koalacli.io.film.source import FilmSource
 
@@ -55,3 +56,19 @@ def test_a_film_that_is_closed_has_no_more_frames(shared: Path) -> None:
     assert list(frames) == []
     with pytest.raises(StopIteration):
         next(source.frames())
+
+
+@pytest.mark.parametrize("at", [0.2, 0.5, 0.8])
+def test_a_slice_that_does_not_fit_its_digest_is_damage(at: float, tmp_path: Path) -> None:
+    """FFmpeg puts something else in its place, and every other picture is what it was; an archive wants to know."""
+    path, data = tmp_path / "film.nut", bytearray(FILMS["ffv1.nut"]())
+    path.write_bytes(data)
+    with FilmSource(path) as sound:
+        assert len(list(sound.frames())) == 12
+        assert sound.damage == []
+    data[int(at * len(data))] ^= 16
+    path.write_bytes(data)
+    with FilmSource(path) as film:
+        assert len(list(film.frames())) == 12
+        assert len(film.damage) == 1
+        assert film.damage[0].startswith("damaged data at 0:00:00")
