@@ -86,6 +86,7 @@ class RecordDisplay(Display):
         self.begin = begin
         self.events: list[dict[str, Any]] = []  # for reports, as the next
         self.records: list[Record] = []
+        self.begun = False  # a request that is refused has no report: its place may be why
         self.outcomes: Counter[Outcome] = Counter()
         self.kinds: Counter[tuple[Outcome, str]] = Counter()  # as the summary tells them
         self.folders: set[str] = set()  # of outputs
@@ -110,6 +111,7 @@ class RecordDisplay(Display):
         return 1 if self.outcomes[Outcome.FAILED] else 0
 
     def _take(self, record: Started | Notice | Phase | Record) -> None:
+        self.begun = True
         begins = isinstance(record, Phase) and not self.device  # a stream of events begins with that of the start
         if self.as_json and not begins:
             print_event(record.as_event())
@@ -179,7 +181,7 @@ class RecordDisplay(Display):
         }
         told = self._summary_line(seconds) if self.outcomes else ""
         log(told)
-        for path in self.reports:
+        for path in self.reports if self.begun else ():
             write_report(path, [*self.events, summary], self.records, self.begin)
         if self.as_json:
             print_event(summary)

@@ -11,6 +11,7 @@ Nothing in it is taken on trust: what is unknown, of a wrong type, out of range 
 
 import json
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -156,7 +157,7 @@ def _read_mask(given: Any, folder: Path, sizes: dict[str, tuple[int, int]]) -> A
     fields = read_fields(given, "it", file=str, color=str)
     _check_path(fields["file"])
     path = folder / fields["file"]
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise UsageError(f"{fields['file']}: leads out of the folder of the hints")
     pixels = read_picture(path, fields["file"]).pixels
     sizes[fields["file"]] = (pixels.shape[0], pixels.shape[1])

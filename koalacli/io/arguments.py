@@ -43,7 +43,7 @@ def default_output(sources: Sequence[str]) -> tuple[str, str]:
         raise UsageError(f"{sources[0]}: say where its output goes with -o")
     if len(sources) == 1 and Path(sources[0]).is_dir():
         named = Path(sources[0])
-        folder = named.resolve()
+        folder = Path(os.path.realpath(named))
         if not folder.name:
             raise UsageError(f"{sources[0]}: say where its outputs go with -o FOLDER")
         beside = named.parent if named.name not in ("", "..") else Path(os.path.relpath(folder.parent))

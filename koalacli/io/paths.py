@@ -113,7 +113,7 @@ def _find_all(sources: list[str], output: str, config: ColorizeConfig) -> tuple[
     strays: dict[str, Stray] = {}
     for source in sources:
         files, met = find_files(source, output, recursive=config.recursive, follow_links=config.follow_links)
-        own = Path(Path(source).resolve().name) if len(sources) > 1 and Path(source).is_dir() else Path()
+        own = Path(Path(os.path.realpath(source)).name) if len(sources) > 1 and Path(source).is_dir() else Path()
         wanted = [(path, relative) for path, relative in files if is_wanted(relative, config.include, config.exclude)]
         for path, relative in wanted:
             found.setdefault(path, own / relative)
@@ -245,13 +245,14 @@ def _without_own_outputs(jobs: list[Job], output: Path) -> list[Job]:
         UsageError: an output would replace another input.
     """
     folders = {Path(job.source).parent for job in jobs}
-    if not any(folder.resolve().is_relative_to(output.resolve()) for folder in folders):
+    within = os.path.realpath(output)
+    if not any(Path(os.path.realpath(folder)).is_relative_to(within) for folder in folders):
         return jobs
-    sources = {str(Path(job.source).resolve()): job.source for job in jobs}
+    sources = {os.path.realpath(job.source): job.source for job in jobs}
     journal = Journal(output)
     own: set[str] = set()
     for job in jobs:
-        taken = sources.get(str(Path(job.target).resolve()))
+        taken = sources.get(os.path.realpath(job.target))
         if taken is None or taken == job.source:
             continue
         if journal.find(job.target) is None:
@@ -274,9 +275,9 @@ def _refuse_collisions(jobs: list[Job], config: ColorizeConfig) -> None:
 
 def _refuse_ways_out(jobs: list[Job], output: Path) -> None:
     """A link inside the output folder must not carry outputs elsewhere."""
-    inside = output.resolve()
+    inside = os.path.realpath(output)
     for folder in {Path(job.target).parent for job in jobs}:
-        if not folder.resolve().is_relative_to(inside):
+        if not Path(os.path.realpath(folder)).is_relative_to(inside):
             raise UsageError(f"{folder}: a link that leaves the output folder {output}; see --follow-links")
 
 

@@ -21,6 +21,7 @@ from koalacli.errors import InputError, OutputError, StorageFullError, UsageErro
 from koalacli.io.files import new_file
 from koalacli.io.paths import Job, output_name, parse_shard, refuse_settings, shard_of
 from koalacli.io.picture.codecs import codec_of
+from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.storage import check_writable, find_object, is_remote, local_copy, new_object
 from koalacli.io.store_journal import open_journal
 from koalacli.io.store_plan import StoredJob
@@ -48,6 +49,7 @@ def colorize_shards(
     """
     _refuse(output, config)
     shards = find_shards(source)
+    check_side_outputs(side_outputs(config), [config.weights, output, *shards])
     if config.shard:
         part, parts = parse_shard(config.shard)
         shards = [name for name in shards if shard_of(Path(Path(name).name), parts) == part]

@@ -148,3 +148,19 @@ def test_a_bug_is_in_the_log(home: Path) -> None:
     done = run(app, ["colorize", "scans", "out", "--log-file", "koala.log"], obj=object())
     assert isinstance(done.exception, AttributeError)
     assert "AttributeError" in (home / "koala.log").read_text()
+
+
+def test_a_report_that_is_refused_leaves_what_is_there(home: Path) -> None:
+    """Hints that are read are not written over, a link stays a link, and a mistyped input costs no earlier report."""
+    (home / "hints.json").write_text("[]")
+    (home / "link.json").symlink_to("mine.json")
+    (home / "mine.json").write_text("mine")
+    for words in (
+        ["scans", "out", "--hints", "hints.json", "--report", "hints.json"],
+        ["scans", "out", "--report", "link.json"],
+        ["nowhere", "out", "--report", "mine.json"],
+    ):
+        assert run(app, ["colorize", *words], obj=Network()).exit_code in (2, 3)
+    assert (home / "hints.json").read_text() == "[]"
+    assert (home / "link.json").is_symlink()
+    assert (home / "mine.json").read_text() == "mine"

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from koalacli.config import ColorizeConfig
-from koalacli.errors import NothingMatchedError, UsageError
+from koalacli.errors import NothingMatchedError, OutputError, UsageError
+from koalacli.io.files import new_file
 from koalacli.io.paths import make_plan, shard_of
 from koalacli.journal import Journal
 from koalacli.records import Outcome
@@ -141,3 +142,13 @@ def test_an_output_that_cannot_be_is_refused(tmp_path: Path, output: str, reason
     with pytest.raises(UsageError, match=reason):
         make_plan(str(tmp_path / "in.jpg"), str(tmp_path / output), ColorizeConfig())
     assert make_plan(str(tmp_path / "in.jpg"), str(tmp_path / "a.xyz") + "/", ColorizeConfig()).jobs
+
+
+def test_a_link_that_leads_to_itself_is_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    """The plan does not stumble over it; writing says why."""
+    touch(tmp_path / "in" / "a.jpg")
+    (tmp_path / "loop").symlink_to("loop")
+    assert [job.target for job in make_plan(str(tmp_path / "in"), str(tmp_path / "loop"), ColorizeConfig()).jobs]
+    for output in ("loop", "loop/deeper"):
+        with pytest.raises(OutputError, match=r"loop.*cannot be written"), new_file(tmp_path / output / "a.jpg"):
+            pass

@@ -231,8 +231,10 @@ class FilmSource:
         missing = self.start() + stated - end - 2 / self.info.rate if stated else Fraction(0)
         if missing > TAIL_TOLERANCE:
             self.damage.append(f"the film ends at {clock(end)}, {float(missing):.1f} s short of its stated length")
-        elif "mp4" in self.container.format.name and breaks_off(self.path):
-            self.damage.append(f"the file breaks off at {clock(end)}")
+            return
+        with suppress(OSError):  # what cannot be read any more has been noted
+            if "mp4" in self.container.format.name and breaks_off(self.path):
+                self.damage.append(f"the file breaks off at {clock(end)}")
 
 
 def _display_matrix(frame: Any) -> tuple[int, ...] | None:

@@ -1,5 +1,6 @@
 """`koala revert`: the gray JPEGs back that color ones were made of."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,9 +39,9 @@ def revert(source: str, output: str, config: RevertConfig) -> Iterator[Started |
         raise NothingMatchedError(f"{source}: no JPEG found")
     single = Path(source).is_file() and codec_of(Path(output)) == "jpeg" and not Path(output).is_dir()
     jobs = [(path, Path(output) if single else Path(output) / relative) for path, relative in jpegs]
-    inputs = {path.resolve() for path, _ in jobs}
+    inputs = {os.path.realpath(path) for path, _ in jobs}
     for path, target in jobs:
-        if target.resolve() in inputs:
+        if os.path.realpath(target) in inputs:
             raise UsageError(f"{path}: the output would replace the input {target}; choose another folder")
     check_side_outputs(side_outputs(config), [source, output, *(path for job in jobs for path in job)])
     yield Started(len(jobs) + len(strays), "", "", 0, __version__)

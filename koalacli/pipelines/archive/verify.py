@@ -108,7 +108,7 @@ def find_checks(output: str, config: VerifyConfig) -> Iterator[Check]:
     for name, path in sorted((own | missing).items()):
         entry = entries.get(name)
         source = sources.find(name) if config.source else _noted_source(folder, entry)
-        if config.source and root.resolve() == Path(config.source).resolve() and entry is None:
+        if config.source and os.path.realpath(root) == os.path.realpath(config.source) and entry is None:
             continue  # outputs lie beside their sources, and this is one of those
         yield Check(str(path), source, entry.digest if entry else "", listed.get(name, ""))
 

@@ -15,7 +15,7 @@ from koalacli.control.decisions import color_settings
 from koalacli.control.hints import DEFAULT_SCOPE
 from koalacli.control.kernel import SCOPES, SMALLEST_SPOT
 from koalacli.control.solver import RIDGE
-from koalacli.errors import KoalaError, NothingMatchedError, OutputError, StorageFullError, UsageError
+from koalacli.errors import KoalaError, NothingMatchedError, OutputError, StorageFullError, UsageError, writing_errors
 from koalacli.io.files import TEMPORARY, remove_leftovers
 from koalacli.io.paths import find_files, stray_of
 from koalacli.io.picture.codecs import codec_of
@@ -58,7 +58,8 @@ def review(source: str, config: ReviewConfig, colorizer: Colorizer | None = None
     inputs = [item.path for item in found]
     check_side_outputs(side_outputs(config), [config.weights, source, folder, folder / PAGE, *inputs])
     quiet_libraries()
-    (folder / SHEETS).mkdir(parents=True, exist_ok=True)
+    with writing_errors(folder):
+        (folder / SHEETS).mkdir(parents=True, exist_ok=True)
     for place in (folder, folder / SHEETS):
         remove_leftovers(place)
     colorizer = colorizer or Colorizer(

@@ -11,7 +11,7 @@ from koalacli.config import VideoConfig
 from koalacli.errors import InputError
 from koalacli.io.film.encode import LIBRARY, SegmentWriter
 from koalacli.io.film.mux import assemble
-from koalacli.io.film.open import film_writing_errors, identity_of
+from koalacli.io.film.open import film_writing_errors, identity_of, reading_errors
 from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of
 from koalacli.io.film.source import FilmSource
 from koalacli.journal import Beginning, Journal, Stamp, digest_settings
@@ -53,10 +53,11 @@ class FilmRun:
 
         Raises:
             OutputError: the film cannot be written; the segments stay.
+            InputError: the film is not what it was when this run began, as one that is still being copied.
         """
         job = self.plan.take.job
         self.journal.begin([Beginning(job.target, self.stamp, self.own, job.origin or job.source, tells=False)])
-        damage = _put_together(self.plan, self.work, Path(job.target))
+        damage = _put_together(self.plan, self.work, Path(job.target), self.stamp)
         record = _record(self.plan, self.work, [*known], damage, time.perf_counter() - self.started)
         outcome, seconds, reason = record.outcome, record.seconds, record.reason
         self.journal.note(job.target, self.stamp, outcome, seconds, reason, self.own, source=job.origin or job.source)
@@ -126,13 +127,13 @@ def work_name(journal: Journal, own: str = "") -> str:
     return fingerprint_of(journal.settings, journal.weights, *filter(None, [own]))[:8]
 
 
-def _put_together(plan: FilmPlan, work: WorkFolder, target: Path) -> list[str]:
+def _put_together(plan: FilmPlan, work: WorkFolder, target: Path, stamp: Stamp) -> list[str]:
     """Make the final file; all damage that was met. What could not be finished is removed."""
-    part = work.folder / f"film{target.suffix}"
+    part, source = work.folder / f"film{target.suffix}", Path(plan.take.job.source)
     try:
         with film_writing_errors(target):
             damage = work.damage + assemble(
-                Path(plan.take.job.source),
+                source,
                 work.segments,
                 plan.encoder,
                 plan.streams,
@@ -140,6 +141,9 @@ def _put_together(plan: FilmPlan, work: WorkFolder, target: Path) -> list[str]:
                 plan.take.matrix,
                 part,
             )
+            with reading_errors(source):
+                if plan.take.job.stamp() != stamp:
+                    raise InputError(f"{source}: the film changed while it was colored; run again when it is complete")
             part.replace(target)
     finally:
         part.unlink(missing_ok=True)

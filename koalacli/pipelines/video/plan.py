@@ -1,6 +1,7 @@
 """What is settled about a film before its first frame is colored, and the frames that are wanted of it."""
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -123,17 +124,19 @@ def check_targets(jobs: Sequence[FilmJob]) -> None:
     """Refuse outputs that cannot be.
 
     Raises:
-        UsageError: of another kind, one for two films, or one that would replace its input.
+        UsageError: of another kind, one for two films, or one that would replace an input.
     """
     taken: dict[str, str] = {}
+    sources = {os.path.realpath(job.source): job.source for job in jobs}
     for job in jobs:
         if Path(job.target).suffix.lower() not in CONTAINERS:
             raise UsageError(f"{job.target}: koala writes {', '.join(CONTAINERS)}, or numbered pictures (%06d.png)")
-        if Path(job.target).resolve() == Path(job.source).resolve():
-            raise UsageError(f"{job.source}: the output would replace its input; choose another --output")
-        if other := taken.get(job.target):
+        place = os.path.realpath(job.target)
+        if replaced := sources.get(place):
+            raise UsageError(f"{job.source}: the output would replace the input {replaced}; choose another --output")
+        if other := taken.get(place):
             raise UsageError(f"{other} and {job.source} would both become {job.target}; color one of them by itself")
-        taken[job.target] = job.source
+        taken[place] = job.source
 
 
 def open_source(job: FilmJob, config: VideoConfig) -> FilmSource:

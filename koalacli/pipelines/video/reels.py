@@ -1,5 +1,6 @@
 """Animations and image sequences: colored steadily like films, written like pictures."""
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -181,14 +182,14 @@ def default_output(source: str) -> str:
     """NAME.color.gif beside NAME.gif; frames.color/%06d.png beside frames/%06d.png."""
     path = Path(source)
     if is_sequence(Path(source)):
-        folder = path.parent.resolve()
+        folder = Path(os.path.realpath(path.parent))
         return str(folder.with_name(f"{folder.name}.color") / path.name)
     return str(path.with_name(f"{path.stem}.color{path.suffix}"))
 
 
 def _check(source: str, output: str, config: VideoConfig) -> None:
     """Refuse what cannot be meant."""
-    if Path(output).resolve() == Path(source).resolve():
+    if os.path.realpath(output) == os.path.realpath(source):
         raise UsageError(f"{source}: the output would replace its input; choose another --output")
     from_film = not is_sequence(Path(source)) and Path(source).suffix.lower() not in ANIMATIONS
     usual = VideoConfig()

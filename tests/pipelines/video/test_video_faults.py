@@ -1,6 +1,8 @@
 """Films that are interrupted, killed, out of space, damaged, or none."""
 
+import errno
 import json
+import os
 import random
 import re
 import resource
@@ -174,6 +176,31 @@ def test_a_truncated_film_is_colored_as_far_as_it_goes(name: str, contents: Any,
     assert " 0:00:0" in record.reason
     result = contents(source.with_name("out.mp4"))
     assert 20 < len(result.times) < 90
+
+
+def test_a_film_that_grows_meanwhile_is_no_whole_one(film: Any, colorizer: Any) -> None:
+    """One that is still being copied gives no output that would look finished; a rerun takes all of it."""
+    source = film("film.ts", audio=0)
+    job, grown = FilmJob(str(source), str(source.with_name("out.ts"))), source.read_bytes() * 2
+    run = colorize_film(job, VideoConfig(**SETTINGS), colorizer)
+    next(run)
+    source.write_bytes(grown)
+    with pytest.raises(InputError, match=r"film\.ts: the film changed while it was colored"):
+        list(run)
+    assert not Path(job.target).exists()
+    *_, record = colorize_film(job, VideoConfig(**SETTINGS), colorizer)
+    assert Path(job.target).exists()
+    assert "changed" not in record.reason
+
+
+def test_a_read_that_fails_is_not_told_as_a_write(film: Any, finish: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a disk can be read no more at the very end, the output is not to blame."""
+
+    def fail(path: Path) -> bool:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("koalacli.io.film.source.breaks_off", fail)
+    assert finish(film("film.mp4", audio=0)).outcome == Outcome.DONE
 
 
 def test_a_film_that_ends_in_the_middle_of_a_box_is_damaged(long_film: Any, finish: Any) -> None:

@@ -93,6 +93,13 @@ def test_subtitles_that_do_not_fit_are_found_before_the_first_frame(film: Any, f
         assert [stream.type for stream in result.streams] == ["video"]
 
 
+def test_a_film_that_is_given_is_not_the_output_of_another(film: Any) -> None:
+    """By the name that koala would give; --on-exist overwrite would have replaced it."""
+    one, other = film("a.mp4", audio=0), film("a.color.mp4", audio=0)
+    with pytest.raises(UsageError, match=r"replace the input .*a\.color\.mp4"):
+        list(colorize_video([str(one), str(other)], VideoConfig(on_exist="overwrite")))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
