@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from koalacli.color.join import strips
+from koalacli.color.strips import strips
 from koalacli.io.picture.metadata import Metadata
 from koalacli.io.picture.picture import Frame, Picture
 from koalacli.io.picture.profiles import SRGB
