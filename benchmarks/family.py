@@ -6,8 +6,9 @@
 
 Each preset trains by its own recipe, one after the other, once for --minutes-each and once for equal pictures: as many
 as the slowest of the first round has seen, so that no training lasts longer than --minutes-each and all of them
-about twice their number times that. Image size, batch size and width are common, the width where the
-preset takes one; external extractors are all replaced by --extractor. Into --out go the runs, family.md with both
+about twice their number times that. Minutes and rates are of processor time, so that whatever else the machine does
+favors nobody. Image size, batch size and width are common, the width where the preset takes one; external extractors
+are all replaced by --extractor; coloring is at the size of the training. Into --out go the runs, family.md with both
 tables, figures.json, and a sheet per way: a row per picture, a column per system, gray first and the original last.
 A training that fails is told of and left out; what is finished is not repeated, what was interrupted goes on.
 """
@@ -35,7 +36,17 @@ from koalacli.presets import PRESETS
 SHOWN = ("psnr", "delta_e", "auc", "auc_rebalanced", "colorfulness_gap")
 SHEET_PICTURES, SHEET_SIDE = 6, 160
 SPEED_PICTURES, SPEED_ROUNDS = 8, 3
+SHEET_QUALITY = 80
 WAYS = ("time", "pictures")
+# `koala train` whose minutes are those that the processor spent on it
+BY_PROCESSOR = """
+from time import process_time
+from types import SimpleNamespace
+from koalacli.cli.app import app
+from koalacli.pipelines.train import follower, loop
+follower.time = loop.time = SimpleNamespace(monotonic=process_time)
+app()
+"""
 
 
 def train(given: argparse.Namespace, way: str, preset: str, end: tuple[str, float]) -> RunFolder | None:
@@ -49,12 +60,12 @@ def train(given: argparse.Namespace, way: str, preset: str, end: tuple[str, floa
         return run
     own = [] if network.extractor == "trunk" else ["--width", str(given.width)]
     own += [] if network.extractor in ("trunk", "none") else ["--extractor", given.extractor]
-    data = ["--data", given.data, "--val-data", given.val_data, "--val-limit", "200"]
+    data = ["--data", given.data, "--val-data", given.val_data, "--val-limit", str(given.val_limit)]
     size = ["--image-size", str(given.image_size), "--batch-size", str(given.batch_size)]
     place = ["--runs", str(run.path.parent), "--name", preset, "--quiet"]
     goes_on = run.file("checkpoint.safetensors").is_file()
     how = ["--resume"] if goes_on else ["--preset", preset, *data, *size, *own]
-    done = subprocess.run([sys.executable, "-m", "koalacli", "train", *how, f"--{unit}", str(count), *place])
+    done = subprocess.run([sys.executable, "-c", BY_PROCESSOR, "train", *how, f"--{unit}", str(count), *place])
     if done.returncode or not run.file("best.safetensors").is_file():
         sys.stderr.write(f"{way}, {preset}: left out, the training failed\n")
         return None
@@ -73,21 +84,23 @@ def steps_of(run: RunFolder) -> float:
 
 
 def coloring_rate(colorizer: Colorizer) -> float:
-    """Pictures per second through the network, at the size that the weights ask for; the median of a few rounds."""
+    """Pictures per second of processor time through the network; the median of a few rounds."""
     side = colorizer.read_out.size
     lightness = np.random.default_rng(0).uniform(0, 100, (SPEED_PICTURES, side, side, 1)).astype(np.float32)
     times = []
     for _ in range(SPEED_ROUNDS + 1):
-        start = time.perf_counter()
+        start = time.process_time()
         colorizer.predict(lightness)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return SPEED_PICTURES / float(np.median(times[1:]))
 
 
 def judge(given: argparse.Namespace, runs: dict[str, RunFolder]) -> dict[str, dict[str, float]]:
     """Figures of each preset's weights and of the floors."""
     weights = {name: str(run.file("best.safetensors")) for name, run in runs.items()}
-    config = EvalConfig(data=given.judge, weights=tuple(weights.values()), limit=given.judge_limit)
+    config = EvalConfig(
+        data=given.judge, weights=tuple(weights.values()), limit=given.judge_limit, size=given.image_size
+    )
     evaluation = next(record for record in evaluate(config) if isinstance(record, Evaluation))
     names = dict(zip(evaluation.predictions, weights, strict=True))
     return {
@@ -105,7 +118,8 @@ def look(given: argparse.Namespace, runs: dict[str, RunFolder], sheet: Path) -> 
     columns = [[cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR) for gray in grays]]
     found: dict[str, dict[str, float]] = {}
     for name, run in runs.items():
-        colorizer, last = Colorizer(run.file("best.safetensors"), device="cpu"), run.read_history()[-1]
+        colorizer = Colorizer(run.file("best.safetensors"), device="cpu", size=given.image_size)
+        last = run.read_history()[-1]
         columns.append([colorizer.colorize(gray)[..., ::-1] for gray in grays])
         seen = last["step"] * given.batch_size
         found[name] = {
@@ -117,7 +131,8 @@ def look(given: argparse.Namespace, runs: dict[str, RunFolder], sheet: Path) -> 
         keras.utils.clear_session(free_memory=True)
     titles = ("gray", *runs, "original")
     cells = [[title_of(title), *column] for title, column in zip(titles, (*columns, squares), strict=True)]
-    cv2.imwrite(str(sheet), np.hstack([np.vstack(column) for column in cells]))
+    whole = np.hstack([np.vstack(column) for column in cells])
+    cv2.imwrite(str(sheet), whole, (cv2.IMWRITE_JPEG_QUALITY, SHEET_QUALITY))
     return found
 
 
@@ -140,6 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--val-data", required=True)
+    parser.add_argument("--val-limit", type=int, default=200, help="pictures of each check, which counts as training")
     parser.add_argument("--judge", required=True, help="folder of color photographs that no training sees")
     parser.add_argument("--out", required=True)
     parser.add_argument("--minutes-each", type=float, default=30)

@@ -136,3 +136,19 @@ def test_a_preset_brings_its_own_constants_of_the_loss() -> None:
     assert (own.rebalance_strength, own.regression_weight, own.chroma_gain) == (1.0, 0.0, 1.0)
     assert complete(TrainConfig(preset="zhang-2016", regression_weight=0.5)).regression_weight == 0.5
     assert complete(TrainConfig()).rebalance_strength == 0.6
+
+
+@pytest.mark.parametrize(
+    ("preset", "size", "batch", "optimizer", "rate"),
+    [
+        ("photos-xception", 224, 64, "adam", 1e-3),
+        ("wallner-beta", 256, 10, "rmsprop", 1e-3),
+        ("iizuka-2016", 224, 128, "adadelta", 1.0),
+        ("larsson-2016", 352, 8, "momentum", 1e-3),
+        ("wallner-gan", 128, 5, "adam-gan", 2e-4),
+    ],
+)
+def test_a_preset_trains_as_its_source(preset: str, size: int, batch: int, optimizer: str, rate: float) -> None:
+    """Where nothing else was asked for."""
+    settings = complete(TrainConfig(preset=preset))
+    assert (settings.image_size, settings.batch_size, settings.optimizer, settings.lr) == (size, batch, optimizer, rate)

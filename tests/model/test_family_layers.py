@@ -1,6 +1,7 @@
 """The layers that only some of the family have do what their sources say."""
 
 import math
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -8,6 +9,7 @@ from keras import ops
 
 from koalacli.model.larsson import decode_hypercolumns
 from koalacli.model.layers import DoubleSmoothly
+from koalacli.model.network import build_network
 from koalacli.model.patch_gan import DISCRIMINATORS, Attend, DoubleTo, SpectralConv2D, build_discriminator
 from koalacli.presets import PRESETS
 
@@ -54,6 +56,22 @@ def test_doubling_ends_where_the_other_does() -> None:
     x = np.arange(6, dtype=np.float32).reshape(1, 2, 3, 1)
     doubled = ops.convert_to_numpy(DoubleTo()(x, np.zeros((1, 4, 5, 2), np.float32)))
     np.testing.assert_array_equal(doubled[0, :, :, 0], np.repeat(np.repeat(x[0, :, :, 0], 2, 0), 2, 1)[:, :5])
+
+
+def test_the_whole_picture_is_seen_at_224_by_the_same_low_layers() -> None:
+    """Whatever the picture's size; and what is far away changes every color."""
+    config = replace(PRESETS["iizuka-2016"].network, width=1 / 32)
+    model = build_network(config).model
+    pictures = np.full((2, 32, 192, 1), 50, np.float32)
+    pictures[1, :, 160:] = 90
+    seen = keras.Model(model.input, [model.get_layer(name).output for name in ("whole_picture", "global_flat")])
+    whole, flat = seen(pictures)
+    assert whole.shape == (2, 224, 224, 1)
+    assert flat.shape == (2, 1, 1, 7 * 7 * 16)
+    low = [layer for layer in model.layers if layer.name.startswith("low_") and hasattr(layer, "kernel")]
+    assert [layer.filters for layer in low] == [2, 4, 4, 8, 8, 16]
+    ab = ops.convert_to_numpy(model(pictures, training=False))
+    assert np.abs(ab[1, :, :16] - ab[0, :, :16]).min(axis=-1).max() > 0
 
 
 def test_adding_projections_is_projecting_the_hypercolumn() -> None:

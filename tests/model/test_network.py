@@ -14,7 +14,7 @@ from koalacli.model.pretrained import fill_extractor, fill_trunk
 from koalacli.model.weights import encode_weights, load_weights
 from koalacli.presets import PRESETS, NetworkConfig
 from koalacli.settings import ReadOut
-from koalacli.tables import EXTRACTORS, Extractor
+from koalacli.tables import EXTRACTORS
 from koalacli.weights_files import open_weights
 
 BINS = gamut_bins()
@@ -28,59 +28,33 @@ def small(preset: str) -> NetworkConfig:
     return replace(config, bins=len(BINS)) if config.head == "bins" else config
 
 
-def count(model: keras.Model) -> int:
-    """Trained values."""
-    return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
-
-
-@pytest.fixture
-def without_extractors(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replace the 55 million values of an extractor by a small model of the same signature."""
-
-    def build(row: Extractor, cut: str) -> keras.Model:
-        lightness = keras.Input((None, None, 1))
-        pooled = keras.layers.GlobalAveragePooling2D()(lightness)
-        return keras.Model(lightness, keras.layers.Dense(1000, trainable=False)(pooled), name="extractor")
-
-    for name in ("inception-resnet-v2", "xception"):
-        monkeypatch.setitem(EXTRACTORS, name, replace(EXTRACTORS[name], build=build))
-
-
-@pytest.mark.parametrize(
-    ("preset", "parameters"),
-    [
-        ("deep-koalarization", 6_573_794),
-        ("kth-2019", 6_541_202),
-        ("photos-xception", 7_163_874),
-        ("wallner-alpha", 32_202),
-        ("wallner-beta", 3_892_194),
-        ("wallner-full", 6_541_202),
-        # 32,230,393 with 313 bins and BatchNorm without scale and shift, which are 4,992 values.
-        ("zhang-2016", 32_230_393 - (313 - len(BINS)) * 257 + 4_992),
-        ("kriztoper-refine", 6_573_794 + 12_216_290 + 12_218_594),
-    ],
-)
-def test_the_2017_family_has_its_published_size(without_extractors: None, preset: str, parameters: int) -> None:
-    """Trained values of the originals, with an embedding of 1000."""
-    config = PRESETS[preset].network
-    config = replace(config, bins=len(BINS)) if config.head == "bins" else config
-    assert count(build_network(config, {"gamut_bins": BINS}).model) == parameters
-
-
 def test_koala_has_its_published_size() -> None:
     """4.39 million values with those of BatchNorm that are not trained."""
     network = build_network(replace(small("koala"), bins=305), {"gamut_bins": BINS})
     assert network.model.count_params() == 4_389_105
 
 
+SEEN = {  # what lightness 0 and 100 are to a network, where not -1 and 1
+    "wallner-alpha": (0, 100),
+    "wallner-beta": (0, 100),
+    "wallner-full": (0, 100),
+    "wallner-gan": (0, 1),
+    "zhang-2016": (-0.5, 0.5),
+    "iizuka-2016": (-0.5, 0.5),
+    "larsson-2016": (-0.4488, 0.5512),
+}
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_any_multiple_of_the_stride_fits(preset: str) -> None:
-    """Height and width are free; the output is smaller by the output stride."""
+    """Height and width are free; the output is smaller by the output stride. Each sees lightness in its own range."""
     network = build_network(small(preset), {"gamut_bins": BINS})
     stride = network.config.output_stride
     for height, width in ((32, 64), (64, 32)):
         outputs = network.model(np.zeros((1, height, width, 1), np.float32), training=False)
         assert outputs.shape[1:3] == (height // stride, width // stride)
+    scaled = network.core.get_layer("lightness_scaled")(np.array([0, 100], np.float32))
+    np.testing.assert_allclose(scaled, SEEN.get(preset, (-1, 1)), atol=1e-6)
 
 
 @pytest.mark.parametrize("preset", PRESETS)

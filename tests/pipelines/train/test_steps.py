@@ -13,7 +13,7 @@ from koalacli.errors import UsageError
 from koalacli.model.losses import LossSettings, build_mae
 from koalacli.model.optimizers import AdamOfGans
 from koalacli.model.recipes import complete
-from koalacli.pipelines.train.adversarial import AdversarialStep
+from koalacli.pipelines.train.adversarial import AdversarialStep, NetworkLoss
 from koalacli.pipelines.train.steps import LabelsStep, Setup
 from koalacli.presets import PRESETS
 from koalacli.train_config import TrainConfig
@@ -68,6 +68,24 @@ def test_discriminators_are_held_still_while_the_network_learns() -> None:
     for earlier, later in zip(judges[1], network[1], strict=True):
         np.testing.assert_array_equal(earlier, later)
     assert any(not np.array_equal(*pair) for pair in zip(network[1], values_of(setup.model), strict=True))
+
+
+def test_the_network_answers_for_distance_verdicts_and_features() -> None:
+    """Absolute distance of ab, 0.33 times each verdict's squared distance from 1, 3.33 times that of features."""
+    chance = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        return chance.normal(size=shape).astype(np.float32)
+
+    ab, made = 128 * draw(2, 4, 4, 2), draw(2, 4, 4, 2)
+    judged = [[draw(4, 2, 2, 1), draw(4, 2, 2, 3), draw(4, 1, 1, 5)] for _ in range(3)]
+    loss = build_mae(CONFIG, {}, LossSettings(**dict.fromkeys(LossSettings.__dataclass_fields__, 0.0)))
+    expected = np.abs(made - ab / 128).mean(axis=(1, 2, 3))
+    for patches, *features in judged:
+        expected += 0.33 * ((patches[:2] - 1) ** 2).mean(axis=(1, 2, 3))
+        flat = np.concatenate([one.reshape(4, -1) for one in features], axis=1)
+        expected += 3.33 * np.abs(flat[:2] - flat[2:]).mean(axis=1)
+    np.testing.assert_allclose(NetworkLoss(loss)(ab, made, judged), expected, rtol=1e-5)
 
 
 def test_discriminators_do_not_share_a_batch() -> None:
