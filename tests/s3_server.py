@@ -4,25 +4,29 @@ python tests/s3_server.py     serves on a free port, prints it, until its standa
 """
 
 import itertools
+import json
 import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+LATE = 2.0  # seconds that a late answer takes
+
 
 class Faulty:
     """Between a client and the server: every nth request fails, in a way that alternates.
 
-    PUT /_every/N sets n; 0 is never. GET /_faults tells how many requests failed.
+    PUT /_every/N sets n; 0 is never; the answer tells how many requests have failed so far, in which way.
     """
 
     def __init__(self, server: Callable[..., Iterable[bytes]]):
-        self.server, self.every, self.faults = server, 0, 0
+        self.server, self.every, self.faults = server, 0, Counter[str]()
         self.count = itertools.count(1)
         self.kinds = itertools.cycle([self.refuse, self.cut, self.stall])
 
@@ -31,10 +35,11 @@ class Faulty:
         if path.startswith("/_every/"):
             self.every = int(path.removeprefix("/_every/"))
             start("200 OK", [])
-            return [str(self.faults).encode()]
+            return [json.dumps(self.faults).encode()]
         if self.every and next(self.count) % self.every == 0:
-            self.faults += 1
-            return next(self.kinds)(environ, start)
+            fail = next(self.kinds)
+            self.faults[f"{fail.__name__} {environ['REQUEST_METHOD']}"] += 1
+            return fail(environ, start)
         return self.server(environ, start)
 
     def refuse(self, _environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -49,9 +54,10 @@ class Faulty:
         raise ConnectionAbortedError
 
     def stall(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """Answers too late."""
-        time.sleep(0.5)
-        return self.cut(environ, start)
+        """Does what is asked, and answers too late."""
+        answer = self.server(environ, start)
+        time.sleep(LATE)
+        return answer
 
 
 if __name__ == "__main__":

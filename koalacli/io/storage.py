@@ -33,7 +33,9 @@ EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "ab
 READ_ONLY = ("http", "https")
 # Of a request to S3, seconds; it is made again here, and not in every layer below, too.
 S3_REQUESTS = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 0}}
-PARTS_AT_ONCE = 2  # of a large object, on the way at once: each is 50 MiB of memory, or more above 500 GB
+# Of objects in S3 that are larger than two parts: bytes of a part, held in memory; parts on the way at once; the most
+# that an object can have.
+PART_SIZE, PARTS_AT_ONCE, MOST_PARTS = 32 << 20, 2, 10_000
 
 Made = TypeVar("Made")
 
@@ -203,9 +205,10 @@ def send_file(source: Path, place: str) -> None:
     """
     store, path = _store(place)
     size = source.stat().st_size
+    options = {"chunksize": max(PART_SIZE, -(-size // MOST_PARTS))} if hasattr(store, "call_s3") else {}
 
     def put() -> None:
-        store.put_file(str(source), path)
+        store.put_file(str(source), path, **options)
         if (there := store.info(path)["size"]) != size:
             raise OSError(f"{there} of {size} bytes arrived")
 

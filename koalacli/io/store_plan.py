@@ -37,12 +37,25 @@ def is_stored(source: str, output: str) -> bool:
     return is_remote(source) or is_remote(output)
 
 
+def is_lone(source: str, output: str) -> bool:
+    """Whether one picture becomes one file or object of a name that is given, as in a run on this machine."""
+    return bool(codec_of(Path(source)) and codec_of(Path(output))) and not Path(output).is_dir()
+
+
+def output_folder(source: str, output: str) -> Path | str:
+    """Where outputs and their journal lie."""
+    lone = is_lone(source, output)
+    if is_remote(output):
+        return output.rpartition("/")[0] if lone else output
+    return Path(output).parent if lone else Path(output)
+
+
 def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Job | Stray]:
     """Find inputs and plan outputs, lazily.
 
     Args:
         source: a folder, a prefix, a file or an object.
-        output: a folder or a prefix.
+        output: a folder or a prefix; see `is_lone`.
         config: as for `io.paths.make_plan`.
 
     Raises:
@@ -51,7 +64,7 @@ def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Jo
     part, parts = parse_shard(config.shard) if config.shard else (1, 1)
     inside = f"{output.rstrip('/')}/"
     taken: set[int] = set()  # hashes of outputs, where two inputs could have the same one
-    empty = True
+    lone, empty = is_lone(source, output), True
     for found in _find(source, output, config):
         if isinstance(found, Stray):
             empty = False
@@ -72,7 +85,8 @@ def plan_stored(source: str, output: str, config: ColorizeConfig) -> Iterator[Jo
         elif {"", ".", ".."} & set(name_below(found.place, source).split("/")):
             yield Stray(found.place, "its name leads out of the output folder, or to no name; rename it", failed=True)
         else:
-            yield _job(found, relative, output, config, taken)
+            known = (found.size, found.mtime)
+            yield StoredJob(source, output, known) if lone else _job(found, relative, output, config, taken)
     if empty and parts == 1:
         raise NothingMatchedError(f"{source}: no pictures found")
 
@@ -99,6 +113,8 @@ def check_stored(source: str, output: str, config: ColorizeConfig) -> None:
         raise UsageError("standard input and output do not go together with object stores; give a folder")
     if any(sign in source for sign in "*?["):
         raise UsageError(f"{source}: patterns are for local files; give a prefix")
+    if is_lone(source, output) and config.format:
+        raise UsageError(f"--format: {output} says what is written; leave it out")
     if source.rstrip("/") == output.rstrip("/"):
         raise UsageError(f"{output}: is the input, too; give another place")
     if config.preserve_times:

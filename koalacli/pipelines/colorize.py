@@ -21,7 +21,7 @@ from koalacli.io.paths import Job, Plan, make_plan
 from koalacli.io.rules import config_for
 from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.storage import is_remote
-from koalacli.io.store_plan import check_stored, is_stored, plan_stored
+from koalacli.io.store_plan import check_stored, is_lone, is_stored, output_folder, plan_stored
 from koalacli.io.tar import is_shards
 from koalacli.io.walk import Stray
 from koalacli.journal import Journal
@@ -204,7 +204,8 @@ def _colorize_stored(
     check_side_outputs(side_outputs(config), [config.weights])
     check_stored(source, output, config)
     planned = plan_stored(source, output, config)
-    engine = start_engine(config, output if is_remote(output) else Path(output), colorizer)
+    config = replace(config, alone=is_lone(source, output))
+    engine = start_engine(config, output_folder(source, output), colorizer)
     decided: deque[Record] = deque()
     waiting = _undecided(planned, config, engine.journal, decided)
     first = next(waiting, None)

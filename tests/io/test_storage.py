@@ -6,9 +6,13 @@ import os
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +64,44 @@ def bucket(s3_server: str, pictures: Path, request: pytest.FixtureRequest) -> st
     return f"s3://{name}"
 
 
-def fail_every(s3_server: str, count: int) -> int:
-    """Have every nth request fail; how many have failed so far."""
+def fail_every(s3_server: str, count: int) -> Counter[str]:
+    """Have every nth request fail; how many have failed so far, and how."""
     with urllib.request.urlopen(urllib.request.Request(f"{s3_server}/_every/{count}", method="PUT")) as answer:
-        return int(answer.read())
+        return Counter(json.loads(answer.read()))
+
+
+@contextmanager
+def failing(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
+    """Every fourth request fails, and nobody waits long; what failed, and how, is known afterwards."""
+    failed: Counter[str] = Counter()
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "S3_REQUESTS", {**storage.S3_REQUESTS, "read_timeout": 1})
+        patch.setattr(storage, "FIRST_PAUSE", 0.05)
+        storage._protocol_store.cache_clear()
+        before = fail_every(s3_server, 4)
+        try:
+            yield failed
+        finally:
+            failed += fail_every(s3_server, 0) - before
+    storage._protocol_store.cache_clear()
+
+
+@contextmanager
+def watching(look: Callable[[], None]) -> Iterator[None]:
+    """Look again and again meanwhile; what it raises is raised."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.05):
+            look()
+
+    with ThreadPoolExecutor(1) as pool:
+        watched = pool.submit(watch)
+        try:
+            yield
+        finally:
+            ended.set()
+        watched.result()
 
 
 def outputs(folder: str) -> dict[str, bytes]:
@@ -97,16 +135,42 @@ def test_a_prefix_is_mirrored_once(bucket: str, local: dict[str, bytes], tmp_pat
 
 
 def test_requests_that_fail_are_made_again(
-    s3_server: str, bucket: str, local: dict[str, bytes], tmp_path: Path
+    s3_server: str, bucket: str, local: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Refused, torn and late ones: every picture is whole in the end."""
-    before = fail_every(s3_server, 4)
-    try:
+    """Refused, torn and late ones: in the end every picture is there, and at no time half of one."""
+    seen: Counter[str] = Counter()
+
+    def look() -> None:
+        try:
+            visible = outputs(f"{bucket}/out")
+        except NothingMatchedError:
+            return
+        assert visible.items() <= local.items()
+        seen.update(visible.keys())
+
+    with failing(s3_server, monkeypatch) as failed, watching(look):
         assert run(f"{bucket}/in", f"{bucket}/out", tmp_path) == {Outcome.DONE: COUNT}
-    finally:
-        failed = fail_every(s3_server, 0) - before
-    assert failed > COUNT // 2
+    assert failed.total() > COUNT // 2
+    assert {"refuse PUT", "cut PUT", "stall PUT"} & failed.keys()
+    assert {kind.partition(" ")[0] for kind in failed} == {"refuse", "cut", "stall"}
+    assert seen
     assert outputs(f"{bucket}/out") == local
+    assert noted(f"{bucket}/out") == Counter(local.keys())
+
+
+def test_a_large_object_is_visible_when_all_its_parts_are_there(
+    s3_server: str, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its parts are refused, torn and late, too."""
+    monkeypatch.setattr(storage, "PART_SIZE", 5 << 20)
+    large = tmp_path / "large.tar"
+    large.write_bytes(bytes(range(256)) * (11 << 12))
+    place, sizes = f"{bucket}/large.tar", set()
+    with failing(s3_server, monkeypatch) as failed, watching(lambda: sizes.add(storage.find_object(place).size)):
+        storage.send_file(large, place)
+    assert sizes <= {0, large.stat().st_size}
+    assert failed.total() >= 2
+    assert storage.read_object(place) == large.read_bytes()
 
 
 def test_a_killed_run_leaves_whole_objects_and_its_rerun_does_the_rest(
@@ -195,14 +259,41 @@ def test_keys_that_lead_out_of_the_output_are_refused(
     assert "leads out" in record.reason
 
 
-def test_what_a_store_cannot_do_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("settings", "way_out"),
+    [
+        ({"preserve_times": True}, "leave it out"),
+        ({"hints": "hints.jsonl"}, "copy the pictures that they name"),
+        ({"decisions": ("decisions.json",)}, "copy the pictures that they name"),
+        ({"reference": "color.jpg"}, "give a file or a folder"),
+        ({"proposals": 3}, "give a folder on this machine"),
+        ({"manifest": True}, "is for folders"),
+    ],
+)
+def test_what_a_store_cannot_do_is_refused(settings: dict[str, Any], way_out: str, tmp_path: Path) -> None:
     """Before any work, with the way out."""
+    with pytest.raises(UsageError, match=way_out):
+        run("memory://in", "memory://out", tmp_path, **settings)
+
+
+def test_places_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    """Web servers take nothing, patterns are for folders, and what is not there is told."""
     with pytest.raises(UsageError, match="web servers can be read only"):
         run(str(tmp_path), "https://example.org/out", tmp_path)
-    with pytest.raises(UsageError, match="leave it out"):
-        run(str(tmp_path), "memory://out", tmp_path, preserve_times=True)
+    with pytest.raises(UsageError, match="give a prefix"):
+        run("memory://in/*.png", "memory://out", tmp_path)
     with pytest.raises(NothingMatchedError):
         run("memory://nowhere", "memory://out", tmp_path)
+
+
+def test_one_picture_becomes_one_object(pictures: Path, tmp_path: Path) -> None:
+    """Of the name that is given, in a store and from one; its journal lies beside it."""
+    source = next(pictures.rglob("*.png"))
+    assert run(str(source), "memory://lone/deep/new.png", tmp_path) == {Outcome.DONE: 1}
+    assert outputs("memory://lone/deep").keys() == {"new.png"}
+    assert noted("memory://lone/deep") == {"new.png": 1}
+    assert run("memory://lone/deep/new.png", str(tmp_path / "back.png"), tmp_path) == {Outcome.DONE: 1}
+    assert (tmp_path / "back.png").is_file()
 
 
 def test_without_the_extra_one_line_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
