@@ -3,6 +3,7 @@
 let current = 0;
 let picture = null;
 let frame = 0;
+let painted = null; // the decision under which the picture was painted last
 
 const entryNow = () => ENTRIES[current];
 
@@ -58,6 +59,7 @@ function ahead() {
 function paint() {
   cancelAnimationFrame(frame);
   frame = 0;
+  painted = decisionOf(entryNow());
   return picture ? paintSoon(picture, decisionOf(entryNow()), byId("color")) : null;
 }
 
@@ -66,7 +68,7 @@ function changed() {
   showState();
   if (!picture) return;
   showPoints();
-  if (!frame) frame = requestAnimationFrame(paint);
+  if (!frame && !looksAlike(decisionOf(entryNow()), painted)) frame = requestAnimationFrame(paint);
 }
 
 function showState() {
@@ -179,9 +181,7 @@ function proposalName(place) {
 
 function showProposals() {
   byId("proposals-section").hidden = !picture.proposals.length;
-  const [height, width] = picture.guideSize;
-  const codes = resizeArea(Float32Array.from(picture.codes), picture.height, picture.width, height, width);
-  const small = { codes: Uint8Array.from(codes, Math.round), height, width };
+  const small = shrinkCodes(picture, ...picture.guideSize.map((side) => Math.ceil(side / 2))); // they are shown so small
   byId("proposals").replaceChildren(...[null, ...picture.proposals].map((_, place) => {
     const option = document.createElement("button");
     option.type = "button";

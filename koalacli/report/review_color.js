@@ -26,7 +26,8 @@ const forward = (t) => (t > 0.008856 ? Math.cbrt(t) : (903.3 * t + 16) / 116);
 const backward = (f) => (f > 0.2068966 ? f * f * f : (f - 16 / 116) / 7.787);
 
 const LIGHTNESS = Float32Array.from({ length: 256 }, (_, code) => 116 * forward(toLinear(code / 255)) - 16);
-const LUMINANCE = LIGHTNESS.map((lightness) => backward((lightness + 16) / 116));
+const FORWARD = LIGHTNESS.map((lightness) => (lightness + 16) / 116);
+const LUMINANCE = FORWARD.map(backward);
 const CODE_STEPS = 4096;
 const CODES = Uint8Array.from({ length: CODE_STEPS }, (_, step) => Math.round(255 * toCode((step / (CODE_STEPS - 1)) ** 2)));
 
@@ -120,9 +121,13 @@ function blur(plane, height, width) {
   return done;
 }
 
-const kept = new Map(); // what depends on sizes alone
+const SIZES_KEPT = 60;
+const kept = new Map(); // what depends on sizes alone, oldest first
 function keepOf(key, make) {
-  if (!kept.has(key)) kept.set(key, make());
+  if (!kept.has(key)) {
+    if (kept.size >= SIZES_KEPT) kept.delete(kept.keys().next().value);
+    kept.set(key, make());
+  }
   return kept.get(key);
 }
 
@@ -159,34 +164,58 @@ function enlargeCubic(plane, height, width, toHeight, toWidth) {
   return done;
 }
 
+// Which places of a line each place of another covers, and by what part of it; between two of them where it is longer.
+const areaTaps = (from, to) => keepOf(`area ${from} ${to}`, () => {
+  const [starts, places, shares] = [[0], [], []];
+  const take = (place, share) => { places.push(place); shares.push(share); };
+  for (let place = 0; place < to; place += 1) {
+    if (from === 1) {
+      take(0, 1);
+    } else if (to >= from) {
+      const at = Math.min(from - 1, Math.max(0, ((place + 0.5) * from) / to - 0.5));
+      const first = Math.min(Math.floor(at), from - 2);
+      take(first, 1 - (at - first));
+      take(first + 1, at - first);
+    } else {
+      const [start, end] = [(place * from) / to, ((place + 1) * from) / to];
+      for (let at = Math.floor(start); at < Math.min(from, Math.ceil(end - 1e-9)); at += 1) {
+        take(at, (Math.min(end, at + 1) - Math.max(start, at)) / (end - start));
+      }
+    }
+    starts.push(places.length);
+  }
+  return { starts: Int32Array.from(starts), places: Int32Array.from(places), shares: Float32Array.from(shares) };
+});
+
 // Means over the pixels that a smaller one covers, parts of pixels by their part; enlarges linearly where it must.
 function resizeArea(plane, height, width, toHeight, toWidth) {
-  const shares = (from, to) => Array.from({ length: to }, (_, place) => {
-    if (to >= from) {
-      const at = Math.min(from - 1, Math.max(0, ((place + 0.5) * from) / to - 0.5));
-      const first = Math.min(Math.floor(at), Math.max(0, from - 2));
-      return from === 1 ? [[0, 1]] : [[first, 1 - (at - first)], [first + 1, at - first]];
-    }
-    const [start, end] = [(place * from) / to, ((place + 1) * from) / to];
-    const covered = [];
-    for (let at = Math.floor(start); at < Math.min(from, Math.ceil(end - 1e-9)); at += 1) {
-      covered.push([at, (Math.min(end, at + 1) - Math.max(start, at)) / (end - start)]);
-    }
-    return covered;
-  });
+  const { starts, places, shares } = areaTaps(width, toWidth);
   const wide = new Float32Array(height * toWidth);
-  shares(width, toWidth).forEach((parts, column) => {
-    for (const [at, share] of parts) {
-      for (let row = 0; row < height; row += 1) wide[row * toWidth + column] += share * plane[row * width + at];
+  for (let row = 0; row < height; row += 1) {
+    const from = row * width;
+    for (let column = 0; column < toWidth; column += 1) {
+      let sum = 0;
+      for (let tap = starts[column]; tap < starts[column + 1]; tap += 1) sum += shares[tap] * plane[from + places[tap]];
+      wide[row * toWidth + column] = sum;
     }
-  });
+  }
+  const down = areaTaps(height, toHeight);
   const done = new Float32Array(toHeight * toWidth);
-  shares(height, toHeight).forEach((parts, row) => {
-    for (const [at, share] of parts) {
-      for (let column = 0; column < toWidth; column += 1) done[row * toWidth + column] += share * wide[at * toWidth + column];
+  for (let row = 0; row < toHeight; row += 1) {
+    for (let tap = down.starts[row]; tap < down.starts[row + 1]; tap += 1) {
+      const [from, share] = [down.places[tap] * toWidth, down.shares[tap]];
+      for (let column = 0; column < toWidth; column += 1) done[row * toWidth + column] += share * wide[from + column];
     }
-  });
+  }
   return done;
+}
+
+// The same of codes, as codes.
+function shrinkCodes({ codes, height, width }, toHeight, toWidth) {
+  const mean = resizeArea(codes, height, width, toHeight, toWidth);
+  const smaller = new Uint8Array(mean.length);
+  for (let place = 0; place < mean.length; place += 1) smaller[place] = mean[place] + 0.5;
+  return { codes: smaller, height: toHeight, width: toWidth };
 }
 
 // What the guided filter needs of a guide, made once per picture.

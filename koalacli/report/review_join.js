@@ -22,12 +22,13 @@ function mixRows(plane, width, { low, high, share }, row, line) {
   for (let column = 0; column < width; column += 1) line[column] = plane[above + column] + (plane[below + column] - plane[above + column]) * part;
 }
 
-const [[RX, RY, RZ], [GX, GY, GZ], [BX, BY, BZ]] = RGB_FROM_XYZ;
+const [[RX, RY, RZ], [GX, GY, GZ], [BX, BY, BZ]] = RGB_FROM_XYZ.map((row) => row.map((weight, place) => weight * WHITE[place]));
+const codeOf = (linear) => CODES[(Math.sqrt(linear) * (CODE_STEPS - 1) + 0.5) | 0];
 
 // Linear rgb of a color into `linear`: f and y are those of its lightness (CIE 15).
 function convert(f, y, a, b, linear) {
-  const x = backward(f + a / 500) * WHITE[0];
-  const z = backward(f - b / 200) * WHITE[2];
+  const x = backward(f + a / 500);
+  const z = backward(f - b / 200);
   linear[0] = RX * x + RY * y + RZ * z;
   linear[1] = GX * x + GY * y + GZ * z;
   linear[2] = BX * x + BY * y + BZ * z;
@@ -61,13 +62,24 @@ function joinStill({ codes, width, height }, ab, { prepared, rows, columns }) {
         const code = codes[row * width + column];
         const lightness = LIGHTNESS[code];
         const [l, r, t] = [across.low[column], across.high[column], across.share[column]];
+        const f = FORWARD[code];
+        const y = LUMINANCE[code];
         const a = (slopeA[l] + (slopeA[r] - slopeA[l]) * t) * lightness + offsetA[l] + (offsetA[r] - offsetA[l]) * t;
         const b = (slopeB[l] + (slopeB[r] - slopeB[l]) * t) * lightness + offsetB[l] + (offsetB[r] - offsetB[l]) * t;
-        fitted(lightness, LUMINANCE[code], a, b, linear);
+        // As `fitted`, spelled out for what sRGB can show, which is nearly all: it takes most of the time of a click.
+        const x = backward(f + a / 500);
+        const z = backward(f - b / 200);
+        let red = RX * x + RY * y + RZ * z;
+        let green = GX * x + GY * y + GZ * z;
+        let blue = BX * x + BY * y + BZ * z;
+        if (red < 0 || green < 0 || blue < 0 || red > 1 || green > 1 || blue > 1) {
+          fitted(lightness, y, a, b, linear);
+          [red, green, blue] = linear;
+        }
         const to = 4 * (row * width + column);
-        rgba[to] = CODES[(Math.sqrt(linear[0]) * (CODE_STEPS - 1) + 0.5) | 0];
-        rgba[to + 1] = CODES[(Math.sqrt(linear[1]) * (CODE_STEPS - 1) + 0.5) | 0];
-        rgba[to + 2] = CODES[(Math.sqrt(linear[2]) * (CODE_STEPS - 1) + 0.5) | 0];
+        rgba[to] = codeOf(red);
+        rgba[to + 1] = codeOf(green);
+        rgba[to + 2] = codeOf(blue);
         rgba[to + 3] = 255;
       }
     }
@@ -80,10 +92,10 @@ function chromaOf(ab, { prepared, rows, columns }) {
   const [as, bs] = ab.map((plane) => enlargeCubic(plane, rows, columns, height, width));
   const [cb, cr] = [new Float32Array(guide.length), new Float32Array(guide.length)];
   const linear = new Float64Array(3);
-  const codeOf = (light) => CODE_VALUES[(Math.sqrt(light) * (CODE_STEPS - 1) + 0.5) | 0];
+  const valueOf = (light) => CODE_VALUES[(Math.sqrt(light) * (CODE_STEPS - 1) + 0.5) | 0];
   for (let place = 0; place < guide.length; place += 1) {
     fitted(guide[place], backward((guide[place] + 16) / 116), as[place], bs[place], linear);
-    const [red, green, blue] = [codeOf(linear[0]), codeOf(linear[1]), codeOf(linear[2])];
+    const [red, green, blue] = [valueOf(linear[0]), valueOf(linear[1]), valueOf(linear[2])];
     cb[place] = -0.168736 * red - 0.331264 * green + 0.5 * blue;
     cr[place] = 0.5 * red - 0.418688 * green - 0.081312 * blue;
   }
@@ -94,8 +106,7 @@ function chromaOf(ab, { prepared, rows, columns }) {
 function lumaForChroma(shown, entry) {
   const [height, width] = [entry.height, entry.width].map((side) => Math.ceil(side / CHROMA_SHARE));
   if (width >= shown.width || height >= shown.height) return shown;
-  const codes = Uint8Array.from(resizeArea(shown.codes, shown.height, shown.width, height, width), Math.round);
-  return { codes, width, height };
+  return shrinkCodes(shown, height, width);
 }
 
 function joinGraft(shown, ab, picture) {

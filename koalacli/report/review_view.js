@@ -3,7 +3,8 @@
 const SHEETS_KEPT = 5; // decoded at once: the one shown, its neighbors, and those just seen
 const RESULTS_KEPT = 256; // of a picture: probes and reaches of its points, coverage of its areas
 const PREVIEW_FROM = 250_000; // pixels from which a change is first shown at half the size
-const BAND = 400_000; // pixels that are painted in one go, so that the page stays at hand
+const BAND = 120_000; // pixels that are painted in one go, so that the page stays at hand
+const SHAPES = ["proposal", "vividness", "saturation", "points", "areas"]; // what of a decision shapes color
 const waiting = new Map(); // id -> what to do with its sheet
 const decoded = new Map(); // id -> promise of a Picture, oldest first
 
@@ -58,8 +59,11 @@ function pictureOf(entry) {
 async function decode(entry, [held, [gray, packed, likely]]) {
   const [shown, planes] = await Promise.all([gray, packed].map((part) => codesOfImage(new Blob([part]))));
   const [rows, columns] = held.grid;
-  const values = held.scales.map(([low, step], plane) =>
-    Float32Array.from(planes.codes.subarray(plane * rows * columns, (plane + 1) * rows * columns), (code) => low + step * code));
+  const values = held.scales.map(([low, step], plane) => {
+    const found = new Float32Array(rows * columns);
+    for (let cell = 0; cell < found.length; cell += 1) found[cell] = low + step * planes.codes[plane * found.length + cell];
+    return found;
+  });
   const pairs = (first, count) => Array.from({ length: count }, (_, number) => values.slice(first + 2 * number, first + 2 * number + 2));
   const colors = held.readings + held.proposals.length;
   const [own, ...others] = pairs(0, colors); // the others as what they differ by
@@ -120,6 +124,7 @@ function guessOf(picture, decision) {
 }
 const proposalOf = (picture, decision) => Math.min((decision.proposal ?? 1) - 1, picture.proposals.length);
 
+const looksAlike = (one, other) => isGray(one) === isGray(other) && SHAPES.every((key) => one[key] === other[key]);
 const isGray = (decision) => decision.verdict === "gray";
 
 function colorAt(picture, decision, point) {
