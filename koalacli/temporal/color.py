@@ -174,7 +174,7 @@ def _find_keys(
     """Key frames with the color that arrives at each; `arrived` is that of the first in an earlier run."""
     resumed = arrived is not None
     for group in batched(spans, KEYS_AT_ONCE):
-        for span, ab in zip(group, predict([span.key.guide_luma for span in group]), strict=True):
+        for span, ab in zip(group, _ask(group, predict), strict=True):
             color, forward = as_color(ab, span.key.guide_luma), reaches_forward(span.links)
             if not resumed:
                 arrived = _arrive(arrived, forward[-1], color, method.memory) if forward else _begin(color)
@@ -182,6 +182,13 @@ def _find_keys(
             backward, starts = reaches_backward(span.links), not (forward or resumed)
             yield Key(span.shots, color, forward, backward, arrived, starts, span.known)
             resumed = False
+
+
+def _ask(spans: list[Span[S]], predict: Callable[[list[Gray]], list[Array]]) -> list[Array]:
+    """Opinions on key frames."""
+    plain = [span.key.guide_luma for span in spans if not span.opinion]
+    said = iter(predict(plain) if plain else [])
+    return [span.opinion(span.key.guide_luma) if span.opinion else next(said) for span in spans]
 
 
 def _with_future(keys: Iterable[Key[S]], count: int) -> Iterator[tuple[Key[S], list[Key[S]]]]:

@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 import cv2
 
+from koalacli.arrays import Array
 from koalacli.temporal.known import Known
 from koalacli.temporal.motion import Gray, Link, Tracker
 
@@ -51,11 +52,13 @@ class Span(Generic[S]):
 
     Attributes:
         known: of the color of the key frame.
+        opinion: its luma (H, W) -> ab, float32 (h, w, 2), instead of what the network says without more.
     """
 
     shots: list[S]
     links: list[Link]
     known: Known | None = None
+    opinion: Callable[[Gray], Array] | None = None
 
     @property
     def key(self) -> S:

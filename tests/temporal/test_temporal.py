@@ -1,7 +1,7 @@
 """Steady color: cuts, flow, memory, newcomers, and going on from a saved state."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 
 import cv2
@@ -287,6 +287,16 @@ def test_between_two_known_frames_the_nearer_counts_more() -> None:
     for given, links in ((ends[0], []), (None, [still]), (None, [still, still]), (ends[1], [still])):
         scene.add(given, links)
     assert [round(float(one.color[0, 0, 0])) for one in scene.finish() if one] == [0, 10, 20, 30]
+
+
+def test_of_a_told_span_the_told_opinion_counts() -> None:
+    """The network is not asked there, and opinions before and after it are averaged with it as ever."""
+    network = Network(color=(0.0, 0.0))
+    spans = list(link_spans(pan(25), FAST))
+    told = [replace(span, opinion=lambda luma: np.full((16, 24, 2), 40, np.float32)) for span in spans[:2]]
+    found = [one.ab.mean() for one in colorize_spans(iter([*told, *spans[2:]]), network, FAST)]
+    assert network.asked == len(spans) - 2
+    assert found[0] > found[-1] > 0
 
 
 class Wandering:

@@ -1,7 +1,8 @@
 """What people know of a film's colors: found in it, solved at its frames, carried through their scenes.
 
 Frames are looked up in a pass over the film that decodes and nothing more. A second reader then runs one scene ahead of
-the coloring, links its frames, and carries what is known of some to all key frames of the scene.
+the coloring, links its frames, and carries what is known of some to all key frames of the scene. Where links break, the
+network's opinion of a key frame stands, told what was learned at the known ones, for what looks alike.
 """
 
 from collections.abc import Generator, Iterator
@@ -17,6 +18,8 @@ from koalacli.color.cbcr_video import gray8_to_lightness
 from koalacli.color.lab import rgb_to_lab
 from koalacli.colorizer import Colorizer
 from koalacli.control.hints import Hints
+from koalacli.control.kernel import SCOPES, Places
+from koalacli.control.lesson import Lesson
 from koalacli.control.solver import apply_hints, value_at
 from koalacli.io.picture.read import read_picture
 from koalacli.pipelines.video.plan import Take, wanted_frames
@@ -25,7 +28,6 @@ from koalacli.temporal import Known, KnownScene, Method, Span, as_color, link_sp
 from koalacli.temporal.motion import COLOR_SHARE, Gray
 
 SURE_CHANGE = np.float32(2.0)  # CIELAB units; what hints change by less is carried in part, what they leave not at all
-Key = tuple[int, Known | None]  # pts of a key frame, and what is known there
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,48 @@ class KnownFrames:
 NOTHING_KNOWN = KnownFrames()
 
 
-def with_known(spans: Iterator[Span[Shot]], keys: Generator[Key, None, None]) -> Iterator[Span[Shot]]:
+@dataclass(frozen=True)
+class Opinion:
+    """What the network says of a key frame when it is told what is known of its scene.
+
+    Attributes:
+        look: read-out of all of the scene; None for the usual one.
+        lessons: of frames whose color is known, and their shares, which sum to 1.
+    """
+
+    colorizer: Colorizer
+    look: Hints | None
+    lessons: tuple[tuple[Lesson, float], ...] = ()
+
+    def __call__(self, luma: Gray) -> Array:
+        """Of guide luma: ab, float32 (h, w, 2)."""
+        places = _seen(luma, self.look, self.colorizer)
+        if not self.lessons:
+            return places.ab
+        return np.asarray(sum(lesson.apply(places) * np.float32(share) for lesson, share in self.lessons), np.float32)
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A key frame of a scene, by its pts, with what is known there, and how the network is asked about it."""
+
+    pts: int
+    known: Known | None
+    opinion: Opinion | None = None
+
+
+def with_known(spans: Iterator[Span[Shot]], keys: Generator[KnownKey, None, None]) -> Iterator[Span[Shot]]:
     """Spans with what is known at their key frames; `keys` are those of the same frames, or of more before them."""
     with closing(keys):
         for span in spans:
-            known = next((known for pts, known in keys if pts == span.key.pts), None)
-            yield replace(span, known=known)
+            key = next((key for key in keys if key.pts == span.key.pts), None)
+            yield replace(span, known=key.known, opinion=key.opinion) if key else span
 
 
-def known_ahead(take: Take, frames: KnownFrames, colorizer: Colorizer, method: Method) -> Generator[Key, None, None]:
-    """Every key frame of a take by its pts, with what is known there, up to the end of the last scene with any.
+def known_ahead(
+    take: Take, frames: KnownFrames, colorizer: Colorizer, method: Method
+) -> Generator[KnownKey, None, None]:
+    """Every key frame of a take with what is known there, up to the end of the last scene with any.
 
     One scene is held at a time: less than 500 KB per key frame of a wide picture.
     """
@@ -77,35 +111,83 @@ def known_ahead(take: Take, frames: KnownFrames, colorizer: Colorizer, method: M
     last = max(frames.pts)
     with take.open() as source:
         shots = (studio.open_shot(frame) for frame in wanted_frames(take, source))
-        scene, lumas = KnownScene(), dict[int, Gray]()
+        scene = _Scene(frames, colorizer)
         for span in link_spans(shots, method, frames.holds):
             if not span.links:
-                yield from _with_ground(lumas, scene.finish(), frames, colorizer)
-                if lumas and max(lumas) >= last:
+                yield from scene.finish()
+                if scene.lumas and max(scene.lumas) >= last:
                     return
-                scene, lumas = KnownScene(), {}
-            lumas[span.key.pts] = span.key.guide_luma
-            scene.add(_given(span.key, frames, colorizer, studio.turns), span.links)
-        yield from _with_ground(lumas, scene.finish(), frames, colorizer)
+                scene = _Scene(frames, colorizer)
+            scene.add(span, studio.turns)
+        yield from scene.finish()
 
 
-def _with_ground(
-    lumas: dict[int, Gray], carried: list[Known | None], frames: KnownFrames, colorizer: Colorizer
-) -> Iterator[Key]:
-    """Key frames of one scene, guide luma by pts, with what was carried to them, over what holds for all the scene.
+class _Scene:
+    """The key frames of one scene.
 
-    That is no color at all, or the look, saturation and vividness, of its first frame that has one.
+    Attributes:
+        lumas: guide luma by pts.
     """
-    gray = not frames.gray.isdisjoint(lumas)
-    looks = [hints.look for pts in lumas if (hints := frames.hints.get(pts)) and hints.look]
-    for (pts, luma), known in zip(lumas.items(), carried, strict=True):
-        if gray:
-            yield pts, _colorless(luma)
-        elif looks:
-            ground = _looked(looks[0], luma, colorizer)
-            yield pts, known.over(ground) if known else ground
-        else:
-            yield pts, known
+
+    def __init__(self, frames: KnownFrames, colorizer: Colorizer):
+        self.lumas: dict[int, Gray] = {}
+        self._frames, self._colorizer = frames, colorizer
+        self._carried, self._given = KnownScene(), dict[int, Known]()
+
+    def add(self, span: Span[Shot], turns: int) -> None:
+        """One more span."""
+        key = span.key
+        self.lumas[key.pts] = key.guide_luma
+        given = _given(key, self._frames, self._colorizer, turns)
+        if given:
+            self._given[key.pts] = given
+        self._carried.add(given, span.links)
+
+    def finish(self) -> Iterator[KnownKey]:
+        """All of them: what was carried there, and the network told of what was given, and of the look of the scene.
+
+        That is saturation and vividness of its first frame that has some; a gray scene has no color at all.
+        """
+        hints = [self._frames.hints.get(pts) for pts in self.lumas]
+        look = next((one.look for one in hints if one and one.look), None)
+        gray = not self._frames.gray.isdisjoint(self.lumas)
+        places = {pts: number for number, pts in enumerate(self.lumas)}
+        lessons = {} if gray else {places[pts]: self._learn(pts, look) for pts in self._given}
+        for (pts, luma), known in zip(self.lumas.items(), self._carried.finish(), strict=True):
+            told = look is not None or bool(lessons)
+            opinion = Opinion(self._colorizer, look, _nearest(lessons, places[pts])) if told and not gray else None
+            yield KnownKey(pts, _colorless(luma) if gray else known, opinion)
+
+    def _learn(self, pts: int, look: Hints | None) -> Lesson:
+        """What the color of a frame tells of the others: hints reach there as far as the widest does in its own."""
+        places, known = _seen(self.lumas[pts], look, self._colorizer), self._given[pts]
+        size = (places.ab.shape[1], places.ab.shape[0])
+        color, weight = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (known.color, known.weight))
+        hints = self._frames.hints.get(pts)
+        wide = hints is None or pts in self._frames.references or any(one.scope == "picture" for one in hints.points)
+        target = Known(color[..., :2], weight).settle(places.ab)
+        return Lesson.learn(places, target, SCOPES["picture" if wide else "thing"])
+
+
+def _nearest(lessons: dict[int, Lesson], here: int) -> tuple[tuple[Lesson, float], ...]:
+    """The lessons of the key frames before and after one, by number; the nearer counts more."""
+    before = max((place for place in lessons if place <= here), default=None)
+    after = min((place for place in lessons if place >= here), default=None)
+    if before is None or after is None or before == after:
+        return tuple((lessons[place], 1.0) for place in {before, after} if place is not None)
+    share = (here - before) / (after - before)
+    return (lessons[before], 1 - share), (lessons[after], share)
+
+
+def _seen(luma: Gray, look: Hints | None, colorizer: Colorizer) -> Places:
+    """A frame as the network sees it, by its guide luma, read with a look."""
+    guide = gray8_to_lightness(luma)
+    said = colorizer.predict([guide], features=True, bin_probs=look is not None and look.needs_bins)
+    assert said.features is not None
+    ab = said.ab[0]
+    if look:
+        ab = colorizer.read_hinted(guide, said, 0, look) * np.float32(look.saturation)
+    return Places.seen(said.features[0], guide, ab)
 
 
 def _colorless(luma: Gray) -> Known:
@@ -115,14 +197,6 @@ def _colorless(luma: Gray) -> Known:
 
 def _certain(color: Array) -> Known:
     return Known(color, np.ones(color.shape[:2], np.float32))
-
-
-def _looked(look: Hints, luma: Gray, colorizer: Colorizer) -> Known:
-    """The network's color of a frame, by its guide luma, with a look."""
-    guide = gray8_to_lightness(luma)
-    said = colorizer.predict([guide], features=True, bin_probs=look.needs_bins)
-    ab = colorizer.read_hinted(guide, said, 0, look) * np.float32(look.saturation)
-    return _certain(as_color(ab, luma))
 
 
 def _given(shot: Shot, frames: KnownFrames, colorizer: Colorizer, turns: int) -> Known | None:
