@@ -89,7 +89,7 @@ ROWS = {
         ["book", "painted"],
         ["references"],
         ["solver"],
-        ["hints", "floors", "proposals"],
+        ["hints", "floors", "proposals", "lesson"],
         ["colors", "kernel"],
     ],
     "color": [

@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from koalacli.arrays import Array
+from koalacli.arrays import Array, Pixels
 from koalacli.color.cbcr_video import gray8_to_lightness
-from koalacli.color.lab import rgb_to_lab
+from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import Colorizer
 from koalacli.control.hints import Hints
 from koalacli.control.kernel import SCOPES, Places
@@ -37,12 +37,14 @@ class KnownFrames:
     Attributes:
         hints: what is known of some places.
         references: pictures of frames in color.
+        likes: pictures whose colors hold for what looks alike in the scenes of frames.
         gray: frames whose scenes stay gray.
         remarks: what is to be said of it.
     """
 
     hints: dict[int, Hints] = field(default_factory=dict)
     references: dict[int, Path] = field(default_factory=dict)
+    likes: dict[int, Path] = field(default_factory=dict)
     gray: frozenset[int] = frozenset()
     remarks: tuple[str, ...] = ()
 
@@ -53,7 +55,7 @@ class KnownFrames:
     @property
     def pts(self) -> set[int]:
         """Of all of them."""
-        return {*self.hints, *self.references, *self.gray}
+        return {*self.hints, *self.references, *self.likes, *self.gray}
 
     def __bool__(self) -> bool:
         return bool(self.pts)
@@ -77,7 +79,7 @@ class Opinion:
 
     def __call__(self, luma: Gray) -> Array:
         """Of guide luma: ab, float32 (h, w, 2)."""
-        places = _seen(luma, self.look, self.colorizer)
+        places = _seen(gray8_to_lightness(luma), self.look, self.colorizer)
         if not self.lessons:
             return places.ab
         return np.asarray(sum(lesson.apply(places) * np.float32(share) for lesson, share in self.lessons), np.float32)
@@ -152,15 +154,23 @@ class _Scene:
         look = next((one.look for one in hints if one and one.look), None)
         gray = not self._frames.gray.isdisjoint(self.lumas)
         places = {pts: number for number, pts in enumerate(self.lumas)}
-        lessons = {} if gray else {places[pts]: self._learn(pts, look) for pts in self._given}
+        lessons = {} if gray else {places[pts]: lesson for pts, lesson in self._lessons(look)}
         for (pts, luma), known in zip(self.lumas.items(), self._carried.finish(), strict=True):
             told = look is not None or bool(lessons)
             opinion = Opinion(self._colorizer, look, _nearest(lessons, places[pts])) if told and not gray else None
             yield KnownKey(pts, _colorless(luma) if gray else known, opinion)
 
+    def _lessons(self, look: Hints | None) -> Iterator[tuple[int, Lesson]]:
+        for pts in self.lumas:
+            if pts in self._given:
+                yield pts, self._learn(pts, look)
+            elif pts in self._frames.likes:
+                yield pts, _learn_picture(self._frames.likes[pts], self._colorizer)
+
     def _learn(self, pts: int, look: Hints | None) -> Lesson:
         """What the color of a frame tells of the others: hints reach there as far as the widest does in its own."""
-        places, known = _seen(self.lumas[pts], look, self._colorizer), self._given[pts]
+        places = _seen(gray8_to_lightness(self.lumas[pts]), look, self._colorizer)
+        known = self._given[pts]
         size = (places.ab.shape[1], places.ab.shape[0])
         color, weight = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (known.color, known.weight))
         hints = self._frames.hints.get(pts)
@@ -179,9 +189,25 @@ def _nearest(lessons: dict[int, Lesson], here: int) -> tuple[tuple[Lesson, float
     return (lessons[before], 1 - share), (lessons[after], share)
 
 
-def _seen(luma: Gray, look: Hints | None, colorizer: Colorizer) -> Places:
-    """A frame as the network sees it, by its guide luma, read with a look."""
-    guide = gray8_to_lightness(luma)
+def _learn_picture(path: Path, colorizer: Colorizer) -> Lesson:
+    """What the colors of a picture tell of any other.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    pixels = read_picture(path).pixels
+    places = _seen(colorizer.shrink(lightness_of(pixels)), None, colorizer)
+    return Lesson.learn(places, _small_ab(pixels, (places.ab.shape[1], places.ab.shape[0])), SCOPES["picture"])
+
+
+def _small_ab(pixels: Pixels, size: tuple[int, int]) -> Array:
+    """ab of a picture in color at a size (width, height)."""
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return rgb_to_lab(small.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max))[..., 1:]
+
+
+def _seen(guide: Array, look: Hints | None, colorizer: Colorizer) -> Places:
+    """A picture as the network sees it, by its small lightness (gh, gw, 1), read with a look."""
     said = colorizer.predict([guide], features=True, bin_probs=look is not None and look.needs_bins)
     assert said.features is not None
     ab = said.ab[0]
@@ -216,9 +242,7 @@ def _read_reference(path: Path, shot: Shot) -> Known:
         InputError: it cannot be read.
     """
     height, width = shot.guide_luma.shape
-    pixels = read_picture(path).pixels
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    ab = rgb_to_lab(small.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max))[..., 1:]
+    ab = _small_ab(read_picture(path).pixels, (width, height))
     size = (width // COLOR_SHARE, height // COLOR_SHARE)
     color = as_color(cv2.resize(ab, size, interpolation=cv2.INTER_AREA), shot.guide_luma)
     return _certain(color)

@@ -1,6 +1,5 @@
 """Finding the frames of a film that hints and references speak of."""
 
-import csv
 import hashlib
 import re
 from bisect import bisect_right
@@ -23,7 +22,8 @@ from koalacli.io.picture.codecs import codec_of
 from koalacli.io.picture.read import read_bytes, read_picture
 from koalacli.pipelines.video.known import KnownFrames
 from koalacli.pipelines.video.plan import FilmJob, Take, told_by, wanted_frames
-from koalacli.pipelines.video.scenes import SHEET, TABLE
+from koalacli.pipelines.video.scene_table import TABLE, TableRow, read_table
+from koalacli.pipelines.video.scenes import SHEET
 from koalacli.pipelines.video.studio import opening_studio
 
 LOOK = (16, 12)  # width and height of what frames and pictures are compared by
@@ -72,6 +72,8 @@ def digest_of_known(job: FilmJob, config: VideoConfig) -> str:
     if config.references:
         for path in find_references(Path(config.references)):
             parts.append(f"{path.name} {hashlib.sha256(read_bytes(path)).hexdigest()}")
+        rows = read_table(Path(config.references)).items()
+        parts += [f"{number} like {row.like}" for number, row in rows if row.like is not None]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16] if parts else ""
 
 
@@ -104,13 +106,15 @@ def find_known(take: Take, colorizer: Colorizer) -> KnownFrames:
     _check_masks(survey)
     _look_through(survey, colorizer, looks=bool(folder))
     placed, remarks = _place_hints(survey, frames)
-    references: dict[int, Path] = {}
+    references, likes = dict[int, Path](), dict[int, Path]()
     if folder:
-        references, said = _place_references(survey, Path(folder))
-        remarks += said
+        table = read_table(Path(folder))
+        references, said = _place_references(survey, Path(folder), table)
+        likes, told = _place_likes(survey, Path(folder), table, references)
+        remarks += said + told
     gray = frozenset(pts for pts, frame in placed.items() if frame.stays_gray)
     hints = {pts: frame.hints for pts, frame in placed.items() if pts not in gray}
-    return KnownFrames(hints, references, gray, tuple(remarks))
+    return KnownFrames(hints, references, likes, gray, tuple(remarks))
 
 
 def _check_masks(survey: Survey) -> None:
@@ -166,11 +170,11 @@ def _place_hints(survey: Survey, frames: tuple[FrameHints, ...]) -> tuple[dict[i
     return found, remarks + ([f"{outside} frames with hints lie outside of this part"] if outside else [])
 
 
-def _place_references(survey: Survey, folder: Path) -> tuple[dict[int, Path], list[str]]:
+def _place_references(survey: Survey, folder: Path, table: dict[int, TableRow]) -> tuple[dict[int, Path], list[str]]:
     """References by pts, and what became of each."""
     found: dict[int, Path] = {}
     unmatched, gray = [], []
-    times, looks = _read_table(folder / TABLE), np.stack(survey.looks)
+    times, looks = {number: row.still for number, row in table.items()}, np.stack(survey.looks)
     for path in find_references(folder):
         pixels = read_picture(path).pixels
         if pixels.ndim == 2:
@@ -189,6 +193,29 @@ def _place_references(survey: Survey, folder: Path) -> tuple[dict[int, Path], li
         "no pictures": [name for name in others if name != TABLE],
     }
     return found, [_listed(f"{what}: ", names) for what, names in parts.items() if names]
+
+
+def _place_likes(
+    survey: Survey, folder: Path, table: dict[int, TableRow], references: dict[int, Path]
+) -> tuple[dict[int, Path], list[str]]:
+    """Pictures whose colors other scenes take, by the pts of the stills of those; a still of its own counts more.
+
+    Raises:
+        UsageError: the scene that one is like has no color.
+    """
+    stills = {number: survey.frame_at(row.still) for number, row in table.items()}
+    pictures = {number: references.get(survey.pts[at]) for number, at in stills.items() if at is not None}
+    found, said = dict[int, Path](), []
+    for number, row in table.items():
+        at = stills[number]
+        if row.like is None or at is None or pictures[number]:
+            continue
+        picture = pictures.get(row.like)
+        if picture is None:
+            raise UsageError(f"{folder / TABLE}: scene {number} is like {row.like}, but of that there is no reference")
+        found[survey.pts[at]] = picture
+        said.append(f"{number} like {row.like}")
+    return found, [_listed("scenes: ", said)] if said else []
 
 
 def _match(path: Path, pixels: Pixels, survey: Survey, looks: Array, times: dict[int, Fraction]) -> int | None:
@@ -212,21 +239,6 @@ def _time_named(name: str, times: dict[int, Fraction]) -> Fraction | None:
         return parse_time(found[1].replace("-", ":"))
     number = NUMBER_IN_NAME.search(name)
     return times.get(int(number[0])) if number else None
-
-
-def _read_table(path: Path) -> dict[int, Fraction]:
-    """The time of each scene's still by the scene's number, from the table that came with the stills, if it is there.
-
-    Raises:
-        UsageError: it cannot be understood.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {int(row["number"]): parse_time(row["still"]) for row in csv.DictReader(file)}
-    except (OSError, ValueError, KeyError, TypeError, csv.Error, UsageError) as error:
-        raise UsageError(f"{path}: cannot be read as koala's table of scenes ({error})") from error
 
 
 def _listed(what: str, names: list[str]) -> str:

@@ -1,7 +1,5 @@
 """A still of every scene of a film, to be colored by whatever means, with a contact sheet and a table."""
 
-import csv
-import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,17 +17,17 @@ from koalacli.config import VideoConfig
 from koalacli.errors import InputError, OutputError, UsageError
 from koalacli.io.files import write_file
 from koalacli.io.film.frames import frame_pixels
-from koalacli.io.film.open import clock
+from koalacli.io.film.open import clock, parse_time
 from koalacli.io.film.source import FilmSource
 from koalacli.io.picture.codecs import encode, to_8bit
 from koalacli.io.picture.picture import Picture
 from koalacli.pipelines.video.plan import FilmJob, Take, open_source, plan_take, wanted_frames
+from koalacli.pipelines.video.scene_table import TABLE, read_table, table_of
 from koalacli.pipelines.video.studio import opening_studio
 from koalacli.records import Outcome, Progress, Record
 from koalacli.temporal import METHODS, link_spans
 
-TABLE, SHEET = "scenes.csv", "contact_sheet"
-COLUMNS = ("number", "start", "end", "frames", "still", "file")
+SHEET = "contact_sheet"
 TILE, COLUMNS_OF_SHEET, SCENES_PER_SHEET = 240, 6, 240  # width of a still, pixels
 LABEL, GAP = 18, 4  # pixels
 
@@ -61,10 +59,10 @@ class Scene:
         """The time of a frame, h:mm:ss.sss."""
         return clock(pts * self.time_base)
 
-    def row(self) -> tuple[Any, ...]:
-        """For the table."""
-        times = (self.clock(self.pts[0]), self.clock(self.pts[-1]))
-        return (self.number, *times, len(self.pts), self.clock(self.still), self.name)
+    def row(self, likes: dict[Fraction, int | None]) -> tuple[Any, ...]:
+        """For the table; `likes` are what an earlier one says of scenes, by the times of their stills."""
+        times, still = (self.clock(self.pts[0]), self.clock(self.pts[-1])), self.clock(self.still)
+        return (self.number, *times, len(self.pts), still, self.name, likes.get(parse_time(still)) or "")
 
 
 def export_scenes(source: str, config: VideoConfig, colorizer: Colorizer) -> Iterator[Progress | Record]:
@@ -99,7 +97,8 @@ def export_scenes(source: str, config: VideoConfig, colorizer: Colorizer) -> Ite
             tiles.append(_tile(scene, pixels))
             kept += not _write_still(folder / scene.name, pixels, config.on_exist)
         damage = list(dict.fromkeys(film.damage))
-    write_file(folder / TABLE, _table(scenes))
+    known = {row.still: row.like for row in read_table(folder).values()}  # what somebody wrote stays
+    write_file(folder / TABLE, table_of(scene.row(known) for scene in scenes))
     for first in range(0, len(tiles), SCENES_PER_SHEET):
         sheet = Picture(_sheet(tiles[first : first + SCENES_PER_SHEET]))
         path = folder / f"{SHEET}_{first // SCENES_PER_SHEET + 1}.jpg"
@@ -148,12 +147,6 @@ def _write_still(path: Path, pixels: Pixels, on_exist: str) -> bool:
         return False
     write_file(path, encode(Picture(pixels), "png", 95, "444", str(path))[0])
     return True
-
-
-def _table(scenes: list[Scene]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *(scene.row() for scene in scenes)])
-    return text.getvalue().encode()
 
 
 def _tile(scene: Scene, pixels: Pixels) -> NDArray[np.uint8]:

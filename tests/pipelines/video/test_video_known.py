@@ -88,6 +88,30 @@ def test_a_reference_gives_its_color_to_its_scene_alone(
     assert all(np.array_equal(one, other) for one, other in zip(made.cbcr[CUT:], plain.cbcr[CUT:], strict=True))
 
 
+def test_a_scene_may_be_like_another(source: Path, run: Run, contents: Any, plain: Any, tmp_path: Path) -> None:
+    """A number in the table gives a scene the colors of another's still; exporting again keeps it."""
+    stills, output = tmp_path / "stills", tmp_path / "out.mkv"
+    run(source, "--export-scenes", stills)
+    paint_stills(stills)
+    (first, second) = sorted(path for path in stills.glob("*.jpg") if path.stem != "contact_sheet_1")
+    second.unlink()
+    table = stills / "scenes.csv"
+    table.write_text(table.read_text().removesuffix("\n") + "1\n")
+    run(source, "--export-scenes", stills)
+    for path in stills.glob("*.png"):
+        path.unlink()
+    assert table.read_text().endswith(",1\n"), "exporting again keeps what was written there"
+    code, said = run(source, "--references", stills, "-o", output, *LOSSLESS)
+    assert (code, "scenes: 2 like 1" in " ".join(said.split())) == (0, True), said
+    change = [
+        float(one[1].mean() - other[1].mean()) for one, other in zip(contents(output).cbcr, plain.cbcr, strict=True)
+    ]
+    assert min(change[CUT:]) > 10, "red is positive in V"
+    first.rename(stills / "0009_elsewhere.jpg")
+    table.write_text(table.read_text().replace(",1\n", ",7\n"))
+    assert "scene 2 is like 7, and there is no other scene" in run(source, "--references", stills, "-o", output)[1]
+
+
 def test_only_changed_hints_make_a_film_anew(source: Path, run: Run, tmp_path: Path) -> None:
     """The digest of what is known belongs to the settings of the film."""
     hints, output = tmp_path / "hints.json", tmp_path / "out.mkv"
