@@ -94,7 +94,7 @@ ROWS = {
     ],
     "color": [
         ["cbcr_jpeg"],
-        ["join", "probe"],
+        ["join", "probe", "surroundings"],
         ["layer", "upsample", "gamut", "bins", "cbcr_video", "levels", "tone", "shapes"],
         ["lab"],
         ["strips"],

@@ -21,6 +21,14 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="One JSON event per line 
 QuietFlag = Annotated[bool, typer.Option("-q", "--quiet", help="Show failures only.")]
 VerboseFlag = Annotated[bool, typer.Option("-v", "--verbose", help="Show every input, skipped ones too.")]
 
+WORDS = {  # of kinds, where the summary counts one of them, and where it counts several
+    "no picture": ("no picture", "no pictures"),
+    "a film": ("film", "films"),
+    "copied, a print on a table: crop it": (
+        "copied, a print on a table: crop it",
+        "copied, prints on a table: crop them",
+    ),
+}
 PLAIN_INTERVAL = 10.0  # seconds between progress lines where there is no terminal
 
 
@@ -207,8 +215,15 @@ class RecordDisplay(Display):
         """What else came of inputs, most often first: 3 in color already, copied; 1 failed."""
         usual = ((Outcome.DONE, ""), (Outcome.PLANNED, ""))
         return [
-            f"{n} {kind or outcome}" for (outcome, kind), n in self.kinds.most_common() if (outcome, kind) not in usual
+            f"{n} {several(kind or outcome, n)}"
+            for (outcome, kind), n in self.kinds.most_common()
+            if (outcome, kind) not in usual
         ]
+
+
+def several(kind: str, number: int) -> str:
+    """A kind of things as the summary counts them: 1 no picture, 2 no pictures."""
+    return WORDS.get(kind, (kind, kind))[number > 1]
 
 
 def log_line(record: Started | Notice | Phase | Record) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from koalacli.arrays import Array
+from koalacli.color.surroundings import border_share, is_print_on_table
 from koalacli.color.tone import is_colored
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import GrayJob, ProposalsJob, digest_of, hints_of, reviewer_of
@@ -39,6 +40,8 @@ from koalacli.photograph.sidecars import carry_sidecars
 from koalacli.records import Outcome, Record
 
 COPIED = "in color already, copied"
+ON_TABLE = "copied, a print on a table: crop it"
+LARGE_BORDER = 0.3  # share of a picture from which its border is told
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
             setup = replace(setup, provenance=told)
             if setup.config.colored == "auto":  # who says which colors it has wants them made
                 setup = replace(setup, config=replace(setup.config, colored="recolor"))
-        opened = _open(job, setup, started, stamp)
+        opened = _with_border(_open(job, setup, started, stamp))
         if setup.config.reference and opened.canvas:
             opened = replace(opened, remarks=[*opened.remarks, f"reference: {setup.config.reference}"])
         if isinstance(job, ProposalsJob) and opened.canvas and len(opened.canvas.guides) != 1:
@@ -112,6 +115,16 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
         seconds = time.perf_counter() - started
         setup.journal.note(job.target, stamp, Outcome.FAILED, seconds, str(error), digest_of(job), job.source)
         raise
+
+
+def _with_border(opened: OpenedPhotograph) -> OpenedPhotograph:
+    """Remark on a border that takes much of what the network sees."""
+    share = border_share(opened.canvas.guides[0][..., 0]) if opened.canvas else 0.0
+    if share < LARGE_BORDER:
+        return opened
+    return replace(
+        opened, remarks=[*opened.remarks, f"{share:.0%} of it is border: crop it, and more is seen of the print"]
+    )
 
 
 def _with_hints(opened: OpenedPhotograph, hints: Hints, job: Job) -> OpenedPhotograph:
@@ -271,4 +284,8 @@ def _keep_colored(
     else:
         with new_target(job.target) as file:
             file.write(data)
-    return replace(record, outcome=Outcome.DONE, kind=COPIED)
+    pixels = picture.pixels if picture and config.colored == "auto" else None
+    on_table = pixels is not None and pixels.ndim == 3 and is_print_on_table(pixels)
+    if on_table:
+        record = replace(record, reason=f"{record.reason}; it seems to be a print on a table: crop it to color it")
+    return replace(record, outcome=Outcome.DONE, kind=ON_TABLE if on_table else COPIED)
