@@ -16,7 +16,7 @@ import stat
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ AS_IT_IS = getattr(os, "O_BINARY", 0)  # Windows would write other ends of lines
 BEGUN = "begun"  # outcome of an output that was not there when it was begun, and the name of a line of such
 UNSURE = "unsure"  # outcome of one that may be there without being what was begun, or all of it
 OFTEN = ("settings", "weights", "outcome")  # fields of few different values, to be kept once
+MOST_WAYS = 1000  # to other folders that are kept in mind
 Stamp = tuple[int, int]  # size in bytes, modification time in nanoseconds
 
 
@@ -77,6 +78,10 @@ class Entry:
     source: str = ""
     digest: str = ""
 
+    def as_line(self) -> str:
+        """As it stands in the journal."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__})
+
 
 class Journal:
     """A folder's journal, open for one run.
@@ -97,6 +102,7 @@ class Journal:
         self._lock = threading.Lock()
         self._torn = False
         self._entries: dict[str, Entry] = {}
+        self._ways: dict[str, str] = {}  # to other folders: a folder's files share theirs, and there may be millions
         if folder is not None:
             self._load(folder / JOURNAL)
 
@@ -183,12 +189,16 @@ class Journal:
 
     def append(self, entry: Entry) -> str:
         """Append an entry that is made already; as `note`."""
-        return self._add_line(json.dumps(asdict(entry)))
+        return self._once(self._add_line(entry.as_line()))
 
-    def begin(self, outputs: Iterable[Beginning]) -> str:
-        """Say which outputs are being made; returns and raises as `note`."""
+    def begin(self, outputs: Iterable[Beginning]) -> None:
+        """Say which outputs are being made. Where that cannot be written, their entries cannot either, and tell it.
+
+        Raises:
+            StorageFullError: nothing more can be written.
+        """
         if not self.is_kept:
-            return ""
+            return
         begun = [
             [
                 self._key(one.target),
@@ -200,9 +210,14 @@ class Journal:
             for one in outputs
         ]
         line = {BEGUN: begun, "settings": self.settings, "weights": self.weights, "alone": self.alone}
-        return self._add_line(json.dumps(line))
+        self._add_line(json.dumps(line))
+
+    def _once(self, trouble: str) -> str:
+        first, self._told = not self._told, self._told or bool(trouble)
+        return trouble if first else ""
 
     def _add_line(self, line: str) -> str:
+        """Append a line; why it cannot be."""
         if self.folder is None:
             return ""
         with self._lock:
@@ -212,8 +227,7 @@ class Journal:
             except StorageFullError:
                 raise
             except OutputError as error:
-                first, self._told = not self._told, True
-                return str(error) if first else ""
+                return str(error)
         return ""
 
     def entries(self) -> list[Entry]:
@@ -241,7 +255,12 @@ class Journal:
 
     def _key(self, target: str) -> str:
         assert self.folder is not None
-        return Path(os.path.relpath(target, self.folder)).as_posix()
+        above, name = os.path.split(target)
+        if above not in self._ways:
+            if len(self._ways) > MOST_WAYS:
+                self._ways.clear()
+            self._ways[above] = Path(os.path.relpath(above or ".", self.folder)).as_posix()
+        return f"{self._ways[above]}/{name}".removeprefix("./")
 
     def _relative(self, source: str) -> str:
         if "://" in source:

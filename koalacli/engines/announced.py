@@ -14,7 +14,6 @@ def announced(jobs: Iterable[Job], journal: Journal) -> Iterator[Job]:
     """The same jobs, each named in the journal before it is handed on."""
     source, size = iter(jobs), FIRST_GROUP
     while group := list(islice(source, size)):
-        # Where that fails, their entries will, too, and tell it.
         journal.begin(Beginning(job.target, job.stamp(), digest_of(job), job.source) for job in group)
         yield from group
         size = min(2 * size, LARGEST_GROUP)

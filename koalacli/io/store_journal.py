@@ -3,12 +3,10 @@
 It lies in .koala-journal/ as objects of JSON lines, some for each run, and each written anew, whole, while it grows.
 """
 
-import json
 import os
 import platform
 import re
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from koalacli.errors import InputError, NothingMatchedError, OutputError
@@ -59,15 +57,15 @@ class StoreJournal(Journal):
     def append(self, entry: Entry) -> str:
         """Keep an entry, and send those that have gathered every few seconds."""
         with self._lock:
-            self._lines += json.dumps(asdict(entry)).encode() + b"\n"
+            self._lines += entry.as_line().encode() + b"\n"
             if time.monotonic() - self._clock < self._every and len(self._lines) < LONGEST:
                 return ""
-            return self._send()
+            return self._once(self._send())
 
     def close(self) -> str:
         """Send what has gathered."""
         with self._lock:
-            return self._send()
+            return self._once(self._send())
 
     def _add_line(self, line: str) -> str:
         """At once: what is begun must be known before it is there."""
@@ -76,7 +74,7 @@ class StoreJournal(Journal):
             return self._send()
 
     def _send(self) -> str:
-        """Must be called with the lock held; what to tell where it cannot be sent, once."""
+        """Must be called with the lock held; why it cannot be sent."""
         if len(self._lines) == self._sent:
             return ""
         self._clock = time.monotonic()
@@ -84,8 +82,7 @@ class StoreJournal(Journal):
             place = f"{self._url}/{FOLDER}/{self._run}-{self._part:06d}.jsonl"
             write_object(place, bytes(self._lines))
         except OutputError as error:
-            first, self._told = not self._told, True
-            return str(error) if first else ""
+            return str(error)
         self._sent = len(self._lines)
         if self._sent >= LONGEST:
             self._part, self._lines, self._sent = self._part + 1, bytearray(), 0
