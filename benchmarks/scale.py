@@ -1,10 +1,11 @@
 """What a cluster, an object store and a thousand workers cost; the figures of docs/scale.md.
 
 python benchmarks/scale.py nodes PICTURES [--count 400]     two Ray nodes, one killed in the middle, against one process
-python benchmarks/scale.py overhead PICTURES [--count 200]  seconds per picture: here, and with --ray on one worker
+python benchmarks/scale.py film PICTURES [--count 300]      the same for the frames of a film
+python benchmarks/scale.py overhead PICTURES [--count 200]  a picture here, and with --ray on one worker
 python benchmarks/scale.py keys [--count 100000]            listing a prefix over S3's protocol, on loopback
 python benchmarks/scale.py thousand [--count 1000000] [--workers 1000] [--rate 2]
-                                                            scheduler and journal with workers that only pass time
+                                                            a run but for its network; workers only pass time
 python benchmarks/scale.py cost --rate 2 --price 0.04 [--capacity N]  money per million pictures, and where the knee is
 """
 
@@ -22,6 +23,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,46 +69,132 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.glob("*.jpg")}
 
 
-def nodes(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Two nodes, one of which dies in the middle."""
+@contextmanager
+def two_nodes() -> Iterator[tuple[str, Callable[[], None]]]:
+    """Address of a cluster of two nodes, and what kills the second."""
     from ray.cluster_utils import Cluster
 
-    pictures = copies(arguments.pictures, folder / "in", arguments.count)
-    local = colorize_all(pictures, folder / "local")
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": ROOM})
     node = cluster.add_node(num_cpus=1, object_store_memory=ROOM)
-
-    def kill(done: int) -> None:
-        if done == arguments.count // 2:
-            cluster.remove_node(node, allow_graceful=False)
-
-    seconds = colorize_all(pictures, folder / "ray", kill, ray=cluster.address)
+    yield cluster.address, lambda: cluster.remove_node(node, allow_graceful=False)
     cluster.shutdown()
-    lines = map(json.loads, (folder / "ray" / ".koala-journal.jsonl").read_text().splitlines())
-    made, noted = contents(folder / "ray"), Counter(line["path"] for line in lines)
+
+
+def notes(folder: Path) -> Counter[str]:
+    """How often the journal names each output."""
+    lines = map(json.loads, (folder / ".koala-journal.jsonl").read_text().splitlines())
+    return Counter(line["path"] for line in lines if "path" in line)
+
+
+def nodes(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Two nodes, one of which dies in the middle."""
+    pictures = copies(arguments.pictures, folder / "in", arguments.count)
+    local = colorize_all(pictures, folder / "local")
+    with two_nodes() as (address, kill):
+        seconds = colorize_all(
+            pictures, folder / "ray", lambda done: kill() if done == arguments.count // 2 else None, ray=address
+        )
+    made = contents(folder / "ray")
     return {
         "pictures": arguments.count,
         "outputs": len(made),
         "identical": made == contents(folder / "local"),
-        "once in the journal": noted == Counter(made.keys()),
+        "once in the journal": notes(folder / "ray") == Counter(made.keys()),
         "seconds local": local,
         "seconds ray": seconds,
     }
 
 
+def film(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """A film of five frames a second that moves over pictures; one of two nodes dies in the middle."""
+    import av
+    import numpy as np
+    from PIL import Image
+
+    from koalacli.config import VideoConfig
+    from koalacli.pipelines.video.pipeline import colorize_video
+    from koalacli.records import Outcome, Progress, Record
+
+    source = folder / "film.mp4"
+    files = sorted(arguments.pictures.glob("*.jpg"))
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("libx264", rate=5, options={"crf": "20"}, width=320, height=240)
+        for number in range(arguments.count):
+            with Image.open(files[number // 60 % len(files)]) as image:
+                left = number % 60
+                frame = np.asarray(image.convert("L").convert("RGB").resize((400, 240)))[:, left : left + 320]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), "rgb24")))
+        container.mux(stream.encode(None))
+
+    def run(name: str, at_progress: Callable[[int], None] = lambda _: None, **settings: Any) -> tuple[bytes, float]:
+        started, reports = time.perf_counter(), 0
+        config = VideoConfig(device="cpu", output=str(folder / name / "film.mkv"), **settings)
+        (folder / name).mkdir()
+        for news in colorize_video(str(source), config):
+            reports += isinstance(news, Progress)
+            if isinstance(news, Progress):
+                at_progress(reports)
+            elif isinstance(news, Record):
+                assert news.outcome == Outcome.DONE, news
+        return (folder / name / "film.mkv").read_bytes(), time.perf_counter() - started
+
+    local, seconds = run("local")
+    with two_nodes() as (address, kill):
+        spread, longer = run("ray", lambda reports: kill() if reports == 2 else None, ray=address)
+    return {
+        "frames": arguments.count,
+        "identical": spread == local,
+        "once in the journal": notes(folder / "ray") == Counter(["film.mkv"]),
+        "seconds local": seconds,
+        "seconds ray": longer,
+    }
+
+
+def processor_seconds() -> float:
+    """Of this process and of all that it has started, Ray's own processes and its workers; from Linux' /proc."""
+    parents, spent = {}, {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended
+            fields = place.read_text().rpartition(")")[2].split()
+            parents[int(place.parent.name)] = int(fields[1])
+            spent[int(place.parent.name)] = int(fields[11]) + int(fields[12])
+    ours = {os.getpid()}
+    while more := {process for process, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    return sum(spent[process] for process in ours) / os.sysconf("SC_CLK_TCK")
+
+
 def overhead(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """One worker with all cores against one process with all cores, after each other, twice."""
+    """One worker with all cores against one process with all cores, after each other, twice.
+
+    Seconds of the processors are compared, which other work on the machine changes little, and the clock's are told.
+    """
     # Ray's workers give way to all other processes (nice 15); both sides shall have what the machine can spare.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - so it is spelt
     pictures = copies(arguments.pictures, folder / "in", arguments.count)
     cores = os.cpu_count() or 1
-    rounds: dict[str, list[float]] = {"local": [], "ray": []}
+    rounds: dict[str, list[dict[str, float]]] = {"local": [], "ray": []}
+    skipped = arguments.count // 5  # the first pictures, with which a network is traced
+
+    def measure(name: str, output: Path, **settings: Any) -> None:
+        marks: dict[int, tuple[float, float]] = {}
+
+        def at_record(done: int) -> None:
+            if done in (skipped, arguments.count):
+                marks[done] = processor_seconds(), time.perf_counter()
+
+        colorize_all(pictures, output, at_record, **settings)
+        spent, passed = (
+            (end - start) / (arguments.count - skipped)
+            for start, end in zip(marks[skipped], marks[arguments.count], strict=True)
+        )
+        rounds[name].append({"processor": spent, "clock": passed})
+
     for number in range(2):
-        rounds["local"].append(colorize_all(pictures, folder / f"local{number}"))
-        asked = {"ray": "local", "ray_workers": 1, "ray_cpus": cores}
-        rounds["ray"].append(colorize_all(pictures, folder / f"ray{number}", **asked))
-    best = {name: min(seconds) / arguments.count for name, seconds in rounds.items()}
-    return {**rounds, "seconds per picture": best, "overhead": best["ray"] / best["local"] - 1, "cores": cores}
+        measure("local", folder / f"local{number}")
+        measure("ray", folder / f"ray{number}", ray="local", ray_workers=1, ray_cpus=cores)
+    best = {name: min(one["processor"] for one in seconds) for name, seconds in rounds.items()}
+    return {"seconds per picture": rounds, "overhead": best["ray"] / best["local"] - 1, "cores": cores}
 
 
 def keys(arguments: argparse.Namespace, _folder: Path) -> dict[str, Any]:
@@ -186,7 +274,7 @@ class Sleepers:
                 self.lost += 1
                 yield passed, Died(worker, "its node was taken away", with_node=True)
                 return
-            self.journal.note(job.target, (1, 1), Outcome.DONE, 1.0)
+            self.journal.note(job.target, job.stamp(), Outcome.DONE, 1.0, source=job.source, digest="0" * 64)
             results.append((Record(job.source, job.target, Outcome.DONE), self.journal.take(job.target)))
             if passed > 0.25:  # as engines.ray.EVERY gathers them
                 yield passed, Made(worker, results)
@@ -195,38 +283,113 @@ class Sleepers:
         yield 0.0, Idle(worker)
 
 
+class SyntheticStore:
+    """An S3 whose pictures are names only: a prefix in/ with `count` of them, and out/, which takes what is sent.
+
+    Args:
+        count: of pictures.
+        folder: where objects that are sent lie.
+    """
+
+    def __init__(self, count: int, folder: Path):
+        self.count, self.folder, self.outputs = count, folder, 0
+
+    def _strip_protocol(self, place: str) -> str:
+        return place.partition("://")[2]
+
+    def isfile(self, _path: str) -> bool:
+        return False
+
+    def call_s3(self, _method: str, **asked: Any) -> dict[str, Any]:
+        """A page of a listing: journals before pictures, as they sort."""
+        prefix, start = asked["Prefix"], int(asked.get("ContinuationToken", 0))
+        sent = [] if start or prefix == "in/" else sorted(self.folder.iterdir())
+        count = self.count if prefix == "in/" else self.outputs
+        numbers = range(start, min(start + 1000, count))
+        page = [{"Key": f"out/.koala-journal/{path.name}", "Size": 1, "LastModified": 1.0} for path in sent]
+        page += [{"Key": f"{prefix}{number:07d}.jpg", "Size": 1, "LastModified": 1.0} for number in numbers]
+        return {"Contents": page, "IsTruncated": numbers.stop < count, "NextContinuationToken": str(numbers.stop)}
+
+    def put_file(self, source: str, path: str, **_options: int) -> None:
+        shutil.copyfile(source, self.folder / path.rpartition("/")[2])
+
+    def info(self, path: str) -> dict[str, Any]:
+        return {"size": (self.folder / path.rpartition("/")[2]).stat().st_size}
+
+    def cat_file(self, path: str) -> bytes:
+        return (self.folder / path.rpartition("/")[2]).read_bytes()
+
+
+class SleepingEngine:
+    """An engine whose workers are Sleepers; the last one made is `made`."""
+
+    workers, rate, made = 0, 0.0, None
+
+    def __init__(self, _config: Any, folder: Path | str, _colorizer: Any):
+        from koalacli.io.store_journal import open_journal
+
+        self.journal = open_journal(folder, "settings", "weights")
+        self.crew = Sleepers(Path(folder), self.rate, deaths=1e-5)
+        SleepingEngine.made = self
+
+    def run(self, jobs: Iterator[Any]) -> Iterator[Any]:
+        from koalacli.engines.announced import announced
+        from koalacli.engines.pool import Pool, Ready
+        from koalacli.records import Started
+
+        yield Started(0, "nowhere", "koala", 8)
+        pool = Pool(self.crew, self.journal, self.workers)
+        yield from (news for news in pool.run(announced(jobs, self.journal)) if not isinstance(news, Ready))
+
+
 def thousand(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """A whole run of the scheduler and the journal, on inputs that are names only."""
-    from koalacli.engines.pool import Pool
-    from koalacli.io.paths import Job
-    from koalacli.journal import Journal
-    from koalacli.records import Record
+    """A whole run over a prefix, but for network and pictures: listing, plan, journal, pool, records; and its rerun.
 
-    def jobs() -> Iterator[Job]:
-        for number in range(arguments.count):
-            yield Job(f"in/{number:07d}.jpg", str(folder / f"{number:07d}.jpg"))
+    Seconds are this process' own, of one core: that of the machine's clock hang on what else it does.
+    """
+    from koalacli.config import ColorizeConfig
+    from koalacli.io import storage
+    from koalacli.pipelines.colorize import colorize
+    from koalacli.records import Outcome, Record
+    from koalacli.tables import ENGINES, EngineRow
 
-    crew = Sleepers(folder, arguments.rate, deaths=1e-5)
-    before, started, first, done = memory(), time.perf_counter(), 0.0, 0
-    for news in Pool(crew, Journal(folder, "settings", "weights"), arguments.workers).run(jobs()):
-        if isinstance(news, Record):
-            first = first or time.perf_counter() - started
-            done += 1
-    seconds, more = time.perf_counter() - started, memory() - before
-    assert done == arguments.count
-    started = time.perf_counter()
-    Journal(folder, "settings", "weights")
+    store = SyntheticStore(arguments.count, folder)
+    storage._protocol_store = lambda _protocol: store  # type: ignore[assignment]
+    SleepingEngine.workers, SleepingEngine.rate = arguments.workers, arguments.rate
+    ENGINES["sleeping"] = EngineRow("for a benchmark", SleepingEngine)  # type: ignore[arg-type]
+
+    def run() -> dict[str, Any]:
+        before, started, clock, first = memory(), time.process_time(), time.perf_counter(), 0.0
+        outcomes: Counter[Outcome] = Counter()
+        for news in colorize("s3://scans/in", "s3://scans/out", ColorizeConfig(engine="sleeping")):
+            if isinstance(news, Record):
+                first = first or time.process_time() - started
+                outcomes[news.outcome] += 1
+        return {
+            **outcomes,
+            "seconds to first": first,
+            "seconds": time.process_time() - started,
+            "seconds by the clock": time.perf_counter() - clock,
+            "MiB more": memory() - before,
+        }
+
+    whole = run()
+    assert whole[Outcome.DONE] == arguments.count
+    crew = SleepingEngine.made.crew
+    lines = (json.loads(line) for part in folder.iterdir() for line in part.read_text().splitlines())
+    noted = Counter(hash(line["path"]) for line in lines if "path" in line)
+    store.outputs = arguments.count
     return {
-        "inputs": done,
+        "inputs": arguments.count,
         "workers": arguments.workers,
         "workers lost": crew.lost,
-        "seconds to first": first,
-        "pictures per second that the driver keeps up with": done / seconds,
-        "MiB more": more,
+        "once in the journal": len(noted) == arguments.count == noted.total(),
+        "MiB of journal": sum(path.stat().st_size for path in folder.iterdir()) / 2**20,
+        "pictures per second that the driver keeps up with": arguments.count / whole["seconds"],
         "share of the workers' time that is work": crew.busy / (crew.clock * arguments.workers),
         "hours of the simulated run": crew.clock / 3600,
-        "seconds to read the journal again": time.perf_counter() - started,
-        "MiB with the journal read": memory() - before,
+        "run": whole,
+        "rerun": run(),
     }
 
 
@@ -247,8 +410,8 @@ def memory() -> float:
 def main() -> None:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = {known.__name__: known for known in (nodes, overhead, keys, thousand, cost)}
-    usual = {"nodes": 400, "overhead": 200, "keys": 100_000, "thousand": 1_000_000}
+    commands = {known.__name__: known for known in (nodes, film, overhead, keys, thousand, cost)}
+    usual = {"nodes": 400, "film": 300, "overhead": 200, "keys": 100_000, "thousand": 1_000_000}
     parser.add_argument("command", choices=commands)
     parser.add_argument("pictures", type=Path, nargs="?", default=Path("examples"))
     parser.add_argument("--count", type=int)

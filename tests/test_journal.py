@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from koalacli.config import ColorizeConfig
-from koalacli.journal import BEGUN, JOURNAL, UNSURE, Beginning, Journal, digest_settings, stamp_of
+from koalacli.journal import JOURNAL, Journal, digest_settings, stamp_of
+from koalacli.journal_lines import BEGUN, UNSURE, Beginning
 from koalacli.records import Outcome
 
 

@@ -18,7 +18,7 @@ ROWS = {
         ["control"],
         ["stream", "model", "io"],
         ["color", "journal", "weights_files"],
-        ["origins"],
+        ["origins", "journal_lines"],
         ["train_config", "try_config"],
         ["config"],
         ["values"],

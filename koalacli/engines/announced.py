@@ -5,7 +5,8 @@ from itertools import islice
 
 from koalacli.control.bind import digest_of
 from koalacli.io.paths import Job
-from koalacli.journal import Beginning, Journal
+from koalacli.journal import Journal
+from koalacli.journal_lines import Beginning
 
 FIRST_GROUP, LARGEST_GROUP = 256, 2048  # jobs named in one line; a line is a request where the journal is in a store
 

@@ -17,7 +17,8 @@ from koalacli.errors import UsageError
 from koalacli.io.arguments import STREAM
 from koalacli.io.paths import Job
 from koalacli.io.store_journal import open_journal
-from koalacli.journal import CarriedJournal, Entry, Journal, digest_settings
+from koalacli.journal import CarriedJournal, Journal, digest_settings
+from koalacli.journal_lines import Entry
 from koalacli.process import worker_count
 from koalacli.records import Notice, Record, Started
 from koalacli.weights_files import WeightsFile

@@ -8,7 +8,7 @@ from koalacli.colorizer import Colorizer
 from koalacli.engines.pool import News
 from koalacli.engines.worker import Predictor
 from koalacli.io.paths import Job
-from koalacli.journal import Entry
+from koalacli.journal_lines import Entry
 from koalacli.settings import ClusterSettings
 from koalacli.weights_files import open_weights
 

@@ -12,7 +12,8 @@ from typing import Protocol
 from koalacli.control.bind import digest_of
 from koalacli.errors import ClusterError, StorageFullError
 from koalacli.io.paths import Job
-from koalacli.journal import Entry, Journal
+from koalacli.journal import Journal
+from koalacli.journal_lines import Entry
 from koalacli.records import Notice, Outcome, Record
 
 LARGEST_CHUNK = 256  # jobs that a worker gets at once, and may have to be done again where it dies

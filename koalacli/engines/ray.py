@@ -18,7 +18,8 @@ from koalacli.engines.outfit import Hand, Outfit
 from koalacli.engines.pool import LARGEST_CHUNK, Died, Event, Full, Idle, Made, News, Pool, Ready
 from koalacli.errors import ClusterError, KoalaError, StorageFullError, UsageError
 from koalacli.io.paths import Job
-from koalacli.journal import Entry, Journal
+from koalacli.journal import Journal
+from koalacli.journal_lines import Entry
 from koalacli.process import quiet_libraries
 from koalacli.records import Notice, Record, Started
 from koalacli.settings import ClusterSettings

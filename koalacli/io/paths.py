@@ -16,7 +16,8 @@ from koalacli.io.picture.codecs import CODECS, EXTRAS, codec_of
 from koalacli.io.rules import config_for
 from koalacli.io.suffixes import is_medium
 from koalacli.io.walk import Stray, walk
-from koalacli.journal import Journal, Stamp, stamp_of
+from koalacli.journal import Journal, stamp_of
+from koalacli.journal_lines import Stamp
 
 NAME_FIELDS = ("stem", "ext", "source")  # of --name: without its suffix; the output's suffix; the input's
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from koalacli.errors import InputError, NothingMatchedError, OutputError
 from koalacli.io.storage import is_remote, list_objects, read_object, write_object
-from koalacli.journal import Entry, Journal, parse_line
+from koalacli.journal import Journal
+from koalacli.journal_lines import Entry, parse_line
 
 FOLDER = ".koala-journal"
 EVERY = 2.0  # seconds: of pictures, some; a request for each would cost more than it

@@ -14,7 +14,8 @@ from koalacli.io.paths import Job, output_name, parse_shard, refuse_settings, sh
 from koalacli.io.picture.codecs import codec_of
 from koalacli.io.storage import Found, check_writable, is_remote, list_objects
 from koalacli.io.walk import Stray, walk
-from koalacli.journal import Stamp, stamp_of
+from koalacli.journal import stamp_of
+from koalacli.journal_lines import Stamp
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from koalacli.errors import writing_errors
 from koalacli.io.arguments import STREAM
 from koalacli.io.paths import Job, sidecars_of
 from koalacli.io.storage import is_remote
-from koalacli.journal import BEGUN, Entry, Journal
+from koalacli.journal import Journal
+from koalacli.journal_lines import BEGUN, Entry
 from koalacli.photograph.proposals import has_all, refuse_strangers
 from koalacli.records import Outcome, Record
 

@@ -30,7 +30,8 @@ from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.io.picture.scans import open_scan
 from koalacli.io.picture.xmp import OURS, Provenance, with_provenance
 from koalacli.io.storage import is_remote, local_copy
-from koalacli.journal import Journal, Stamp
+from koalacli.journal import Journal
+from koalacli.journal_lines import Stamp
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Still
 from koalacli.photograph.existing import decide_existing, times_of
 from koalacli.photograph.guides import Sight

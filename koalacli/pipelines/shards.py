@@ -26,7 +26,8 @@ from koalacli.io.storage import check_writable, find_object, is_remote, local_co
 from koalacli.io.store_journal import open_journal
 from koalacli.io.store_plan import StoredJob
 from koalacli.io.tar import Member, find_shards, pack, unpack
-from koalacli.journal import Beginning, CarriedJournal, Entry, Journal
+from koalacli.journal import CarriedJournal, Journal
+from koalacli.journal_lines import Beginning, Entry
 from koalacli.photograph.existing import decide_existing
 from koalacli.process import worker_count
 from koalacli.records import Notice, Outcome, Record, Started

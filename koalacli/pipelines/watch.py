@@ -14,7 +14,8 @@ from koalacli.errors import NothingMatchedError, UsageError
 from koalacli.io.files import remove_leftovers
 from koalacli.io.paths import Job, Plan, make_plan
 from koalacli.io.side_outputs import check_side_outputs, side_outputs
-from koalacli.journal import JOURNAL, Stamp
+from koalacli.journal import JOURNAL
+from koalacli.journal_lines import Stamp
 from koalacli.pipelines.colorize import decide
 from koalacli.pipelines.refusals import for_layers
 from koalacli.records import Notice, Outcome, Record, Started

@@ -17,7 +17,8 @@ from koalacli.io.picture.metadata import is_layer, told_source
 from koalacli.io.picture.read import decoder_errors, read_bytes
 from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.suffixes import is_film
-from koalacli.journal import Entry, Journal
+from koalacli.journal import Journal
+from koalacli.journal_lines import Entry
 from koalacli.pipelines.archive.proofs import PROOFS, Pair
 from koalacli.process import quiet_libraries, worker_count
 from koalacli.records import Outcome, Record, Started

@@ -14,7 +14,8 @@ from koalacli.io.film.mux import assemble
 from koalacli.io.film.open import film_writing_errors, identity_of, reading_errors
 from koalacli.io.film.segments import Joint, WorkFolder, fingerprint_of
 from koalacli.io.film.source import FilmSource
-from koalacli.journal import Beginning, Journal, Stamp, digest_settings
+from koalacli.journal import Journal, digest_settings
+from koalacli.journal_lines import Beginning, Stamp
 from koalacli.pipelines.video.known import NOTHING_KNOWN, KnownFrames, known_ahead, with_known
 from koalacli.pipelines.video.lookup import digest_of_known, find_known
 from koalacli.pipelines.video.plan import FilmJob, FilmPlan, Take, plan_film, wanted_frames

@@ -15,7 +15,7 @@ from koalacli.errors import ClusterError, KoalaError, StorageFullError
 from koalacli.io.film.encode import LIBRARY, EncoderPlan, PacketEntry
 from koalacli.io.film.segments import Joint
 from koalacli.io.paths import Job
-from koalacli.journal import Entry
+from koalacli.journal_lines import Entry
 from koalacli.pipelines.video.plan import Take
 from koalacli.pipelines.video.stretches import Stretch, colorize_stretch, find_stretches
 from koalacli.records import Notice, Outcome, Record

@@ -29,7 +29,7 @@ from koalacli.io.film.segments import Joint, luma_check
 from koalacli.io.film.source import FilmSource
 from koalacli.io.film.streams import StreamPlan, plan_streams
 from koalacli.io.paths import Job
-from koalacli.journal import Stamp
+from koalacli.journal_lines import Stamp
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
 

@@ -29,7 +29,8 @@ from koalacli.io.picture.sequences import (
     write_animation,
     write_numbered,
 )
-from koalacli.journal import Journal, Stamp, digest_settings, stamp_of
+from koalacli.journal import Journal, digest_settings, stamp_of
+from koalacli.journal_lines import Stamp
 from koalacli.pipelines.video.film import painted_frames, summed_damage
 from koalacli.pipelines.video.plan import FilmJob, Take, open_source, parse_rate, plan_take
 from koalacli.pipelines.video.studio import predict_small

@@ -37,7 +37,8 @@ from koalacli.io.store_journal import open_journal
 from koalacli.io.store_plan import name_below
 from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, is_film
 from koalacli.io.walk import Stray
-from koalacli.journal import Beginning, Journal, Stamp, digest_settings
+from koalacli.journal import Journal, digest_settings
+from koalacli.journal_lines import Beginning, Stamp
 from koalacli.pipelines.video.film import colorize_film, existing_film, work_name
 from koalacli.pipelines.video.plan import OWN_MARKS, FilmJob, check_targets, film_name
 from koalacli.pipelines.video.reels import becomes_pictures
