@@ -18,13 +18,13 @@ from koalacli.arrays import Array, Pixels
 from koalacli.color.join import colorize_pixels, merge_color, without_axis
 from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.color.levels import stretch_levels
-from koalacli.color.shapes import network_shape, pad_to_stride
+from koalacli.color.shapes import Sized, pad_to_stride
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.kernel import Places
 from koalacli.control.proposals import Proposal, propose
 from koalacli.control.references import STRENGTH as REFERENCE_STRENGTH
 from koalacli.control.references import Reference, Seen, follow
-from koalacli.control.solver import apply_hints, value_at
+from koalacli.control.solver import LightnessAt, Look, apply_hints, look_twice, value_at
 from koalacli.errors import UsageError
 from koalacli.prediction import Prediction
 from koalacli.settings import STRIDE, ReadOut
@@ -97,14 +97,15 @@ class Colorizer:
 
     def network_shape(self, height: int, width: int) -> tuple[int, int]:
         """See `color.shapes`."""
-        return network_shape(height, width, self.read_out.size)
+        return Sized(self.read_out.size).network_shape(height, width)
 
     def shrink(self, lightness: Array) -> Array:
         """Lightness (H, W, 1) at the size that the network sees: float32 (h, w, 1)."""
-        height, width = self.network_shape(*lightness.shape[:2])
-        smaller = lightness.shape[0] * lightness.shape[1] > height * width
-        method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-        return cv2.resize(lightness, (width, height), interpolation=method)[..., None]
+        return Sized(self.read_out.size).shrink(lightness)
+
+    def closer(self) -> Sized:
+        """How it sees pictures of which much is known; see `Hints.many`."""
+        return Sized(self.read_out.size).closer()
 
     @property
     def read_out(self) -> ReadOut:
@@ -140,8 +141,8 @@ class Colorizer:
                 first += len(done[-1]["ab"])
         stride = self.weights.network.config.output_stride
         rows, columns = -(-height // stride), -(-width // stride)
-        whole = {name: np.concatenate([part[name] for part in done])[:, :rows, :columns] for name in done[0]}
-        return Prediction(**whole)
+        whole = done[0] if len(done) == 1 else {name: np.concatenate([part[name] for part in done]) for name in done[0]}
+        return Prediction(**{name: array[:, :rows, :columns] for name, array in whole.items()})
 
     def read_again(self, lightness: Array, bin_probs: Array, features: Array, vividness: float) -> Array:
         """Color of one picture at another temperature: what the network gives with that vividness as its own.
@@ -191,6 +192,33 @@ class Colorizer:
             raise UsageError(f"there is no proposal {hints.proposal}: the network finds {len(found)}")
         return found[-1].ab
 
+    def correct(
+        self, lightness: Array, said: Prediction, place: int, guide: Array, hints: Hints, lightness_at: LightnessAt
+    ) -> Array:
+        """Color of one picture of a batch with its hints; where there are many, by a coarser look as well.
+
+        Args:
+            lightness, said, place: see `read_hinted`; of the size that `closer` gives where `hints.many`.
+            guide: float32 (H, W, 1), of the same size, the lightness that the picture has.
+            hints: what is known.
+            lightness_at: see `apply_hints`.
+
+        Returns:
+            float32 (h, w, 2), CIELAB units.
+
+        Raises:
+            UsageError: see `read_hinted`.
+        """
+        assert said.features is not None
+        look = Look(self.read_hinted(lightness, said, place, hints), said.features[place], guide)
+        if not hints.many:
+            return apply_hints(look.ab, look.features, guide, hints, lightness_at)
+        smaller = self.shrink(lightness)
+        first = self.predict([smaller], features=True, bin_probs=hints.needs_bins)
+        assert first.features is not None
+        coarse = Look(self.read_hinted(smaller, first, 0, hints), first.features[0], self.shrink(guide))
+        return look_twice(coarse, look, hints, lightness_at)
+
     def colorize(
         self,
         pixels: Pixels,
@@ -227,11 +255,9 @@ class Colorizer:
             return next(self.stream([pixels]))
         known = hints if isinstance(hints, Hints) else Hints(tuple(hints))
         lightness = lightness_of(without_axis(pixels))
-        guide = self.shrink(lightness)
+        guide = self.closer().shrink(lightness) if known.many else self.shrink(lightness)
         said = self.predict([guide], features=True, bin_probs=known.needs_bins)
-        assert said.features is not None
-        ab = self.read_hinted(guide, said, 0, known)
-        ab = apply_hints(ab, said.features[0], guide, known, lambda x, y: value_at(lightness, x, y))
+        ab = self.correct(guide, said, 0, guide, known, lambda x, y: value_at(lightness, x, y))
         return merge_color(lightness, guide, ab, pixels.dtype)
 
     def look_at_reference(self, rgb: Pixels) -> Reference:

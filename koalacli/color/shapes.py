@@ -1,5 +1,8 @@
 """Shapes in which a network sees pictures: few of them, with sides that are multiples of its stride."""
 
+from dataclasses import dataclass
+
+import cv2
 import numpy as np
 
 from koalacli.arrays import Array
@@ -22,6 +25,32 @@ def block_means(planes: Array, side: int) -> Array:
     batch, height, width, count = planes.shape
     blocks = planes.reshape(batch, height // side, side, width // side, side, count)
     return np.asarray(blocks.mean(axis=(2, 4), dtype=np.float32), np.float32)
+
+
+@dataclass(frozen=True)
+class Sized:
+    """How a network sees pictures at one size.
+
+    Attributes:
+        short: the short side of what it sees, in pixels.
+    """
+
+    short: int
+
+    def network_shape(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what it sees of a picture."""
+        return network_shape(height, width, self.short)
+
+    def shrink(self, lightness: Array) -> Array:
+        """Lightness (H, W, 1) at the size that it sees: float32 (h, w, 1)."""
+        height, width = self.network_shape(*lightness.shape[:2])
+        smaller = lightness.shape[0] * lightness.shape[1] > height * width
+        method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        return cv2.resize(lightness, (width, height), interpolation=method)[..., None]
+
+    def closer(self) -> "Sized":
+        """The same at five thirds of the size, for pictures of which much is known."""
+        return Sized(round(self.short * 5 / 3 / STRIDE) * STRIDE)
 
 
 def pad_to_stride(lightness: Array) -> Array:

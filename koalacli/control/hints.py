@@ -13,6 +13,8 @@ LARGEST_FACTOR = 10.0  # on chroma
 VIVIDNESS = (0.05, 10.0)  # temperatures that can be asked for
 MOST_PROPOSALS = 8  # of one picture
 DEFAULT_SCOPE = "thing"
+WIDEST = next(iter(SCOPES))
+MANY = 20  # points of the widest scope, above which the network looks at a picture twice
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,11 @@ class Hints:
     def look(self) -> "Hints":
         """What of them is about all of the picture and holds for others like it: saturation and vividness."""
         return Hints(saturation=self.saturation, vividness=self.vividness)
+
+    @property
+    def many(self) -> bool:
+        """Whether so much is known of the whole picture that a second, closer look is worth its time."""
+        return self.proposal == 1 and sum(point.scope == WIDEST for point in self.points) > MANY
 
     def __bool__(self) -> bool:
         return bool(self.points or self.areas) or self.saturation != 1 or self.needs_bins

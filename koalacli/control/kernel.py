@@ -5,7 +5,7 @@ Gaussian process with that covariance expects, given all hints, is their sum (kr
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -42,6 +42,8 @@ class Scope:
         gain: what the guess is multiplied with before it is corrected: who corrects much shows that it was bold.
         chroma: weight of the part by which all of the guess was too strong or too weak, per 100 CIELAB units squared.
         spot: weight of what is true of the point itself alone.
+        own: share of its guess that a place keeps which belongs to a hint entirely. A thing has one color, so there
+            the guess is given up, which may be right in one half of a jacket and wrong in the other.
     """
 
     help: str
@@ -49,20 +51,25 @@ class Scope:
     gain: float = 1.0
     chroma: float = 0.0
     spot: float = 0.08
+    own: float = 1.0
 
 
 # Widest first: each corrects what those before it left. The numbers of `picture` were fitted by
-# tools/fit_hint_kernel.py; `thing` is as wide as leaves the rest of a picture within 1 ΔE.
+# tools/fit_hint_kernel.py, but for the scales of place: on photographs larger than those that it was fitted on, half
+# as much again is better, and as good on those. `thing` is as wide as leaves the rest of a picture within 1 ΔE.
 SCOPES: dict[str, Scope] = {
     "picture": Scope(
         "what it tells holds for the whole picture, more so for what looks alike and lies near",
-        (Part(0.50, features=1.11), Part(0.157, place=0.81, lightness=0.69), Part(0.153, features=0.85, place=0.20)),
+        (Part(0.50, features=1.11), Part(0.157, place=1.2, lightness=0.69), Part(0.153, features=0.85, place=0.3)),
         gain=0.7,
         chroma=0.078,
     ),
     "place": Scope("this part of the picture, whatever is there", (Part(1.0, place=0.3, lightness=0.5),), spot=0.3),
     "thing": Scope(
-        "this thing: what looks alike and lies near", (Part(1.0, features=0.5, place=0.8, lightness=0.5),), spot=0.3
+        "this thing: what looks alike and lies near",
+        (Part(1.0, features=0.5, place=0.8, lightness=0.5),),
+        spot=0.3,
+        own=0.0,
     ),
 }
 SMALLEST_SPOT = 0.03  # short sides; what enlarging leaves of a smaller one is too little to meet a hint with
@@ -104,24 +111,23 @@ class Places:
         size = (ab.shape[1], ab.shape[0])
         return cls.of(features, cv2.resize(guide[..., 0], size, interpolation=cv2.INTER_AREA), ab)
 
-    def sample(self, x: float, y: float) -> "Places":
-        """One point of an (h, w) picture, x and y as shares of width and height, between the pixels around it."""
+    def sample(self, x: Array, y: Array) -> "Places":
+        """Points (N,) of an (h, w) picture, x and y as shares of width and height, between the pixels around them."""
         height, width = self.lightness.shape
-        row = min(max(y * height - 0.5, 0.0), height - 1.0)
-        column = min(max(x * width - 0.5, 0.0), width - 1.0)
-        top, left = min(int(row), max(height - 2, 0)), min(int(column), max(width - 2, 0))
-        down, right = np.float32(row - top), np.float32(column - left)
+        row, column = np.clip(y * height - 0.5, 0, height - 1), np.clip(x * width - 0.5, 0, width - 1)
+        top = np.minimum(row.astype(np.intp), max(height - 2, 0))
+        left = np.minimum(column.astype(np.intp), max(width - 2, 0))
+        low, right = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
+        down, across = (row - top).astype(np.float32), (column - left).astype(np.float32)
 
         def mix(plane: Array) -> Array:
-            corner = plane[top : top + 2, left : left + 2]
-            upper = corner[0, 0] * (1 - right) + corner[0, -1] * right
-            lower = corner[-1, 0] * (1 - right) + corner[-1, -1] * right
-            return np.asarray(upper * (1 - down) + lower * down)
+            share, aside = (part.reshape(-1, *[1] * (plane.ndim - 2)) for part in (down, across))
+            upper = plane[top, left] * (1 - aside) + plane[top, right] * aside
+            lower = plane[low, left] * (1 - aside) + plane[low, right] * aside
+            return np.asarray(upper * (1 - share) + lower * share)
 
-        features = mix(self.features)
-        features = features / np.float32(max(float(np.linalg.norm(features)), 1e-6))
-        at = np.array([y * height, x * width], np.float32) / np.float32(min(height, width))
-        return replace(self, features=features, at=at, lightness=mix(self.lightness), ab=mix(self.ab))
+        at = (np.stack([y * height, x * width], -1) / min(height, width)).astype(np.float32)
+        return Places(unit_features(mix(self.features)), at, mix(self.lightness), mix(self.ab))
 
 
 def kernel(scope: Scope, pixels: Places, hint: Places) -> Array:

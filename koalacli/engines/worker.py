@@ -12,7 +12,7 @@ from koalacli.config import ColorizeConfig
 from koalacli.control.hints import Hints
 from koalacli.control.proposals import Proposal
 from koalacli.control.references import Reference
-from koalacli.control.solver import apply_hints
+from koalacli.control.solver import LightnessAt
 from koalacli.errors import KoalaError, StorageFullError, UsageError
 from koalacli.io.paths import Job
 from koalacli.io.picture.read import read_picture
@@ -60,8 +60,10 @@ class Predictor(Sight, Protocol):
     def predict(self, lightness: Sequence[Array], *, features: bool = False, bin_probs: bool = False) -> Prediction:
         """Small ab for lightness pictures (h, w, 1) of one size, and what else is asked for."""
 
-    def read_hinted(self, lightness: Array, said: Prediction, place: int, hints: Hints) -> Array:
-        """Small ab of one picture of a batch, read as its hints ask."""
+    def correct(
+        self, lightness: Array, said: Prediction, place: int, guide: Array, hints: Hints, lightness_at: LightnessAt
+    ) -> Array:
+        """Small ab of one picture of a batch, with its hints."""
 
     def look_at_reference(self, rgb: Pixels) -> Reference:
         """A photograph in color as `follow_reference` takes it."""
@@ -201,16 +203,13 @@ def _predict_hinted(
         said = network.predict(seen, features=True, bin_probs=wanted)
     except UsageError:  # there are no bins: it is told of those that need some, below
         said = network.predict(seen, features=True)
-    assert said.features is not None
     ab_planes: list[Array | KoalaError] = []
     for place, (lightness, opened) in enumerate(zip(seen, photographs, strict=True)):
         assert opened.hints is not None
         assert opened.canvas is not None
+        guide, lightness_at = opened.canvas.guides[0], opened.canvas.lightness_at
         try:
-            ab = network.read_hinted(lightness, said, place, opened.hints)
+            ab_planes.append(network.correct(lightness, said, place, guide, opened.hints, lightness_at))
         except KoalaError as error:
             ab_planes.append(error)
-            continue
-        guide, lightness_at = opened.canvas.guides[0], opened.canvas.lightness_at
-        ab_planes.append(apply_hints(ab, said.features[place], guide, opened.hints, lightness_at))
     return ab_planes

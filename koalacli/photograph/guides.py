@@ -21,6 +21,9 @@ class Sight(Protocol):
     def network_shape(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of that."""
 
+    def closer(self) -> "Sight":
+        """How it sees pictures of which much is known."""
+
 
 def guide_of(pixels: Pixels, sight: Sight) -> Array:
     """The lightness of a picture at the size that the network sees.

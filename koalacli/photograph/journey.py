@@ -51,7 +51,7 @@ class Setup:
 
     Attributes:
         config: see ColorizeConfig.
-        sight: how the network sees: a Colorizer.
+        sight: how the network sees: a Colorizer, or for one picture its closer sight.
         provenance: who makes the color.
         journal: what earlier runs did.
     """
@@ -104,6 +104,8 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
         if hints:
             told = replace(setup.provenance, hints=str(hints), reviewer=reviewer_of(job) or setup.config.reviewer)
             setup = replace(setup, provenance=told)
+            if hints.many:
+                setup = replace(setup, sight=setup.sight.closer())
             if setup.config.colored == "auto":  # who says which colors it has wants them made
                 setup = replace(setup, config=replace(setup.config, colored="recolor"))
         opened = _with_border(_open(job, setup, started, stamp))

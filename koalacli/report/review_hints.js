@@ -123,22 +123,31 @@ function readProbe({ cells, weights }, plane) {
   return sum;
 }
 
-// Add to small color what one scope makes of the differences between points and color.
-function correct(picture, ab, pins, scope, reaches) {
+// Add to small color what one scope makes of the differences between points and color. The last `fresh` points are its
+// own; those before them are only held.
+function correct(picture, ab, pins, scope, reaches, fresh) {
   const probes = pins.map((point) => keptOf(picture, `probe ${point.x} ${point.y}`, () => probeOf(picture, point)));
-  const guess = ab.map((plane) => plane.map((value) => scope.gain * value));
+  let guess = ab.map((plane) => plane.map((value) => scope.gain * value));
   const response = probes.map((probe) => reaches.map((reach) => readProbe(probe, reach)));
   const shared = (first, second) => first.reduce((sum, value, column) => sum + value * second[column], 0);
   const matrix = response.map((first, row) => response.map((second, column) => shared(first, second) + (row === column ? RIDGE : 0)));
-  const missing = pins.map((point, row) => guess.map((plane, kind) => point.ab[kind] - readProbe(probes[row], plane)));
-  const held = solve(matrix, missing);
-  reaches.forEach((reach, number) => {
-    const weights = [0, 1].map((kind) => response.reduce((sum, line, row) => sum + line[number] * held[row][kind], 0));
-    guess.forEach((plane, kind) => {
-      for (let cell = 0; cell < plane.length; cell += 1) plane[cell] += weights[kind] * reach[cell];
-    });
-  });
-  return guess;
+  // Two values at each point, carried to where the points reach: two planes.
+  const spread = (wished) => {
+    const held = solve(matrix, wished);
+    const planes = [0, 1].map(() => new Float32Array(ab[0].length));
+    reaches.forEach((reach, number) => planes.forEach((plane, kind) => {
+      const weight = response.reduce((sum, line, row) => sum + line[number] * held[row][kind], 0);
+      for (let cell = 0; cell < plane.length; cell += 1) plane[cell] += weight * reach[cell];
+    }));
+    return planes;
+  };
+  if (scope.own < 1) {
+    const [belongs] = spread(pins.map((_, row) => [row >= pins.length - fresh ? 1 : 0, 0]));
+    const kept = belongs.map((value) => 1 - (1 - scope.own) * Math.min(1, Math.max(0, value)));
+    guess = guess.map((plane) => plane.map((value, cell) => value * kept[cell]));
+  }
+  const moved = spread(pins.map((point, row) => guess.map((plane, kind) => point.ab[kind] - readProbe(probes[row], plane))));
+  return guess.map((plane, kind) => plane.map((value, cell) => value + moved[kind][cell]));
 }
 
 const POLYGON_SIDE = 512; // pixels of the square on which polygons are drawn, as koalacli/control/book.py draws them
@@ -182,7 +191,7 @@ function colorOf(picture, decision) {
     // What looks at the color of all changes with it; other reaches are of the point alone.
     const reaches = pins.map((point) => (scope.chroma ? make(point)
       : keptOf(picture, `${name} ${point.x} ${point.y} ${point.radius}`, () => make(point))));
-    ab = correct(picture, ab, pins, scope, reaches);
+    ab = correct(picture, ab, pins, scope, reaches, fresh.length);
   }
   return ab;
 }

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from koalacli import Colorizer
+from koalacli import Colorizer, Hint
 from koalacli.color.lab import rgb_to_lab
 from koalacli.config import ColorizeConfig
 from koalacli.io.picture import scans
@@ -158,3 +158,26 @@ def test_a_proposal_is_read_from_what_the_batch_was_asked(
     records = run(folder, colorizer, {"still.png": {"proposal": 2}}, include=("still.png",))
     assert records["still.png"].outcome == Outcome.DONE
     assert asked == [1]
+
+
+def test_many_points_for_the_whole_picture_are_looked_at_twice(
+    folder: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Command line and Python make the same of a usual and a closer look; with fewer points there is one look."""
+    points = [{**POINT, "x": 0.02 + 0.04 * n, "y": (0.37 * n) % 1, "color": f"{n - 10},{8 - n}"} for n in range(24)]
+    looks: list[int] = []
+    predict = colorizer.predict
+
+    def noted(lightness: Any, **asked: bool) -> Any:
+        looks.append(min(lightness[0].shape[:2]))
+        return predict(lightness, **asked)
+
+    monkeypatch.setattr(colorizer, "predict", noted)
+    hints = {"still.png": {"points": points}, "graft.jpg": {"points": points}, "turned.jpg": {"points": points[:20]}}
+    records = run(folder, colorizer, hints, include=("still.png", "graft.jpg", "turned.jpg"))
+    assert all(record.outcome == Outcome.DONE for record in records.values())
+    size = colorizer.read_out.size
+    assert sorted(looks) == [size] * 3 + [round(size * 5 / 3 / 32) * 32] * looks.count(max(looks))
+    known = [Hint(*(point[name] for name in ("x", "y", "color")), scope="picture") for point in points]
+    expected = colorizer.colorize(np.asarray(Image.open(folder / "still.png")), hints=known)
+    assert np.array_equal(read_picture(folder.parent / "out" / "still.png").pixels, expected)

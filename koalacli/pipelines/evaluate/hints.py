@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from koalacli.arrays import Array, Rgb8
 from koalacli.color.join import merge_color
 from koalacli.color.lab import rgb_to_lab
+from koalacli.colorizer import Colorizer
 from koalacli.config import EvalConfig
 from koalacli.control.floors import nearest_point, spread_by_lightness
-from koalacli.control.hints import Hint, Hints
-from koalacli.control.solver import apply_hints, value_at
+from koalacli.control.hints import MANY, Hint, Hints
+from koalacli.control.solver import Look, apply_hints, look_twice, value_at
 from koalacli.errors import DataError, KoalaError, UsageError
 from koalacli.io.picture.codecs import to_rgb8
 from koalacli.metrics.hints import FIGURES, HintCurve, mean_curve
@@ -22,7 +23,6 @@ from koalacli.metrics.pictures import psnr, rmse_ab
 from koalacli.pipelines.evaluate.items import Item, OpenedItem
 from koalacli.pipelines.evaluate.judge import open_item
 from koalacli.pipelines.evaluate.subjects import Subjects, Weights
-from koalacli.prediction import Prediction
 from koalacli.process import worker_count
 from koalacli.stream import Stage, stream
 
@@ -77,18 +77,12 @@ def measure_hints(
     networks = [kind for kind in subjects if isinstance(kind, Weights)]
     names = [kind.names[0] for kind in networks]
     pictures = [item for item in items if item.name in set(judged) and not item.is_clip]
+    closely = counts[-1] > MANY
     stage: Stage[Item, OpenedItem, Curve] = Stage(
         read=lambda item: open_item(item, config.protocol, networks),
         key=lambda opened: "one at a time",
-        run=lambda batch: [
-            [
-                kind.colorizer.predict([guide], features=True)
-                for kind, guide in zip(networks, opened.guides, strict=True)
-                if guide is not None
-            ]
-            for opened in batch
-        ],
-        write=lambda item, opened, said: curve_of(item.name, opened, dict(zip(names, said, strict=True)), counts),
+        run=lambda batch: [[looks_of(kind.colorizer, opened, closely) for kind in networks] for opened in batch],
+        write=lambda item, opened, looks: curve_of(item.name, opened, dict(zip(names, looks, strict=True)), counts),
     )
     workers = worker_count(config.workers)
     cv2.setNumThreads(1)  # parallelism comes from the workers
@@ -102,7 +96,18 @@ def measure_hints(
     return mean_curve(counts, [curves[name] for name in sorted(curves)], tuple(FLOORS))
 
 
-def curve_of(name: str, opened: OpenedItem, said: dict[str, Prediction], counts: tuple[int, ...]) -> Curve:
+def looks_of(colorizer: Colorizer, opened: OpenedItem, closely: bool) -> list[Look]:
+    """What a network says of a picture: at its usual size, and if wanted at the closer one."""
+    looks = []
+    for shrink in (colorizer.shrink, colorizer.closer().shrink)[: 1 + closely]:
+        guide = shrink(opened.lightness)
+        said = colorizer.predict([guide], features=True)
+        assert said.features is not None
+        looks.append(Look(said.ab[0], said.features[0], guide))
+    return looks
+
+
+def curve_of(name: str, opened: OpenedItem, looks: dict[str, list[Look]], counts: tuple[int, ...]) -> Curve:
     """Figures of one picture for every number of points, for predictions and floors."""
     lab = _lab(opened.rgb8)
     points, colors = draw_points(name, lab, counts[-1])
@@ -113,18 +118,22 @@ def curve_of(name: str, opened: OpenedItem, said: dict[str, Prediction], counts:
     ]
     curve: Curve = {}
 
-    def note(subject: str, guide: Array, abs_by_count: list[Array | None]) -> None:
-        figures = [(np.nan, np.nan) if ab is None else _figures(opened, lab, guide, ab) for ab in abs_by_count]
+    def note(subject: str, made: list[tuple[Array, Array] | None]) -> None:
+        """Figures of small ab with their guides, by count."""
+        figures = [_figures(opened, lab, *one) if one else (np.nan, np.nan) for one in made]
         curve[subject] = {key: tuple(column) for key, column in zip(FIGURES, zip(*figures, strict=True), strict=True)}
 
-    guides = [guide for guide in opened.guides if guide is not None]
-    for (subject, prediction), guide in zip(said.items(), guides, strict=True):
-        note(subject, guide, [_hinted(opened, prediction, guide, hints[:count]) for count in counts])
-    guide, shape = guides[0], next(iter(said.values())).ab.shape[1:3]
+    for subject, said in looks.items():
+        note(subject, [_hinted(opened, said, Hints(tuple(hints[:count]))) for count in counts])
+    usual = next(iter(looks.values()))[0]
+    guide, shape = usual.guide, usual.ab.shape[:2]
     lightness = cv2.resize(guide[..., 0], shape[::-1], interpolation=cv2.INTER_AREA)
     cells = points * np.array(shape) // np.array([height, width])
     for subject, floor in FLOORS.items():
-        note(subject, guide, [floor(lightness, cells[:count], colors[:count]) if count else None for count in counts])
+        note(
+            subject,
+            [(guide, floor(lightness, cells[:count], colors[:count])) if count else None for count in counts],
+        )
     return curve
 
 
@@ -141,11 +150,16 @@ def draw_points(name: str, lab: Array, count: int) -> tuple[NDArray[np.int64], A
     return points, np.asarray(around[points[:, 0], points[:, 1]])
 
 
-def _hinted(opened: OpenedItem, prediction: Prediction, guide: Array, hints: Sequence[Hint]) -> Array:
-    assert prediction.features is not None
-    known = Hints(tuple(hints))
-    lightness = opened.lightness
-    return apply_hints(prediction.ab[0], prediction.features[0], guide, known, lambda x, y: value_at(lightness, x, y))
+def _hinted(opened: OpenedItem, looks: list[Look], hints: Hints) -> tuple[Array, Array]:
+    """Guide and small ab."""
+
+    def lightness_at(x: float, y: float) -> float:
+        return value_at(opened.lightness, x, y)
+
+    if hints.many:
+        return looks[1].guide, look_twice(looks[0], looks[1], hints, lightness_at)
+    first = looks[0]
+    return first.guide, apply_hints(first.ab, first.features, first.guide, hints, lightness_at)
 
 
 def _figures(opened: OpenedItem, lab: Array, guide: Array, ab: Array) -> tuple[float, float]:
