@@ -41,7 +41,7 @@ class Recipe:
 
     image_size: int
     batch_size: int
-    extractor_weights: str = "imagenet"
+    extractor_weights: str = "kept"
     loss: str = "mse"
     rebalance_strength: float = 0.6
     regression_weight: float = 0.02

@@ -34,8 +34,9 @@ class TrainConfig(Settings):
     cut: str | None = setting(None, f"What is taken from the extractor; {OWN}.", choices=cut_names)
     extractor_weights: str | None = setting(
         None,
-        "Values of the extractor or trunk: a file, imagenet (Keras fetches them), shipped (the trunk of the shipped "
-        f"weights), or random; {OWN}.",
+        "Values of the extractor or trunk: a file; kept, those of ImageNet that this machine has already; imagenet, "
+        "which fetches them from the network where it has none; shipped, the trunk of the shipped weights; or random; "
+        f"{OWN}.",
     )
     cache_embeddings: str = setting("", "File in which embeddings are kept, so that each picture is embedded once.")
     head: str | None = setting(None, f"Kind of output; {OWN}.", choices=HEADS)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from koalacli.cli.log import log
 from koalacli.cli.reports import write_report
-from koalacli.cli.screen import Screen, broken, counted, joined, time_left
+from koalacli.cli.screen import Screen, broken, counted, joined, speed, time_left
 from koalacli.cli.terminal import print_event
 from koalacli.errors import OutputError
 from koalacli.io.texts import one_line
@@ -156,12 +156,12 @@ class RecordDisplay(Display):
         done = sum(self.outcomes.values())
         failed = f"{self.outcomes[Outcome.FAILED]} failed" * bool(self.outcomes[Outcome.FAILED])
         if self.screen:
-            rate = f"{self._rate():.1f} {self.unit}/s" * bool(self.outcomes[Outcome.DONE])
+            rate = speed(self._rate(), self.unit) * bool(self.outcomes[Outcome.DONE])
             since = time.perf_counter() - (self.first or time.perf_counter())
             left = time_left(self.total - done, self.outcomes[Outcome.DONE] - 1, since)
             self.screen.count(f"{done}/{self.total or '?'}", done, self.total, joined(rate, left, failed))
         elif done and self.line_is_due():
-            self.line(f"{done}/{self.total or '?'} {joined(f'{self.unit}, {self._rate():.1f}/s', failed)}")
+            self.line(f"{done}/{self.total or '?'} {joined(self.unit, speed(self._rate(), self.unit), failed)}")
 
     def _say(self, record: Record) -> None:
         if self.as_json:
@@ -203,13 +203,12 @@ class RecordDisplay(Display):
     def _summary_line(self, seconds: float) -> str:
         if self.outcomes[Outcome.PLANNED]:
             return joined(f"would do {self.outcomes[Outcome.PLANNED]}", *self._others(), "nothing was done")
-        done, speed = self.outcomes[Outcome.DONE], ""
-        if done and self.device:
-            speed = f"{self._rate():.1f} {self.unit}/s on {self.device}"
+        rate = speed(self._rate(), self.unit) if self.outcomes[Outcome.DONE] else ""
+        fast = f"{rate} on {self.device}" * bool(rate and self.device)
         made = self.kinds[Outcome.DONE, ""]
         told = f"{counted(made, self.unit)} {self.verb}" * bool(made or self.outcomes[Outcome.FAILED])
         place = f" → {common_folder(self.folders)}" * bool(self.folders)
-        return joined(told + place, *self._others(), f"{seconds:.1f} s", speed)
+        return joined(told + place, *self._others(), f"{seconds:.1f} s", fast)
 
     def _others(self) -> list[str]:
         """What else came of inputs, most often first: 3 in color already, copied; 1 failed."""

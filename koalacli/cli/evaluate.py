@@ -1,6 +1,7 @@
 """`koala eval`."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from koalacli.cli.display import JsonFlag, QuietFlag, RecordDisplay, VerboseFlag
-from koalacli.cli.options import command
+from koalacli.cli.options import command, flags_as_typed
 from koalacli.cli.terminal import print_event, print_table, say
 from koalacli.config import EvalConfig
 from koalacli.io.texts import one_line
@@ -60,10 +61,21 @@ def register(app: typer.Typer) -> None:
                     print_table(figure_table(evaluation))
                 if evaluation.hints and not json:
                     print_table(hint_table(evaluation.hints))
-        for path in (config.csv, config.report, config.study):
-            if path and not (json or quiet):
+        if not (json or quiet):
+            for path in filter(None, (config.csv, config.report, config.study)):
                 say(f"written: {path}")
+            say(f"next: {next_step(config)}")
         raise typer.Exit(code)
+
+
+def next_step(config: EvalConfig) -> str:
+    """What to do behind an evaluation: ask people, look at the pictures, or have a page of them made."""
+    if config.study:
+        return f"let people answer {config.study}; then: koala eval --study-results FILE, once per answer file"
+    if config.report.lower().endswith(".html"):
+        return f"open {config.report}"
+    asked = flags_as_typed(replace(config, report="report.html"))
+    return f"koala eval {asked} shows every picture beside the truth"
 
 
 def figure_table(evaluation: "Evaluation") -> Table:

@@ -9,6 +9,7 @@ dataclass; the function receives the finished config. Nothing is stated twice.
 
 import inspect
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import Field, fields
 from typing import Annotated, Any, Literal
@@ -67,6 +68,22 @@ def command(app: typer.Typer, config: type[Any], name: str | None = None) -> Cal
         return run
 
     return decorate
+
+
+def flags_as_typed(settings: Any) -> str:
+    """The flags that give these settings, as a person types them; what is as by default is left out."""
+    words: list[str] = []
+    for known in fields(settings):
+        value = getattr(settings, known.name)
+        if value == known.default or not known.metadata.get("flag", True):
+            continue
+        flag = flag_of(known)
+        if isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag.removeprefix('--')}")
+            continue
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [flag, shlex.quote(f"{one:g}" if isinstance(one, float) else str(one))]
+    return " ".join(words)
 
 
 def _words_in(given: dict[str, Any]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from rich.status import Status
 from rich.table import Column
 
 LEAST_SECONDS, LEAST_ITEMS = 3.0, 5  # since the first result; before, nobody knows how long it takes
+LEAST_RATE = 0.05  # per second
 LONGEST_NAME = 24  # characters of a film's name, so that the bar fits into 80 columns
 
 
@@ -29,7 +30,7 @@ class Screen:
         self._status = Status(text, console=self._console, spinner="dots")
         self._status.start()
 
-    def count(self, name: str, done: int, total: int, told: str) -> None:
+    def count(self, name: str, done: float, total: float, told: str) -> None:
         """A bar of `total`, 0 where unknown, between a name and what is told."""
         if self._bar is None:
             self.close()
@@ -56,6 +57,11 @@ def time_left(remaining: int, items: int, seconds: float) -> str:
     if remaining <= 0 or items < LEAST_ITEMS or seconds < LEAST_SECONDS:
         return ""
     return f"{timedelta(seconds=round(remaining * seconds / items))} left"
+
+
+def speed(rate: float, unit: str) -> str:
+    """A rate per second; empty where it would be told as 0.0."""
+    return f"{rate:.1f} {unit}/s" * (rate >= LEAST_RATE)
 
 
 def counted(number: int, unit: str) -> str:

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
     def train(config: TrainConfig, json: JsonFlag = False, quiet: QuietFlag = False) -> None:
         from koalacli.pipelines.train.loop import train as run
 
-        raise typer.Exit(TrainDisplay(as_json=json, quiet=quiet).show(run(config)))
+        raise typer.Exit(TrainDisplay(config, as_json=json, quiet=quiet).show(run(config)))
 
     train.__doc__ = f"{HELP}\f\n{recipe_table()}"  # \f: what follows is for --help-all
     command(app, TrainConfig)(train)

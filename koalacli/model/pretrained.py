@@ -1,5 +1,6 @@
 """Values of extractors and trunks that were trained before: from files, from Keras, from shipped weights."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from koalacli.errors import WeightsError
 from koalacli.tables import EXTRACTORS, Application, load_part
 
-IMAGENET, SHIPPED, RANDOM = "imagenet", "shipped", "random"
+IMAGENET, KEPT, SHIPPED, RANDOM = "imagenet", "kept", "shipped", "random"
 DOWNLOAD = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 
@@ -21,7 +22,7 @@ def fill_extractor(extractor: Any, name: str, cut: str, source: str) -> None:
     Args:
         extractor: as the row's `build` made it; the network inside it is filled, or all of it if there is none inside.
         name, cut: what it is.
-        source: imagenet (Keras fetches the file and keeps it, or a package has it), random, or a file.
+        source: kept (by Keras, or a package has it), imagenet (Keras fetches the file and keeps it), random, or a file.
 
     Raises:
         WeightsError: the values cannot be had; names the file and where it comes from.
@@ -29,10 +30,13 @@ def fill_extractor(extractor: Any, name: str, cut: str, source: str) -> None:
     network = next((layer for layer in extractor.layers if isinstance(layer, keras.Model)), extractor)
     if source == RANDOM:
         return
-    if EXTRACTORS[name].fill:
-        load_part(EXTRACTORS[name].fill)(network, name, source)
+    if EXTRACTORS[name].fill:  # from a package: nothing is ever fetched
+        load_part(EXTRACTORS[name].fill)(network, name, IMAGENET if source == KEPT else source)
         return
-    if source == IMAGENET:
+    if source == KEPT and not _is_kept(name, cut):
+        fetch = "--extractor-weights imagenet fetches them" * bool(EXTRACTORS[name].application)
+        raise WeightsError(f"{name}: this machine has no values of ImageNet for it; {fetch}; or {_where(name, cut)}")
+    if source in (IMAGENET, KEPT):
         network.set_weights(_download(name, cut))
         return
     if not Path(source).is_file():
@@ -51,6 +55,13 @@ def _download(name: str, cut: str) -> list[Any]:
         return load_part(application.maker)(include_top=cut != "pooled", weights=IMAGENET).get_weights()
     except Exception as error:  # Keras raises a bare Exception where its download fails
         raise WeightsError(f"{name}: ImageNet weights cannot be fetched ({error}); {_where(name, cut)}") from error
+
+
+def _is_kept(name: str, cut: str) -> bool:
+    """Whether Keras fetched the values once, so that it takes them from its folder."""
+    application = EXTRACTORS[name].application
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return application is not None and (home / "models" / weights_file(application, cut)).is_file()
 
 
 def _where(name: str, cut: str) -> str:

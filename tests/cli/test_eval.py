@@ -38,6 +38,8 @@ def test_the_table_shows_figures_floors_and_intervals(folders: tuple[str, str]) 
         assert word in done.stdout
     assert done.stderr.splitlines()[0] == "intervals …"
     assert "2 pictures judged" in done.stderr
+    asked = " ".join(folders).replace("=", " ")
+    assert f"next: koala eval {asked} --report report.html" in done.stderr
 
 
 def test_json_gives_an_event_per_picture_and_the_evaluation(folders: tuple[str, str]) -> None:

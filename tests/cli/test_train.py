@@ -6,8 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,14 +21,17 @@ from typer.testing import CliRunner
 
 from koalacli.cli.app import app
 from koalacli.cli.train_display import TrainDisplay
+from koalacli.errors import WeightsError
 from koalacli.model import network
+from koalacli.model.pretrained import fill_extractor
 from koalacli.model.recipes import complete
-from koalacli.pipelines.train.events import Checked, Progressed
+from koalacli.pipelines.train.events import Checked, Progressed, TrainStarted
 from koalacli.pipelines.train.folder import RunFolder, RunProgress
 from koalacli.pipelines.train.follower import Member
 from koalacli.presets import PRESETS
 from koalacli.train_config import TrainConfig
 
+BASELINE = dict.fromkeys(("val_loss", "ab_error", "auc_rebalanced", "colorfulness", "colorfulness_gap", "spread"), 0.0)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -63,18 +69,18 @@ def test_people_see_figures_beside_the_constant_color(arguments: list[str]) -> N
     assert done.exit_code == 0, done.output
     for words in ("one constant color", "validation loss", "best weights"):
         assert words in done.stderr
+    weights = Path(arguments[-3], "a", "best.safetensors")
+    assert f"next: koala colorize PICTURE --weights {weights}" in done.stderr
+    assert weights.is_file()
     assert done.stdout == ""
 
 
 def test_what_is_no_number_is_not_shown_as_one() -> None:
     """Before the first step there is no loss; no run is more than done, and none ends before now."""
-    display = TrainDisplay(as_json=False, quiet=False)
+    display = TrainDisplay(TrainConfig(), as_json=False, quiet=False)
     display.console = Console(file=io.StringIO(), width=200)
     display.last_line = float("-inf")  # a line is due
-    nothing = dict.fromkeys(
-        ("val_loss", "ab_error", "auc_rebalanced", "colorfulness", "colorfulness_gap", "spread"), 0.0
-    )
-    first = Checked({"step": 0.0, "epoch": 0.0, "loss": float("nan"), **nothing}, best=True)
+    first = Checked({"step": 0.0, "epoch": 0.0, "loss": float("nan"), **BASELINE}, best=True)
     display.show([first, Progressed(5, 1.0, float("nan"), 1.0, -2.0)])
     told = display.console.file.getvalue()
     assert "loss –" in told
@@ -93,8 +99,43 @@ def test_minutes_that_are_over_are_not_more_than_all() -> None:
 def test_failing_to_overfit_is_exit_code_1(arguments: list[str]) -> None:
     """One step learns nothing by heart."""
     done = CliRunner().invoke(app, [*arguments, "--overfit", "3", "--steps", "1"])
-    assert done.exit_code == 1
+    assert done.exit_code == 1, done.output
     assert "NOT learned" in done.stderr
+    asked = " ".join(arguments[1:]).replace(" --name a", "").replace(" --steps 2", "")
+    following = next(line for line in done.stderr.splitlines() if line.startswith("next: koala train "))
+    words = following.removeprefix("next: koala train ").split()
+    assert sorted(words) == sorted([*asked.split(), "--overfit", "3", "--steps", "2"])
+
+
+def test_an_interrupted_run_says_how_it_goes_on() -> None:
+    """With the name of its folder, so that the line can be typed as it is."""
+
+    def events() -> Iterator[Any]:
+        yield TrainStarted("runs/train/a b", "koala", 1, 1, 1, "cpu", "tensorflow", 0, BASELINE, "")
+        raise KeyboardInterrupt
+
+    display = TrainDisplay(TrainConfig(), as_json=False, quiet=True)
+    display.console = Console(file=io.StringIO(), width=200)
+    with pytest.raises(KeyboardInterrupt):
+        display.show(events())
+    assert "to go on: koala train --name 'a b' --resume" in display.console.file.getvalue()
+
+
+def test_missing_packages_and_values_are_said_before_any_picture_is_read(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """TensorBoard's package; and values of ImageNet, which nobody fetches unless asked to."""
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
+        patch.setattr("koalacli.pipelines.train.loop.gather", None)
+        done = CliRunner().invoke(app, [*arguments, "--tensorboard"])
+    assert done.exit_code == 2
+    assert "koala-colorizer[tensorboard]" in done.stderr
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setattr("koalacli.model.pretrained.load_part", None)  # nothing is asked of Keras
+    extractor = SimpleNamespace(layers=[])
+    with pytest.raises(WeightsError, match="--extractor-weights imagenet fetches them"):
+        fill_extractor(extractor, "xception", "softmax", PRESETS["photos-xception"].recipe.extractor_weights)
 
 
 @pytest.mark.parametrize(

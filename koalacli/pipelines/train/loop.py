@@ -21,7 +21,7 @@ from koalacli.pipelines.train.follower import PROGRESS_SECONDS, Follower, Member
 from koalacli.pipelines.train.pictures import gather
 from koalacli.pipelines.train.session import Session, learning_rate
 from koalacli.pipelines.train.team import Order, give, open_together, translated
-from koalacli.pipelines.train.tensorboard import TensorBoard
+from koalacli.pipelines.train.tensorboard import TensorBoard, check_tensorboard
 from koalacli.pipelines.train.validation import COLLAPSED, sample_grid
 from koalacli.train_config import TrainConfig
 
@@ -41,6 +41,8 @@ def train(config: TrainConfig) -> Iterator[TrainEvent]:
     Raises:
         KoalaError: the run cannot begin, or cannot go on; the last checkpoint is whole then.
     """
+    if config.tensorboard:
+        check_tensorboard()
     placement = place(config.device, config.devices)
     try:
         folder, config, resumed = open_together(placement.machines, config, open_run)

@@ -1,6 +1,7 @@
 """TensorBoard logs of a run: figures of every check and sample grids. TensorFlow is not needed for them."""
 
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.errors import UsageError, output_error
+
+
+def check_tensorboard() -> None:
+    """Raise UsageError if the package that writes event files is missing."""
+    try:
+        import_module("tensorboardX.event_file_writer")
+    except ImportError as error:
+        raise UsageError("--tensorboard needs a package: pip install 'koala-colorizer[tensorboard]'") from error
 
 
 class TensorBoard:
@@ -18,16 +27,15 @@ class TensorBoard:
         step: first step of this process; whatever older files hold beyond it is hidden.
 
     Raises:
-        UsageError: the package that writes event files is missing.
         OutputError: the folder cannot be written to.
+
+    The package that writes event files has to be there; see `check_tensorboard`.
     """
 
     def __init__(self, folder: Path, step: int):
-        try:
-            from tensorboardX.event_file_writer import EventsWriter
-            from tensorboardX.proto import event_pb2, summary_pb2
-        except ImportError as error:
-            raise UsageError("--tensorboard needs a package: pip install 'koala-colorizer[tensorboard]'") from error
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto import event_pb2, summary_pb2
+
         self.folder, self._event, self._summary = folder, event_pb2, summary_pb2.Summary
         try:
             folder.mkdir(parents=True, exist_ok=True)
