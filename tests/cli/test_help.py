@@ -1,6 +1,8 @@
 """Help that can be read: examples that hold, every option in a group, rare ones under --help-all."""
 
 import shlex
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -47,3 +49,15 @@ def test_commands_stand_in_the_order_of_use() -> None:
     assert list(COMMANDS)[:4] == ["colorize", "video", "train", "eval"]
     shown = run(app, ["--help"], terminal_width=80).stdout
     assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_help_loads_nothing_that_works() -> None:
+    """Neither networks nor clusters, stores, films or arrays: it is there at once."""
+    code = (
+        "import sys; from koalacli.cli.app import main; sys.argv = ['koala', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print({'tensorflow', 'keras', 'numpy', 'cv2', 'av', 'PIL', 'ray', 'fsspec', 's3fs'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "set()", done.stderr

@@ -190,10 +190,15 @@ def test_a_driver_that_is_killed_leaves_nothing_that_its_rerun_does_not_know(
     assert noted(output) == Counter((name, "done") for name in local)
 
 
-def test_without_the_extra_one_line_names_it(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["colorize", "video"])
+def test_without_the_extra_one_line_names_it(
+    command: str, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 2; the flag needs no value, and does not take the input for one."""
     monkeypatch.setitem(sys.modules, "ray", None)
-    done = CliRunner().invoke(app, ["colorize", "--ray", str(pictures), str(tmp_path / "out")])
+    (film := tmp_path / "film.mp4").touch()
+    source = pictures if command == "colorize" else film
+    done = CliRunner().invoke(app, [command, "--ray", str(source), str(tmp_path / "out")])
     assert done.exit_code == 2
     assert done.stderr.startswith("koala: --ray needs an extra: pip install 'koala-colorizer[ray]'")
     assert len(done.stderr.splitlines()) == 1

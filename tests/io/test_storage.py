@@ -205,6 +205,39 @@ def test_a_killed_run_leaves_whole_objects_and_its_rerun_does_the_rest(
     assert noted(f"{bucket}/out") == Counter(local.keys())
 
 
+class Million:
+    """A store of a million keys, all of one picture; counts the pages of its listing."""
+
+    def __init__(self, content: bytes):
+        self.content, self.pages = content, 0
+
+    def _strip_protocol(self, place: str) -> str:
+        return place.partition("://")[2]
+
+    def isfile(self, _path: str) -> bool:
+        return False
+
+    def call_s3(self, _method: str, **asked: Any) -> dict[str, Any]:
+        self.pages += 1
+        start = int(asked.get("ContinuationToken", 0))
+        keys = [{"Key": f"in/{start + number}.png", "Size": 1, "LastModified": 1.0} for number in range(1000)]
+        return {"Contents": keys, "IsTruncated": start < 999_000, "NextContinuationToken": str(start + 1000)}
+
+    def cat_file(self, _path: str) -> bytes:
+        return self.content
+
+
+def test_a_million_keys_are_not_waited_for(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first picture is there when a few pages of the listing are."""
+    store = Million(next(pictures.rglob("*.png")).read_bytes())
+    monkeypatch.setattr(storage, "_protocol_store", lambda _protocol: store)
+    news = colorize("s3://scans/in", str(tmp_path / "out"), ColorizeConfig(workers=2), StandIn(tmp_path))
+    record = next(one for one in news if isinstance(one, Record))
+    news.close()  # type: ignore[attr-defined]  # a generator
+    assert record.outcome == Outcome.DONE
+    assert store.pages <= 3
+
+
 def test_shards_lie_in_stores_too(bucket: str, tmp_path: Path) -> None:
     """A range of them, without a listing; the second run knows that they are done."""
     for number in range(2):
@@ -296,9 +329,18 @@ def test_one_picture_becomes_one_object(pictures: Path, tmp_path: Path) -> None:
     assert (tmp_path / "back.png").is_file()
 
 
-def test_without_the_extra_one_line_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", ["colorize", "video"])
+@pytest.mark.parametrize(
+    ("scheme", "module", "extra"), [("s3", "s3fs", "s3"), ("gs", "gcsfs", "gcs"), ("az", "adlfs", "azure")]
+)
+def test_without_the_extra_one_line_names_it(
+    scheme: str, module: str, extra: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 2."""
-    monkeypatch.setitem(sys.modules, "gcsfs", None)
-    done = CliRunner().invoke(app, ["colorize", "gs://bucket/in", str(tmp_path / "out")], obj=StandIn(tmp_path))
+    monkeypatch.setitem(sys.modules, module, None)
+    storage._protocol_store.cache_clear()
+    place = f"{scheme}://bucket/in/a.{'png' if command == 'colorize' else 'mp4'}"
+    done = CliRunner().invoke(app, [command, place, str(tmp_path / "out")], obj=StandIn(tmp_path))
+    storage._protocol_store.cache_clear()
     assert done.exit_code == 2
-    assert done.stderr == "koala: gs:// needs an extra: pip install 'koala-colorizer[gcs]'\n"
+    assert done.stderr == f"koala: {scheme}:// needs an extra: pip install 'koala-colorizer[{extra}]'\n"
