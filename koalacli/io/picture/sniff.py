@@ -157,7 +157,9 @@ def name_unknown(data: bytes) -> str:
         with suppress(Exception), tifffile.TiffFile(io.BytesIO(data)) as file:  # whatever is wrong: not nameable
             page: Any = file.pages.first
             kind = f"{page.samplesperpixel} x {page.bitspersample} bits, {page.photometric.name.lower()} {page.dtype}"
-            return f"TIFF of {kind}, is not supported; convert it to 8 or 16 bits first"
+            usual = page.bitspersample in (8, 16)
+            way_out = "leave out what is beyond color" if usual else "convert it to 8 or 16 bits first"
+            return f"TIFF of {kind}, is not supported; {way_out}"
     known = {b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL ": "JPEG XL", b"%PDF": "PDF", b"\x76\x2f\x31\x01": "OpenEXR"}
     known |= {b"SDPX": "DPX", b"XPDS": "DPX", b"\x80\x2a\x5f\xd7": "Cineon", b"8BPS": "Photoshop PSD"}
     for start, name in known.items():
@@ -176,7 +178,9 @@ def _check_deep_tiff(image: Image.Image) -> None:
         kind = {3: "palette", 5: "CMYK", 6: "YCbCr", 8: "CIELAB"}.get(photometric, f"photometric {photometric}")
         raise UnsupportedError(f"16-bit {kind} TIFF pictures are not supported; convert to 16-bit RGB first")
     if samples - colors not in (0, 1) or (samples > colors and extra not in ((), (0,), (1,), (2,))):
-        raise UnsupportedError(f"16-bit TIFF pictures of {samples} channels are not supported")
+        raise UnsupportedError(
+            f"16-bit TIFF pictures of {samples} channels are not supported; leave out what is beyond color"
+        )
 
 
 def is_deep(image: Image.Image, data: bytes) -> bool:
