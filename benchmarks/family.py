@@ -2,15 +2,17 @@
 
     python benchmarks/family.py --data 'photos/train-*.tar' --val-data photos/val.tar --judge FOLDER --out FOLDER \
         [--minutes-each 30] [--pictures N] [--width 0.25] [--image-size 128] [--batch-size 16] \
-        [--extractor efficientnet-lite2] [--presets koala,zhang-2016,...] [--judge-limit 64]
+        [--extractor efficientnet-lite2] [--trunk mobilenet_v1_1.0_imagenet.npz] \
+        [--presets koala,zhang-2016,...] [--judge-limit 64]
 
 Each preset trains by its own recipe, one after the other, once for --minutes-each and once for equal pictures: as many
 as the slowest of the first round has seen, so that no training lasts longer than --minutes-each and all of them
 about twice their number times that. Minutes and rates are of processor time, so that whatever else the machine does
 favors nobody. Image size, batch size and width are common, the width where the preset takes one; external extractors
-are all replaced by --extractor; coloring is at the size of the training. Into --out go the runs, family.md with both
-tables, figures.json, and a sheet per way: a row per picture, a column per system, gray first and the original last.
-A training that fails is told of and left out; what is finished is not repeated, what was interrupted goes on.
+are all replaced by --extractor, and koala's trunk begins at --trunk, which was trained to name things, not to color.
+Coloring is at the size of the training. Into --out go the runs, family.md with both tables, figures.json, and a sheet
+per way: a row per picture, a column per system, gray first and the original last. A training that
+fails is told of and left out; what is finished is not repeated, what was interrupted goes on.
 """
 
 import argparse
@@ -36,7 +38,7 @@ from koalacli.presets import PRESETS
 SHOWN = ("psnr", "delta_e", "auc", "auc_rebalanced", "colorfulness_gap")
 SHEET_PICTURES, SHEET_SIDE = 6, 160
 SPEED_PICTURES, SPEED_ROUNDS = 8, 3
-SHEET_QUALITY = 80
+SHEET_QUALITY = 55
 WAYS = ("time", "pictures")
 # `koala train` whose minutes are those that the processor spent on it
 BY_PROCESSOR = """
@@ -58,7 +60,7 @@ def train(given: argparse.Namespace, way: str, preset: str, end: tuple[str, floa
     last, (unit, count) = (run.read_history() or [{}])[-1], end
     if last and (last["seconds"] >= 60 * count if unit == "minutes" else last["step"] >= count):
         return run
-    own = [] if network.extractor == "trunk" else ["--width", str(given.width)]
+    own = ["--extractor-weights", given.trunk] if network.extractor == "trunk" else ["--width", str(given.width)]
     own += [] if network.extractor in ("trunk", "none") else ["--extractor", given.extractor]
     data = ["--data", given.data, "--val-data", given.val_data, "--val-limit", str(given.val_limit)]
     size = ["--image-size", str(given.image_size), "--batch-size", str(given.batch_size)]
@@ -166,6 +168,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, default=128)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--extractor", default="efficientnet-lite2")
+    parser.add_argument("--trunk", default="imagenet", help="where koala's trunk begins; its own weights saw color")
     parser.add_argument("--presets", default=",".join(PRESETS))
     parser.add_argument("--judge-limit", type=int, help="judge only the first pictures")
     given = parser.parse_args()

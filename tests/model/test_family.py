@@ -16,7 +16,7 @@ from koalacli.color.bins import gamut_bins
 from koalacli.errors import UsageError
 from koalacli.model.layers import DoubleSmoothly
 from koalacli.model.losses import LossSettings, build_mse_each
-from koalacli.model.network import build_network
+from koalacli.model.network import Network, build_network, with_features
 from koalacli.model.read_outs import Made, reading_of
 from koalacli.model.recipes import complete
 from koalacli.model.weights import encode_weights, load_weights
@@ -52,9 +52,25 @@ def narrow(preset: str) -> NetworkConfig:
     return replace(config, bins=len(gamut_bins())) if config.head == "bins" else config
 
 
+LAST = ("plain_ab", "embedded_ab", "ab", "logits", "hue", "chroma")
+
+
+def enliven(network: Network, lightness: np.ndarray) -> None:
+    """Bring outputs to the order of 1: those of a fresh network may be so small that any others would be near."""
+    model = with_features(network)
+    for layer in network.core.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.1  # one call, and it nearly knows these pictures
+    _, features = model(lightness, training=True)
+    for layer in network.core.layers:
+        if layer.name in LAST:
+            layer.kernel.assign(layer.kernel / ops.max(ops.abs(features)))
+
+
+@pytest.mark.timeout(600)  # seconds; a minute of processor, which a busy machine takes long to give
 @pytest.mark.skipif(not find_spec("jax"), reason="JAX is not installed")
 def test_both_backends_agree_on_every_preset(tmp_path: Path) -> None:
-    """To 1e-4 of the outputs, from the same weights file."""
+    """To 1e-4, from the same weights file, of outputs that are much larger."""
     lightness = np.random.default_rng(0).uniform(0, 100, (2, 32, 64, 1)).astype(np.float32)
     np.save(tmp_path / "lightness.npy", lightness)
     tables = {"gamut_bins": gamut_bins(), "bin_prior": np.full(len(gamut_bins()), 1 / len(gamut_bins()), np.float32)}
@@ -62,16 +78,18 @@ def test_both_backends_agree_on_every_preset(tmp_path: Path) -> None:
     for preset in PRESETS:
         config = narrow(preset)
         path = tmp_path / f"{preset}.safetensors"
-        path.write_bytes(encode_weights(build_network(config, tables if config.bins else {}), ReadOut(), {})[0])
+        network = build_network(config, tables if config.bins else {})
+        enliven(network, lightness)
+        path.write_bytes(encode_weights(network, ReadOut(), {})[0])
         here[preset] = ops.convert_to_numpy(load_weights(path).network.model(lightness, training=False))
     quick = {"JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}  # most of the time is compilation
     environment = {**os.environ, **quick, "KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", OTHER_BACKEND, str(tmp_path)], check=True, env=environment, timeout=200)
+    subprocess.run([sys.executable, "-c", OTHER_BACKEND, str(tmp_path)], check=True, env=environment, timeout=600)
     with np.load(tmp_path / "outputs.npz") as there:
         assert str(there["backend"]) != keras.backend.backend()
         for preset, outputs in here.items():
-            scale = max(1.0, float(np.abs(outputs).max()))
-            np.testing.assert_allclose(there[preset], outputs, atol=1e-4 * scale, err_msg=preset)
+            assert 0.05 < np.abs(outputs).max() < 20, preset
+            np.testing.assert_allclose(there[preset], outputs, rtol=0, atol=1e-4, err_msg=preset)
 
 
 def test_the_refinement_does_not_train_its_proposals() -> None:
