@@ -90,7 +90,9 @@ class Colorizer:
         from koalacli.model.read_outs import find_fault
 
         other = copy(self)
-        other._read_out, other._known = replace(self.read_out, **changes), {}
+        other._read_out = replace(self.read_out, **changes)
+        if other._read_out != self.read_out:
+            other._known = {}
         if fault := find_fault(other.read_out, self.weights.network.config.head):
             raise UsageError(fault)
         return other

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from koalacli.cli.log import log
 from koalacli.cli.reports import write_report
-from koalacli.cli.screen import Screen, broken, counted, joined, speed, time_left
+from koalacli.cli.screen import Screen, broken, counted, joined, short_name, speed, time_left
 from koalacli.cli.terminal import print_event
 from koalacli.errors import OutputError
 from koalacli.io.texts import one_line
@@ -190,7 +190,11 @@ class RecordDisplay(Display):
         told = self._summary_line(seconds) if self.outcomes else ""
         log(told)
         for path in self.reports if self.begun else ():
+            if self.screen and path.lower().endswith(".html"):
+                self.screen.wait(f"pictures for {short_name(path)} …")  # all are opened once more
             write_report(path, [*self.events, summary], self.records, self.begin)
+        if self.screen:
+            self.screen.close()
         if self.as_json:
             print_event(summary)
         elif not self.quiet and self.outcomes:

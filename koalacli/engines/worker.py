@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from koalacli.arrays import Array, Pixels
 from koalacli.colorizer import Colorizer
@@ -75,6 +76,22 @@ class Predictor(Sight, Protocol):
         """Several small ab for each of lightness pictures (h, w, 1) of one size."""
 
 
+_loaded: WeakValueDictionary[tuple[str, ...], Colorizer] = WeakValueDictionary()
+
+
+def _load(file: WeightsFile, config: ColorizeConfig) -> Colorizer:
+    """A network; pictures of some folders have settings of their own, and their Workers share one while it is in use.
+
+    Raises:
+        DeviceError, UsageError, WeightsError: it cannot be had as asked for.
+    """
+    key, asked = (str(file.path), file.digest, config.device, config.batch_size), read_out_of(config)
+    if known := _loaded.get(key):
+        return known.with_look(**{**asdict(known.weights.read_out), **asked})
+    _loaded[key] = made = Colorizer(file, config.device, batch_size=config.batch_size, **asked)
+    return made
+
+
 class Worker:
     """One network with its journal.
 
@@ -110,8 +127,7 @@ class Worker:
             DeviceError, UsageError, WeightsError: it cannot be had as asked for.
         """
         if isinstance(self._network, WeightsFile):
-            config = self.config
-            self._network = Colorizer(self._network, config.device, batch_size=config.batch_size, **read_out_of(config))
+            self._network = _load(self._network, self.config)
         return self._network
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Notice | Record]:

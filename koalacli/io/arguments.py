@@ -1,12 +1,14 @@
 """What the words of a command line are: inputs, and where outputs go if nobody says so."""
 
 import glob
+import mmap
 import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from koalacli.errors import UsageError
+from koalacli.io.picture.xmp import OURS
 from koalacli.io.storage import is_remote
 
 STREAM = "-"  # standard input or output
@@ -18,12 +20,27 @@ def split_arguments(words: Sequence[str], output: str) -> tuple[list[str], str]:
     """Inputs, and the output or nothing.
 
     With --output all words are inputs. Of two words the last is the output; of more it is, unless it is a file that
-    exists, for a shell makes many names of one pattern.
+    exists, for a shell makes many names of one pattern. What it makes of two files, see `are_both_inputs`.
     """
     last = words[-1]
     if output or len(words) == 1 or (len(words) > 2 and Path(last).is_file()):
         return list(words), output
     return list(words[:-1]), last
+
+
+def are_both_inputs(words: Sequence[str]) -> bool:
+    """Whether two words are two pictures to color: the second is a file that is there, and koala did not make it.
+
+    Else it would be the output of an earlier run of the same command. Outputs say in their XMP who made them, in
+    plain text in every format that holds XMP.
+    """
+    if len(words) != 2 or not all(Path(word).is_file() for word in words) or Path(words[0]).samefile(words[1]):
+        return False
+    try:
+        with Path(words[1]).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.find(OURS.encode()) < 0
+    except (OSError, ValueError):  # it cannot be read, or is empty
+        return True
 
 
 def default_output(sources: Sequence[str]) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from koalacli import Colorizer
 from koalacli.cli.app import app
 from koalacli.color.lab import lightness_of
 
@@ -302,6 +303,23 @@ def test_glob_and_single_file(tmp_path: Path) -> None:
     assert run(app, ["colorize", str(tmp_path / "b.png"), str(tmp_path / "b color.jpg")]).exit_code == 0
     with Image.open(tmp_path / "b color.jpg") as image:
         assert image.format == "JPEG"
+
+
+def test_of_two_pictures_that_are_there_none_is_replaced(tmp_path: Path, colorizer: Colorizer) -> None:
+    """What a shell makes of *.png in a folder of two are two inputs, which is said; a rerun of INPUT OUTPUT is one."""
+    first, second = save(tmp_path / "a.png"), save(tmp_path / "bb.png")
+    before = second.read_bytes()
+    done = run(app, ["colorize", str(first), str(second)], obj=colorizer)
+    assert done.exit_code == 0, done.output
+    assert files_under(tmp_path) == ["a.color.png", "a.png", "bb.color.png", "bb.png"]
+    assert second.read_bytes() == before
+    assert f"{second}: is there, and koala did not make it, so it is an input, too" in done.stderr
+    for _ in range(2):
+        done = run(app, ["colorize", str(first), str(tmp_path / "out.png")], obj=colorizer)
+        assert "an input, too" not in done.stderr
+    assert "1 there already" in done.stderr
+    run(app, ["colorize", str(first), str(second), "--on-exist", "overwrite"], obj=colorizer)
+    assert second.read_bytes() == (tmp_path / "out.png").read_bytes()
 
 
 def test_pipes(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,14 +159,20 @@ def test_pictures_of_a_folder_have_their_own_settings(home: Path, gray: NDArray[
     assert "1 there already" in again
 
 
-def test_a_network_is_made_for_each_look(home: Path, gray: NDArray[np.uint8]) -> None:
-    """The size of a pattern is the size at which the network sees its pictures."""
+def test_a_network_is_made_for_each_look(home: Path, gray: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The size of a pattern is the size at which the network sees its pictures; its weights are loaded once for all."""
     from koalacli import Colorizer
+    from koalacli.model import weights
 
-    for name in ("phone.png", "scan.png"):
+    for name in ("phone.png", "scan.png", "negative.png"):
         Image.fromarray(gray).save(home / name)
-    (home / "koala.toml").write_text('device = "cpu"\n["phone*"]\nsize = 64\n')
-    assert run(app, ["colorize", "phone.png", "scan.png", "-o", "out"]).exit_code == 0
+    (home / "koala.toml").write_text('device = "cpu"\n["phone*"]\nsize = 64\n["neg*"]\nquality = 80\n')
+    with monkeypatch.context() as patch:
+        loaded: list[Any] = []
+        load = weights.load_weights
+        patch.setattr(weights, "load_weights", lambda *given, **more: loaded.append(given) or load(*given, **more))
+        assert run(app, ["colorize", "phone.png", "scan.png", "negative.png", "-o", "out"]).exit_code == 0
+    assert len(loaded) == 1
     for name, size in (("phone", 64), ("scan", ReadOut().size)):
         expected = Colorizer(device="cpu", size=size).colorize(gray)
         assert np.array_equal(np.asarray(Image.open(home / "out" / f"{name}.png")), expected), name
