@@ -4,7 +4,7 @@
 
 As JSON on standard output, mean error of small ab against the truth (CIELAB units, at the network's output size):
 without a reference; with another print of the same shot (its color copy, cropped by 3% and a little brighter); with
-its color copy mirrored; with the picture before it by name, which in shards of many sources is often another scene;
+its color copy mirrored; with its palette alone; with the picture before it by name, which in shards of many sources is often another scene;
 and, as a floor, with the mean color of that reference on every pixel. `how` counts what the references were taken for.
 """
 
@@ -20,6 +20,7 @@ from proposals import photographs
 from koalacli.arrays import Pixels
 from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import Colorizer
+from koalacli.control.palette import Palette
 from koalacli.control.proposals import difference
 from koalacli.control.references import STRENGTH
 
@@ -46,6 +47,8 @@ def measure(
         made, how = colorizer.follow_reference(guide, reference, strength)
         errors[name] = difference(made, true)
         taken.append(f"{name}: {'same shot' if 'same shot' in how else 'palette and matches'}")
+    palette = Palette.of_ab(true)
+    errors["own palette"] = difference(colorizer.follow_palette(guide, palette, strength), true)
     mean = np.broadcast_to(reference.places.ab.mean((0, 1)), true.shape)
     return errors | {"floor: mean of the picture before": difference(mean, true)}, taken
 

@@ -21,9 +21,10 @@ from koalacli.color.levels import stretch_levels
 from koalacli.color.shapes import Sized, pad_to_stride
 from koalacli.control.hints import Hint, Hints
 from koalacli.control.kernel import Places
+from koalacli.control.palette import Palette
 from koalacli.control.proposals import Proposal, propose
 from koalacli.control.references import STRENGTH as REFERENCE_STRENGTH
-from koalacli.control.references import Reference, Seen, follow
+from koalacli.control.references import Followed, Reference, Seen, by_palette, choose, follow
 from koalacli.control.solver import LightnessAt, Look, apply_hints, look_twice, value_at
 from koalacli.errors import UsageError
 from koalacli.prediction import Prediction
@@ -227,6 +228,7 @@ class Colorizer:
         hints: Hints | Sequence[Hint] = (),
         *,
         reference: Pixels | None = None,
+        palette: Pixels | str | None = None,
         reference_strength: float = REFERENCE_STRENGTH,
     ) -> Pixels:
         """Colorize one picture.
@@ -237,21 +239,27 @@ class Colorizer:
             hints: what is known of its colors.
             reference: a photograph whose colors it takes over where the network finds them possible, rgb (h, w, 3),
                 uint8 or uint16; see `control.references`.
-            reference_strength: 0 leaves the network's colors, 1 follows the reference as far as may be.
+            palette: a photograph, or an entry of PALETTES: how frequent its colors are is all that is taken over.
+            reference_strength: 0 leaves the network's colors, 1 follows the reference or palette as far as may be.
 
         Returns:
             rgb (H, W, 3) of the same dtype and size, with the lightness of the input.
 
         Raises:
-            UsageError: there is no such strength, a reference comes with hints, or the network has no bins.
+            UsageError: there is no such strength or palette, several of hints, reference and palette are given, or
+                the network has no bins.
         """
-        if reference is not None:
-            if hints:
-                raise UsageError("hints and a reference cannot both be followed; give one of them")
-            if not 0 <= reference_strength <= 1:
-                raise UsageError(f"reference strength {reference_strength:g} is not between 0 and 1")
+        if sum((bool(hints), reference is not None, palette is not None)) > 1:
+            raise UsageError("hints, a reference and a palette cannot all be followed; give one of them")
+        if not 0 <= reference_strength <= 1:
+            raise UsageError(f"reference strength {reference_strength:g} is not between 0 and 1")
+        if reference is not None or palette is not None:
             guide = self.shrink(lightness_of(without_axis(pixels)))
-            ab, _ = self.follow_reference(guide, self.look_at_reference(reference), reference_strength)
+            if reference is not None:
+                ab, _ = self.follow_reference(guide, self.look_at_reference(reference), reference_strength)
+            else:
+                wished = Palette.named(palette) if isinstance(palette, str) else Palette.of(np.asarray(palette))
+                ab = self.follow_palette(guide, wished, reference_strength)
             return colorize_pixels(without_axis(pixels), guide, ab, pixels.dtype)
         if not hints:
             return next(self.stream([pixels]))
@@ -262,22 +270,40 @@ class Colorizer:
         ab = self.correct(guide, said, 0, guide, known, lambda x, y: value_at(lightness, x, y))
         return merge_color(lightness, guide, ab, pixels.dtype)
 
-    def look_at_reference(self, rgb: Pixels) -> Reference:
-        """A photograph (H, W, 3) in color, uint8 or uint16, as `follow_reference` takes it."""
+    def look_at_reference(self, rgb: Pixels, name: str = "") -> Reference:
+        """A photograph (H, W, 3) in color, uint8 or uint16, as `follow_reference` takes it; `name` is for records."""
         guide = self.shrink(lightness_of(rgb))
         said = self.predict([guide], features=True)
         assert said.features is not None
         true = rgb_to_lab(rgb.astype(np.float32) / np.float32(np.iinfo(rgb.dtype).max))[..., 1:]
         true = cv2.resize(true, said.ab.shape[2:0:-1], interpolation=cv2.INTER_AREA)
-        return Reference(guide, Places.seen(said.features[0], guide, true))
+        return Reference(guide, Places.seen(said.features[0], guide, true), name)
 
     def follow_reference(self, guide: Array, reference: Reference, strength: float) -> tuple[Array, str]:
         """Small ab (h, w, 2) of a guide (gh, gw, 1), from `shrink`, and how it was made; see `control.references`."""
+        return follow(self._seen(guide), reference, self._bins, self.read_out, strength)
+
+    def follow_best(self, guide: Array, references: Sequence[Reference], strength: float) -> Followed:
+        """Small color of a guide (gh, gw, 1), from `shrink`, by the best of several references."""
+        seen = self._seen(guide)
+        best = choose(seen, references)
+        ab, how = follow(seen, best, self._bins, self.read_out, strength)
+        return Followed(ab, f"{best.name}, strength {strength:g}, {how}")
+
+    def follow_palette(self, guide: Array, palette: Palette, strength: float) -> Array:
+        """Small ab (h, w, 2) of a guide (gh, gw, 1), from `shrink`, with the colors of a palette where they may be."""
+        return by_palette(self._seen(guide), palette.encode(self._bins), self._bins, self.read_out, strength)
+
+    def _seen(self, guide: Array) -> Seen:
         said = self.predict([guide], bin_probs=True, features=True)
         assert said.features is not None
         assert said.bin_probs is not None
-        seen = Seen(guide, said.features[0], said.bin_probs[0], said.ab[0])
-        return follow(seen, reference, self.weights.network.tables["gamut_bins"], self.read_out, strength)
+        return Seen(guide, said.features[0], said.bin_probs[0], said.ab[0])
+
+    @property
+    def _bins(self) -> Array:
+        bins: Array = self.weights.network.tables["gamut_bins"]
+        return bins
 
     def propose(self, pixels: Pixels, count: int) -> list[Pixels]:
         """Several colorings of one picture that the network finds possible, clearly different from one another.

@@ -6,6 +6,7 @@ commands share is in `settings`.
 
 from dataclasses import dataclass
 
+from koalacli.palettes import PALETTES
 from koalacli.protocols import PROTOCOLS
 from koalacli.settings import (
     REPORT,
@@ -41,11 +42,20 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
         shapes=False,
     )
     reference: str = setting(
-        "", "A photograph in color whose colors all pictures take over where they are possible.", shapes=False
+        "",
+        "A photograph in color whose colors all pictures take over where they are possible; of a folder of them, each "
+        "picture follows the one that is most like it.",
+        shapes=False,
+    )
+    palette: str = setting(
+        "",
+        "Take over how frequent colors are, where they are possible: of a photograph in color, or of "
+        f"{', '.join(PALETTES)}.",
+        shapes=False,
     )
     reference_strength: float = setting(
         0.5,
-        "0 leaves the network's colors, 1 follows --reference as far as may be.",
+        "0 leaves the network's colors, 1 follows --reference or --palette as far as may be.",
         least=0.0,
         most=1.0,
         shapes=False,

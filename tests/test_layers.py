@@ -23,7 +23,7 @@ ROWS = {
         ["config"],
         ["values"],
         ["settings"],
-        ["presets", "protocols", "tables", "family", "prediction"],
+        ["presets", "protocols", "tables", "palettes", "family", "prediction"],
         ["errors", "records", "arrays", "kinds", "version", "process"],
     ],
     "pipelines": [
@@ -52,8 +52,14 @@ ROWS = {
         ["subjects", "protocols"],
         ["items"],
     ],
-    "engines": [["local", "cluster"], ["ray"], ["outfit"], ["worker", "pool", "announced"]],
-    "photograph": [["journey"], ["existing"], ["proposals", "sidecars"], ["canvas"], ["guides", "proofs", "places"]],
+    "engines": [["local", "cluster"], ["ray"], ["outfit"], ["worker", "pool", "announced"], ["library"]],
+    "photograph": [
+        ["journey"],
+        ["existing"],
+        ["proposals", "sidecars", "labels"],
+        ["canvas"],
+        ["guides", "proofs", "places"],
+    ],
     "io": [
         ["manifest"],
         ["side_outputs", "store_plan", "store_journal", "tar"],
@@ -89,7 +95,7 @@ ROWS = {
         ["book", "painted"],
         ["references"],
         ["solver"],
-        ["hints", "floors", "proposals", "lesson"],
+        ["hints", "floors", "proposals", "lesson", "palette"],
         ["colors", "kernel"],
     ],
     "color": [

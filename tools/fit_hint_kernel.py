@@ -19,9 +19,9 @@ from koalacli.color.lab import lightness_of, rgb_to_lab
 from koalacli.colorizer import Colorizer
 from koalacli.control.kernel import FAR, SCOPES, Places, Scope, kernel
 from koalacli.data.sources import find_samples, read_sample
+from koalacli.io.picture.codecs import to_rgb8
 from koalacli.io.picture.read import read_picture
 from koalacli.metrics.pictures import mean_chroma
-from koalacli.pipelines.evaluate.items import to_rgb8
 
 COUNTS = (1, 5, 10, 20, 50)
 ASKED, STEPS, LEAST_CHROMA = 150, 250, 3.0

@@ -8,7 +8,7 @@ import typer.core
 COMMON = {
     "Look": (
         *("colored", "size", "vividness", "saturation", "stretch", "hints", "decisions", "reviewer"),
-        *("reference", "reference_strength", "references"),
+        *("reference", "palette", "reference_strength", "references"),
         *("temporal", "preview", "preview_layout", "deinterlace", "layer", "proposals"),
         *("sizes", "vividnesses", "saturations", "at", "pick"),
     ),

@@ -1,15 +1,26 @@
 """References: photographs in color whose colors another one takes over, where the network finds them possible."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from koalacli.arrays import Array
-from koalacli.color.bins import annealed_mean, soft_encode
+from koalacli.color.bins import annealed_mean
+from koalacli.color.shapes import block_means
 from koalacli.control.hints import Hint, Hints
-from koalacli.control.kernel import Places
+from koalacli.control.kernel import Places, unit_features
+from koalacli.control.palette import Palette
 from koalacli.control.solver import apply_hints
+from koalacli.errors import UsageError
+from koalacli.io.files import file_digest
+from koalacli.io.picture.codecs import codec_of
+from koalacli.io.walk import walk
 from koalacli.settings import ReadOut
 
 STRENGTH = 0.5  # where nobody asks for another
@@ -20,6 +31,9 @@ MATCH_CELL = 5  # side, in cells of the network's output, of the squares that gi
 MATCH_SCOPE = "thing"  # how far a match reaches; see SCOPES
 SAME_SIDE, SAME_ROUNDS = 96, 40  # at which two prints are laid on each other, and how long that may take
 SAME_SHOT = 0.9  # correlation of lightness above which they are prints of one shot
+CANDIDATES = 8  # references, the nearest by embedding, whose features are matched with a picture's
+MOST_REFERENCES = 200  # of a folder; each is held in memory as the network sees it, about 2 MB
+POOLED = 4  # cells of the network's output a side that are one where references are compared
 
 
 @dataclass(frozen=True)
@@ -29,10 +43,35 @@ class Reference:
     Attributes:
         guide: float32 (gh, gw, 1), its lightness.
         places: of its pixels (h, w); `places.ab` are its true colors.
+        name: of its file, for records; empty where it has none.
     """
 
     guide: Array
     places: Places
+    name: str = ""
+
+    @cached_property
+    def embedding(self) -> Array:
+        """See `embedding_of`."""
+        return embedding_of(self.places.features)
+
+    @cached_property
+    def cells(self) -> Array:
+        """See `cells_of`."""
+        return cells_of(self.places.features)
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Color by a reference.
+
+    Attributes:
+        ab: float32 (h, w, 2), CIELAB units.
+        told: which reference, and how it was followed, in words.
+    """
+
+    ab: Array
+    told: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +91,28 @@ class Seen:
     ab: Array
 
 
+def reference_files(place: Path) -> list[Path]:
+    """The pictures of a folder of references, by name.
+
+    Raises:
+        UsageError: there is no such folder, or it has none or too many.
+    """
+    if not place.is_dir():
+        raise UsageError(f"--reference {place}: no such file or folder")
+    found = [path for path in walk(place) if isinstance(path, Path) and codec_of(path)]
+    if not 0 < len(found) <= MOST_REFERENCES:
+        raise UsageError(f"--reference {place}: has {len(found) or 'no'} pictures; 1 to {MOST_REFERENCES} are compared")
+    return found
+
+
+def reference_digest(place: Path) -> str:
+    """Digest of a reference, or of all in a folder and of their names."""
+    if place.is_file():
+        return file_digest(place)[:16]
+    lines = [f"{path.relative_to(place).as_posix()} {file_digest(path)}" for path in reference_files(place)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
 def follow(
     seen: Seen, reference: Reference, gamut_bins: Array, read_out: ReadOut, strength: float
 ) -> tuple[Array, str]:
@@ -67,9 +128,8 @@ def follow(
     Returns:
         float32 (h, w, 2), CIELAB units, and how it was made, in words.
     """
-    palette = palette_of(reference, gamut_bins)
-    wished, plain = (read_by_palette(seen.bin_probs, palette, gamut_bins, read_out, share) for share in (strength, 0.0))
-    ab = seen.ab + (wished - plain)  # whatever the usual read-out does besides stays done
+    palette = Palette.of_ab(reference.places.ab).encode(gamut_bins)
+    ab = by_palette(seen, palette, gamut_bins, read_out, strength)
     if found := same_shot(seen.guide, reference):
         theirs, covered = (cv2.resize(plane, ab.shape[1::-1], interpolation=cv2.INTER_AREA) for plane in found)
         share = covered[..., None] * np.float32(strength)
@@ -79,10 +139,41 @@ def follow(
     return ab, f"palette and {len(points)} matches"
 
 
-def palette_of(reference: Reference, gamut_bins: Array) -> Array:
-    """How frequent each bin is in a reference, float32 (Q,), sums to 1."""
-    bins, weights = soft_encode(reference.places.ab.reshape(-1, 2), gamut_bins)
-    return np.bincount(bins.ravel(), weights.ravel(), len(gamut_bins)).astype(np.float32) / np.float32(len(bins))
+def by_palette(seen: Seen, palette: Array, gamut_bins: Array, read_out: ReadOut, strength: float) -> Array:
+    """Color with the colors of a palette (Q,) where they are possible; arguments and result as in `follow`."""
+    wished, plain = (read_by_palette(seen.bin_probs, palette, gamut_bins, read_out, share) for share in (strength, 0.0))
+    return seen.ab + (wished - plain)  # whatever the usual read-out does besides stays done
+
+
+def choose(seen: Seen, references: Sequence[Reference]) -> Reference:
+    """The best reference for a picture: a print of the same shot, else the one whose things match its own best.
+
+    Of many, those nearest by embedding are compared.
+    """
+    if len(references) == 1:
+        return references[0]
+    features = unit_features(seen.features)
+    mine = embedding_of(features)
+    near = sorted(references, key=lambda one: -float(one.embedding @ mine))[:CANDIDATES]
+    for one in near:
+        if same_shot(seen.guide, one):
+            return one
+    cells = cells_of(features)
+    return max(near, key=lambda one: float(_sureness(cells, one.cells)[0].mean()))
+
+
+def embedding_of(features: Array) -> Array:
+    """Mean of unit-length features (h, w, C), scaled to unit length: float32 (C,)."""
+    return unit_features(features.mean((0, 1)))
+
+
+def cells_of(features: Array) -> Array:
+    """Means of features (h, w, C) over squares, of unit length, in a row: float32 (N, C)."""
+    height, width = (max(side // POOLED, 1) * POOLED for side in features.shape[:2])
+    whole = features[:height, :width]
+    if min(features.shape[:2]) < POOLED:
+        return features.reshape(-1, features.shape[-1])
+    return unit_features(block_means(whole[None], POOLED)[0].reshape(-1, features.shape[-1]))
 
 
 def read_by_palette(bin_probs: Array, palette: Array, gamut_bins: Array, read_out: ReadOut, strength: float) -> Array:
@@ -116,10 +207,8 @@ def matches(seen: Seen, reference: Reference, ab: Array, strength: float) -> lis
     height, width = ab.shape[:2]
     mine = Places.of(seen.features, np.zeros((height, width), np.float32), ab).features.reshape(height * width, -1)
     theirs = reference.places.features.reshape(-1, mine.shape[-1])
-    alike = mine @ theirs.T
-    nearest, back = alike.argmax(1), alike.argmax(0)
-    sure = np.where(back[nearest] == np.arange(len(mine)), alike.max(1), 0)
-    sure = np.clip((sure - (2 * ALIKE - 1)) / (2 - 2 * ALIKE), 0, 1).reshape(height, width)
+    sure, nearest = _sureness(mine, theirs)
+    sure = sure.reshape(height, width)
     colors = reference.places.ab.reshape(-1, 2)[nearest].reshape(height, width, 2)
     points = []
     for top in range(0, height, MATCH_CELL):
@@ -132,6 +221,14 @@ def matches(seen: Seen, reference: Reference, ab: Array, strength: float) -> lis
                 a, b = ab[row, column] + share * (colors[row, column] - ab[row, column])
                 points.append(Hint((column + 0.5) / width, (row + 0.5) / height, f"{a:.3f},{b:.3f}", scope=MATCH_SCOPE))
     return points
+
+
+def _sureness(mine: Array, theirs: Array) -> tuple[Array, NDArray[np.intp]]:
+    """How sure the match of each of mine (N, C) is, 0..1, and which of theirs (M, C) it is; only mutual ones are."""
+    alike = mine @ theirs.T
+    nearest, back = alike.argmax(1), alike.argmax(0)
+    sure = np.where(back[nearest] == np.arange(len(mine)), alike.max(1), 0)
+    return np.clip((sure - (2 * ALIKE - 1)) / (2 - 2 * ALIKE), 0, 1), nearest
 
 
 def same_shot(guide: Array, reference: Reference) -> tuple[Array, Array] | None:

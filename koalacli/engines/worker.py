@@ -11,12 +11,13 @@ from koalacli.arrays import Array, Pixels
 from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.control.hints import Hints
+from koalacli.control.palette import Palette, find_palette
 from koalacli.control.proposals import Proposal
-from koalacli.control.references import Reference
+from koalacli.control.references import Followed, Reference
 from koalacli.control.solver import LightnessAt
+from koalacli.engines.library import load_references
 from koalacli.errors import KoalaError, StorageFullError, UsageError
 from koalacli.io.paths import Job
-from koalacli.io.picture.read import read_picture
 from koalacli.io.picture.xmp import Provenance
 from koalacli.io.store_journal import open_journal
 from koalacli.journal import Journal, digest_settings
@@ -66,11 +67,14 @@ class Predictor(Sight, Protocol):
     ) -> Array:
         """Small ab of one picture of a batch, with its hints."""
 
-    def look_at_reference(self, rgb: Pixels) -> Reference:
-        """A photograph in color as `follow_reference` takes it."""
+    def look_at_reference(self, rgb: Pixels, name: str = "") -> Reference:
+        """A photograph in color as `follow_best` takes it."""
 
-    def follow_reference(self, guide: Array, reference: Reference, strength: float) -> tuple[Array, str]:
-        """Small ab by a reference, and how it was made."""
+    def follow_best(self, guide: Array, references: Sequence[Reference], strength: float) -> Followed:
+        """Small ab by the best of several references, and how it was made."""
+
+    def follow_palette(self, guide: Array, palette: Palette, strength: float) -> Array:
+        """Small ab with the colors of a palette where they may be."""
 
     def propose_colors(self, guides: Sequence[Array], count: int) -> list[list[Proposal]]:
         """Several small ab for each of lightness pictures (h, w, 1) of one size."""
@@ -117,6 +121,7 @@ class Worker:
         self.config = config
         self._network: Predictor | WeightsFile = colorizer or open_weights(config.weights)
         known = self._network if isinstance(self._network, WeightsFile) else self._network.weights
+        self._references: list[Reference] = []
         self.journal = journal or open_journal(folder, digest_settings(config), known.digest, alone=config.alone)
 
     @property
@@ -141,6 +146,9 @@ class Worker:
             return
         workers, batch_size = worker_count(self.config.workers), self.colorizer.batch_size
         ahead = 3 * batch_size + 2 * workers
+        if self.config.reference and not self._references:
+            self._references, left_out = load_references(self.config, self.colorizer)
+            yield from map(Notice, left_out)
         for job, result in stream(jobs, self._stage(), batch_size=batch_size, workers=workers, ahead=ahead):
             if self.colorizer.batch_size < batch_size:
                 batch_size = self.colorizer.batch_size
@@ -155,8 +163,8 @@ class Worker:
         network = self.colorizer
         digest, settings = f"sha256:{network.weights.digest}", json.dumps(shaping_settings(self.config))
         provenance = Provenance(f"koala {__version__}", network.weights.name, digest, settings=settings)
-        if self.config.reference:
-            name = f"{Path(self.config.reference).name}, strength {self.config.reference_strength:g}"
+        if self.config.palette:
+            name = f"palette of {Path(self.config.palette).name}, strength {self.config.reference_strength:g}"
             provenance = replace(provenance, reference=name)
         setup = Setup(self.config, network, provenance, self.journal)
         return Stage(
@@ -168,15 +176,18 @@ class Worker:
 
     def _run_of(self, network: Predictor) -> Callable[[list[OpenedPhotograph]], list[Any]]:
         """How a batch is colored."""
-        if not self.config.reference:
-            return lambda batch: predict(network, batch, self.config.proposals)
-        picture = read_picture(Path(self.config.reference), self.config.reference, self.config.max_pixels)
-        reference, strength = network.look_at_reference(picture.pixels), self.config.reference_strength
-        return lambda batch: [
-            [network.follow_reference(seen, reference, strength)[0] for seen in opened.canvas.seen]
-            for opened in batch
-            if opened.canvas
-        ]
+        strength = self.config.reference_strength
+        if self.config.palette:
+            palette, _ = find_palette(self.config.palette, self.config.max_pixels)
+            return lambda batch: _each(batch, lambda guide: network.follow_palette(guide, palette, strength))
+        if self._references:
+            return lambda batch: _each(batch, lambda guide: network.follow_best(guide, self._references, strength))
+        return lambda batch: predict(network, batch, self.config.proposals)
+
+
+def _each(batch: list[OpenedPhotograph], make: Callable[[Array], Any]) -> list[list[Any]]:
+    """What is made of every guide of every photograph, one by one."""
+    return [[make(guide) for guide in opened.canvas.seen] for opened in batch if opened.canvas]
 
 
 def predict(

@@ -60,6 +60,9 @@ class Canvas(Protocol):
     def lightness_at(self, x: float, y: float) -> float:
         """L* of the first frame, upright, at a point: shares of width and height."""
 
+    def relabel(self, metadata: Metadata) -> None:
+        """Take other metadata for the output."""
+
     def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
         """Put color (ab, one per guide) on and write the file; returns remarks on what was lost.
 
@@ -97,6 +100,9 @@ class Still:
 
     def lightness_at(self, x: float, y: float) -> float:
         return _lightness_at(self.picture.pixels, x, y)
+
+    def relabel(self, metadata: Metadata) -> None:
+        self.picture = replace(self.picture, metadata=metadata)
 
     def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
         deep = CODECS[self.format].deep
@@ -172,6 +178,9 @@ class Graft:
     def lightness_at(self, x: float, y: float) -> float:
         return _lightness_at(self._upright, x, y)
 
+    def relabel(self, metadata: Metadata) -> None:
+        self.graftable = replace(self.graftable, metadata=metadata)
+
     def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
         layout, turned = self.graftable.layout, self.graftable.orientation
         guide, ab = turn_back(self.guides[0], turned), turn_back(ab_planes[0], turned)
@@ -237,6 +246,9 @@ class Scroll:
 
     def lightness_at(self, x: float, y: float) -> float:
         return value_at(self.guides[0], x, y)  # single pixels of a scan this large are grain
+
+    def relabel(self, metadata: Metadata) -> None:
+        self.metadata = metadata
 
     def write(self, file: BinaryIO, ab_planes: list[Array], name: str) -> list[str]:
         worst: list[float] = []

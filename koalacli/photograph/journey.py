@@ -18,23 +18,25 @@ from koalacli.config import ColorizeConfig
 from koalacli.control.bind import GrayJob, ProposalsJob, digest_of, hints_of, reviewer_of
 from koalacli.control.hints import Hints
 from koalacli.control.proposals import Proposal
+from koalacli.control.references import Followed
 from koalacli.errors import InputError, KoalaError, OutputError
 from koalacli.io.arguments import STREAM
 from koalacli.io.files import file_digest
 from koalacli.io.paths import Job
 from koalacli.io.picture.codecs import CODECS, codec_of, encode
 from koalacli.io.picture.graft import Graftable, open_graftable
-from koalacli.io.picture.metadata import Metadata, only_orientation
+from koalacli.io.picture.metadata import Metadata
 from koalacli.io.picture.picture import Picture
 from koalacli.io.picture.read import decoder_errors, read_picture
 from koalacli.io.picture.scans import open_scan
-from koalacli.io.picture.xmp import OURS, Provenance, with_provenance
+from koalacli.io.picture.xmp import OURS, Provenance
 from koalacli.io.storage import is_remote, local_copy
 from koalacli.journal import Journal
 from koalacli.journal_lines import Stamp
 from koalacli.photograph.canvas import Canvas, Graft, Scroll, Still
 from koalacli.photograph.existing import decide_existing, times_of
 from koalacli.photograph.guides import Sight
+from koalacli.photograph.labels import Label, label_of, labeled, tell_references
 from koalacli.photograph.places import copy_input, new_target, print_out, read_source, source_name
 from koalacli.photograph.proposals import write_proposals
 from koalacli.photograph.sidecars import carry_sidecars
@@ -75,6 +77,7 @@ class OpenedPhotograph:
         hints: what is known of its colors.
         kept: what must live as long as the canvas.
         digest: SHA-256 of the input, hexadecimal; empty where it was not read.
+        label: see `labels`.
     """
 
     canvas: Canvas | None
@@ -85,6 +88,7 @@ class OpenedPhotograph:
     hints: Hints | None = None
     kept: Any = None
     digest: str = ""
+    label: Label | None = None
 
 
 def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
@@ -109,8 +113,8 @@ def open_photograph(job: Job, setup: Setup) -> OpenedPhotograph:
             if setup.config.colored == "auto":  # who says which colors it has wants them made
                 setup = replace(setup, config=replace(setup.config, colored="recolor"))
         opened = _with_border(_open(job, setup, started, stamp))
-        if setup.config.reference and opened.canvas:
-            opened = replace(opened, remarks=[*opened.remarks, f"reference: {setup.config.reference}"])
+        if setup.config.palette and opened.canvas:
+            opened = replace(opened, remarks=[*opened.remarks, f"palette of {setup.config.palette}"])
         if isinstance(job, ProposalsJob) and opened.canvas and len(opened.canvas.guides) != 1:
             raise InputError(f"{job.source}: --proposals is for pictures of one frame; this has more")
         return _with_hints(opened, hints, job) if hints and opened.canvas else opened
@@ -149,12 +153,14 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
                 if made := _made_by_koala(job, scan.metadata, config):
                     return OpenedPhotograph(None, made, started, stamp)
                 digest = file_digest(scan.path)
-                metadata = _labeled(scan.metadata, _made_of(job, digest, setup), remarks)
+                setup = _made_of(job, digest, setup)
+                metadata = labeled(scan.metadata, config, setup.provenance, remarks)
                 scroll = Scroll.open(scan, metadata, config, sight)
                 if scroll.colored and config.colored != "recolor":
                     kept = _keep_colored(job, config, scroll.size)
                     return OpenedPhotograph(None, kept, started, stamp, digest=digest)
-                return OpenedPhotograph(scroll, None, started, stamp, remarks, kept=held, digest=digest)
+                label = label_of(scan.metadata, config, setup.provenance)
+                return OpenedPhotograph(scroll, None, started, stamp, remarks, kept=held, digest=digest, label=label)
     with decoder_errors(name):
         data = read_source(job.source)
         digest = hashlib.sha256(data).hexdigest()
@@ -164,9 +170,10 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
         if isinstance(graftable, Graftable):
             if made := _made_by_koala(job, graftable.metadata, config):
                 return OpenedPhotograph(None, made, started, stamp)
-            metadata = _labeled(graftable.metadata, setup, remarks, graftable.orientation)
+            metadata = labeled(graftable.metadata, config, setup.provenance, remarks, graftable.orientation)
             graft = Graft.open(data, replace(graftable, metadata=metadata), config, sight, digest)
-            return OpenedPhotograph(graft, None, started, stamp, remarks, digest=digest)
+            label = label_of(graftable.metadata, config, setup.provenance, graftable.orientation)
+            return OpenedPhotograph(graft, None, started, stamp, remarks, digest=digest, label=label)
     picture = read_picture(data, name, config.max_pixels)
     if made := _made_by_koala(job, picture.metadata, config):
         return OpenedPhotograph(None, made, started, stamp)
@@ -175,9 +182,10 @@ def _open(job: Job, setup: Setup, started: float, stamp: Stamp) -> OpenedPhotogr
         return OpenedPhotograph(None, kept, started, stamp, digest=digest)
     remarks += [f"luma is encoded anew: {graftable}"] if graftable else []
     remarks += [picture.remark] if picture.remark else []
-    picture = replace(picture, metadata=_labeled(picture.metadata, setup, remarks))
+    label = label_of(picture.metadata, config, setup.provenance)
+    picture = replace(picture, metadata=labeled(picture.metadata, config, setup.provenance, remarks))
     still = Still.open(picture, asked or picture.format, config, sight)
-    return OpenedPhotograph(still, None, started, stamp, remarks, digest=digest)
+    return OpenedPhotograph(still, None, started, stamp, remarks, digest=digest, label=label)
 
 
 def _made_by_koala(job: Job, metadata: Metadata, config: ColorizeConfig) -> Record | None:
@@ -194,18 +202,8 @@ def _made_of(job: Job, digest: str, setup: Setup) -> Setup:
     return replace(setup, provenance=replace(setup.provenance, source=f"sha256:{digest}", source_name=name))
 
 
-def _labeled(metadata: Metadata, setup: Setup, remarks: list[str], orientation: int = 1) -> Metadata:
-    """Metadata as it will be written: stripped if asked for, and with provenance."""
-    remarks += [metadata.lost] if metadata.lost else []
-    if setup.config.strip_metadata:
-        metadata = Metadata(icc=metadata.icc, dpi=metadata.dpi, exif=only_orientation(orientation))
-    if setup.config.provenance:
-        metadata = replace(metadata, xmp=with_provenance(metadata.xmp, setup.provenance))
-    return metadata
-
-
 def close_photograph(
-    job: Job, opened: OpenedPhotograph, colorings: list[Array | KoalaError] | list[Proposal], setup: Setup
+    job: Job, opened: OpenedPhotograph, colorings: Sequence[Array | Followed | Proposal | KoalaError], setup: Setup
 ) -> Record:
     """Put color on, encode, write, note in the journal.
 
@@ -220,7 +218,8 @@ def close_photograph(
     elif opened.canvas is None:
         raise InputError(f"{job.source}: nothing was read")
     else:
-        remarks = opened.remarks + _write(job, opened.canvas, colorings, setup)
+        remarks = opened.remarks + tell_references(opened.canvas, opened.label, colorings)
+        remarks += _write(job, opened.canvas, colorings, setup)
         remarks += carry_sidecars(job, setup.config, turned=not isinstance(opened.canvas, Graft))
         height, width = opened.canvas.size
         seconds = time.perf_counter() - opened.started
@@ -233,14 +232,17 @@ def close_photograph(
     return replace(record, source_digest=opened.digest)
 
 
-def _write(job: Job, canvas: Canvas, colorings: Sequence[Array | Proposal | KoalaError], setup: Setup) -> list[str]:
+def _write(
+    job: Job, canvas: Canvas, colorings: Sequence[Array | Followed | Proposal | KoalaError], setup: Setup
+) -> list[str]:
     name = source_name(job)
     preserve = setup.config.preserve_times and job.source != STREAM
     times = times_of(job.source) if preserve and job.target != STREAM else None
     if isinstance(job, ProposalsJob):
         proposals = [one for one in colorings if isinstance(one, Proposal)]
         return write_proposals(job, canvas, proposals, setup.provenance, times)
-    ab_planes = [one for one in colorings if not isinstance(one, Proposal | KoalaError)]
+    planes = [one.ab if isinstance(one, Followed) else one for one in colorings]
+    ab_planes = [one for one in planes if not isinstance(one, Proposal | KoalaError)]
     if job.target == STREAM:
         buffer = io.BytesIO()
         remarks = canvas.write(buffer, ab_planes, name)

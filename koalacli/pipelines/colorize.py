@@ -11,6 +11,8 @@ from koalacli.colorizer import Colorizer
 from koalacli.config import ColorizeConfig
 from koalacli.control.bind import ProposalsJob, ReferencedJob, bind_hints
 from koalacli.control.decisions import Decided, apply_decisions, color_settings, settings_of_run
+from koalacli.control.palette import find_palette
+from koalacli.control.references import reference_digest, reference_files
 from koalacli.engines import Engine, start_engine
 from koalacli.engines.worker import Predictor
 from koalacli.errors import OutputError, UsageError
@@ -79,7 +81,7 @@ def _records(
         raise UsageError(f"{config.rules[0].pattern!r}: settings by folder are for folders on this machine")
     if config.proposals > 1:
         check_proposals((*sources, output), config)
-    if config.reference:
+    if config.reference or config.palette:
         check_reference((*sources, output), config)
     if len(sources) == 1 and is_shards(sources[0]):
         return colorize_shards(sources[0], output, config, colorizer)
@@ -108,7 +110,7 @@ def _colorize_local(
         settings = color_settings(*run) if run else settings_of_run(config.weights, read_out_of(config))
         by_people = apply_decisions(config.decisions, source, jobs, config.reviewer, settings)
     jobs = by_people.jobs
-    if config.reference:
+    if config.reference or config.palette:
         jobs = _referenced(jobs, config)
     if config.proposals > 1:
         jobs = _several(jobs, config.proposals)
@@ -175,10 +177,16 @@ def _digests(folder: Path, journal: Journal) -> Iterator[tuple[str, str, str, st
 
 
 def _referenced(jobs: list[Job], config: ColorizeConfig) -> list[Job]:
-    """Jobs that follow the reference; none may replace it."""
-    place, digest = os.path.realpath(config.reference), file_digest(Path(config.reference))[:16]
-    if any(os.path.realpath(job.target) == place for job in jobs):
-        raise UsageError(f"--reference {config.reference}: an output would replace it; choose another folder")
+    """Jobs that follow a reference or a palette; none may replace one."""
+    if config.palette:
+        digest, places = f"palette-{find_palette(config.palette, config.max_pixels)[1]}", [Path(config.palette)]
+    else:
+        place = Path(config.reference)
+        digest, places = reference_digest(place), [place] if place.is_file() else reference_files(place)
+    kept = {os.path.realpath(place) for place in places}
+    for job in jobs:
+        if os.path.realpath(job.target) in kept:
+            raise UsageError(f"{job.target}: an output would replace a photograph to follow; choose another folder")
     return [ReferencedJob(job.source, job.target, f"{digest}-{config.reference_strength:g}") for job in jobs]
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from koalacli.color.tone import is_colored
 from koalacli.config import ColorizeConfig
+from koalacli.control.palette import find_palette
+from koalacli.control.references import reference_files
 from koalacli.errors import UsageError
 from koalacli.io.arguments import STREAM
 from koalacli.io.manifest import check_manifest
@@ -64,10 +66,16 @@ def check_proposals(places: tuple[str, ...], config: ColorizeConfig) -> None:
 
 
 def check_reference(places: tuple[str, ...], config: ColorizeConfig) -> None:
-    """Refuse what a reference does not go with, and one that has no color."""
-    if config.hints or config.decisions or config.proposals > 1:
-        raise UsageError("--reference goes without --hints, --decisions and --proposals; give one of them")
+    """Refuse what a reference or a palette does not go with, and one that has no color."""
+    flag = "--palette" if config.palette else "--reference"
+    if config.hints or config.decisions or config.proposals > 1 or (config.palette and config.reference):
+        raise UsageError(f"{flag} goes without --hints, --decisions, --proposals and any other; give one of them")
     if any(is_remote(place) or is_shards(place) for place in places):
-        raise UsageError("--reference is for pictures on this machine; give a file or a folder")
-    if not is_colored(read_picture(Path(config.reference), config.reference, config.max_pixels).pixels):
+        raise UsageError(f"{flag} is for pictures on this machine; give a file or a folder")
+    place = Path(config.reference)
+    if config.palette:
+        find_palette(config.palette, config.max_pixels)
+    elif not place.is_file():
+        reference_files(place)
+    elif not is_colored(read_picture(place, config.reference, config.max_pixels).pixels):
         raise UsageError(f"--reference {config.reference}: has no color to take over")

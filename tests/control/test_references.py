@@ -10,8 +10,10 @@ import pytest
 from koalacli.color.bins import gamut_bins
 from koalacli.color.lab import rgb_to_lab
 from koalacli.colorizer import Colorizer
+from koalacli.control.palette import Palette
 from koalacli.control.references import read_by_palette
 from koalacli.errors import UsageError
+from koalacli.palettes import PALETTES
 from koalacli.settings import ReadOut
 
 BINS = gamut_bins()
@@ -72,7 +74,21 @@ def test_what_matches_is_colored_alike(photograph: Any, colorizer: Colorizer) ->
 
 
 def test_references_that_cannot_be_followed_are_refused(gray: Any, colorizer: Colorizer) -> None:
-    """A strength beyond 1."""
+    """A strength beyond 1, a reference and a palette at once, a palette of no name."""
     rgb = np.repeat(gray[..., None], 3, -1)
     with pytest.raises(UsageError, match="strength"):
         colorizer.colorize(gray, reference=rgb, reference_strength=2)
+    with pytest.raises(UsageError, match="one of them"):
+        colorizer.colorize(gray, reference=rgb, palette=rgb)
+    with pytest.raises(UsageError, match="unknown palette"):
+        colorizer.colorize(gray, palette="agfa")
+
+
+@pytest.mark.parametrize("name", PALETTES)
+def test_the_palettes_that_come_with_koala_are_whole(name: str) -> None:
+    """They sum to one on the bins of a network, are mostly near gray, as photographs are, and stand in the docs."""
+    page = (Path(__file__).parents[2] / "docs" / "control.md").read_text("utf-8")
+    shares = Palette.named(name).encode(BINS)
+    assert f"| `{name}` | {PALETTES[name].help} | {PALETTES[name].source} |" in page
+    assert shares.sum() == pytest.approx(1, abs=1e-4)
+    assert shares[np.linalg.norm(BINS, axis=-1) < 25].sum() > 0.5
