@@ -4,7 +4,8 @@
 
 As JSON on standard output, mean error of small ab against the truth (CIELAB units, at the network's output size):
 without a reference; with another print of the same shot (its color copy, cropped by 3% and a little brighter); with
-its color copy mirrored; with its palette alone; with the picture before it by name, which in shards of many sources is often another scene;
+its color copy mirrored; with its palette alone; with the picture before it by name, which in shards of many sources is
+often another scene;
 and, as a floor, with the mean color of that reference on every pixel. `how` counts what the references were taken for.
 """
 
