@@ -83,7 +83,7 @@ class Bench:
     def __init__(self, path: Path, folder: Path, colorizer: Colorizer, seconds: Fraction):
         self.path, self.folder, self.colorizer, self.seconds = path, folder, colorizer, seconds
         self.index = film_index(path, 0)
-        self.settings = {"crf": 0, "encoder_preset": "ultrafast", "end": str(float(seconds))}
+        self.settings = {"crf": 0, "encoder_preset": "ultrafast", "end": str(float(seconds)), "colored": "recolor"}
 
     def color(self, name: str, frames: tuple[FrameHints, ...] = (), references: str = "") -> Clip:
         """Color the clip into the folder."""

@@ -70,7 +70,7 @@ def colorize(film: Path, folder: Path, preset: str, colorizer: object, temporal:
     target = folder / "color.mp4"
     target.unlink(missing_ok=True)
     begun, used = time.perf_counter(), time.process_time()
-    config = VideoConfig(encoder_preset=preset, temporal=temporal)
+    config = VideoConfig(encoder_preset=preset, temporal=temporal, colored="recolor")
     *progress, _ = colorize_film(FilmJob(str(film), str(target)), config, colorizer)
     done = progress[-1].done
     return done / (time.perf_counter() - begun), (time.process_time() - used) / done
@@ -81,7 +81,7 @@ def peak_memory(film: Path, folder: Path, seconds: int, answer: object) -> None:
     from koalacli.colorizer import Colorizer
 
     cv2.setNumThreads(1)
-    config = VideoConfig(encoder_preset="veryfast", end=str(seconds))
+    config = VideoConfig(encoder_preset="veryfast", end=str(seconds), colored="recolor")
     list(colorize_film(FilmJob(str(film), str(folder / f"piece-{seconds}.mp4")), config, Colorizer()))
     answer.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 

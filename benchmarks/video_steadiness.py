@@ -177,7 +177,8 @@ def measure(path: Path, colorizer: Colorizer, seconds: Fraction, track: int, she
     with tempfile.TemporaryDirectory() as folder:
         for way in WAYS:
             output = Path(folder) / f"{way}.mkv"
-            config = VideoConfig(temporal=way, crf=0, encoder_preset="ultrafast", end=str(float(seconds)), track=track)
+            part = {"crf": 0, "encoder_preset": "ultrafast", "end": str(float(seconds)), "track": track}
+            config = VideoConfig(temporal=way, colored="recolor", **part)
             list(colorize_film(FilmJob(str(path), str(output)), config, colorizer))
             colored[way] = Clip(decode(output, index, seconds))
     flows = reliable_flow(source.luma())

@@ -12,6 +12,7 @@ from koalacli.settings import (
     REPORT,
     WORKERS,
     BatchSettings,
+    ChoiceSettings,
     ClusterSettings,
     FolderSettings,
     InputSettings,
@@ -27,7 +28,9 @@ from koalacli.tables import ENGINES
 
 
 @dataclass(frozen=True)
-class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSettings, BatchSettings, NetworkSettings):
+class ColorizeConfig(
+    ClusterSettings, OutputSettings, ChoiceSettings, InputSettings, ReadOutSettings, BatchSettings, NetworkSettings
+):
     """Settings of `koala colorize`. Fields with `shapes=False` do not change what an output holds."""
 
     hints: str = setting(
@@ -110,23 +113,6 @@ class ColorizeConfig(ClusterSettings, OutputSettings, InputSettings, ReadOutSett
         shapes=False,
     )
     suffix: str = setting("", "Text added to output names, before the extension.", shapes=False)
-    name: str = setting(
-        "",
-        "Template of output names, such as '{stem}_{source}.{ext}': the input's name, its extension, the output's.",
-        shapes=False,
-    )
-    include: tuple[str, ...] = setting(
-        (),
-        "Take only inputs whose name matches this pattern, or with a / in it whose path below INPUT. May be repeated.",
-        repeat=True,
-        shapes=False,
-    )
-    exclude: tuple[str, ...] = setting(
-        (),
-        "Leave out what matches this pattern, folders included. May be repeated.",
-        repeat=True,
-        shapes=False,
-    )
     output: str = setting(
         "",
         "A folder, a picture, s3://…, or - for stdout; by default NAME-color beside a folder, NAME.color beside files.",
@@ -195,7 +181,7 @@ class EvalConfig(ReadOutSettings, BatchSettings):
 
 
 @dataclass(frozen=True)
-class VideoConfig(ClusterSettings, OutputSettings, ReadOutSettings, NetworkSettings):
+class VideoConfig(ClusterSettings, OutputSettings, ChoiceSettings, ReadOutSettings, NetworkSettings):
     """Settings of `koala video`."""
 
     output: str = setting(
@@ -211,9 +197,11 @@ class VideoConfig(ClusterSettings, OutputSettings, ReadOutSettings, NetworkSetti
         choices=("off", "fast", "best"),
     )
     colored: str = setting(
-        "recolor",
-        "Shots that are in color already: recolor them, copy their color, or skip films that begin with one.",
-        choices=("recolor", "skip", "copy"),
+        "auto",
+        "Color that is there already: auto leaves films alone that are in color throughout, and in others keeps "
+        "that of shots which have some; recolor makes all color anew, copy keeps that of all such shots, skip leaves "
+        "films alone that begin with one. A tone or a cast counts as gray.",
+        choices=("auto", "recolor", "skip", "copy"),
     )
     codec: str = setting(
         "",
@@ -267,6 +255,11 @@ class VideoConfig(ClusterSettings, OutputSettings, ReadOutSettings, NetworkSetti
     export_scenes: str = setting(
         "",
         "Color nothing: write a still of every scene into this folder, with a contact sheet and scenes.csv.",
+        shapes=False,
+    )
+    dry_run: bool = setting(
+        False,
+        "Color a few seconds of each film and keep nothing: tell its frames, scenes, codec, time and size.",
         shapes=False,
     )
     fps: str = setting(

@@ -192,6 +192,29 @@ class InputSettings(DecodeSettings, FolderSettings):
 
 
 @dataclass(frozen=True)
+class ChoiceSettings(Settings):
+    """For commands that take some of a folder's files, and name what they make of each."""
+
+    name: str = setting(
+        "",
+        "Template of output names, such as '{stem}_{source}.{ext}': the input's name, its extension, the output's.",
+        shapes=False,
+    )
+    include: tuple[str, ...] = setting(
+        (),
+        "Take only inputs whose name matches this pattern, or with a / in it whose path below INPUT. May be repeated.",
+        repeat=True,
+        shapes=False,
+    )
+    exclude: tuple[str, ...] = setting(
+        (),
+        "Leave out what matches this pattern, folders included. May be repeated.",
+        repeat=True,
+        shapes=False,
+    )
+
+
+@dataclass(frozen=True)
 class ReportSettings(Settings):
     """For commands that end with a summary; the command line writes it, the pipeline checks its place first."""
 

@@ -169,7 +169,8 @@ class RecordDisplay(Display):
         if record.outcome == Outcome.FAILED:
             self.line(f"failed: {record.reason}", style="red")
         elif record.outcome == Outcome.PLANNED:
-            self.line(f"{record.source} -> {record.target}")
+            told = f" ({record.reason})" if record.reason else ""
+            self.line(f"{record.source} -> {record.target}{told}")
         elif self.verbose or (record.outcome == Outcome.DONE and record.reason and not (self.quiet or record.kind)):
             remark = f" ({record.reason})" if record.reason else ""
             self.line(f"{record.outcome}: {record.source}{remark}")

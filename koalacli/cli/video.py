@@ -83,7 +83,7 @@ class FilmDisplay(RecordDisplay):
 
     def _say(self, record: Record) -> None:
         """Films are few and long: each gets a line, with the place of its output or the reason why there is none."""
-        if record.outcome == Outcome.FAILED or self.as_json or self.quiet:
+        if record.outcome in (Outcome.FAILED, Outcome.PLANNED) or self.as_json or self.quiet:
             super()._say(record)
         elif record.outcome == Outcome.DONE:
             remarks = f" ({record.reason})" if record.reason else ""
@@ -92,6 +92,8 @@ class FilmDisplay(RecordDisplay):
             self.line(f"{record.outcome}: {record.source} ({': '.join(filter(None, (record.reason, record.target)))})")
 
     def _summary_line(self, seconds: float) -> str:
+        if self.outcomes[Outcome.PLANNED]:
+            return super()._summary_line(seconds)
         fresh = sum(progress.fresh for progress in self.frames.values())
         frames = f"{fresh} frames, {fresh / max(seconds, 1e-9):.1f}/s on {self.device}" * bool(fresh)
         made = self.kinds[Outcome.DONE, ""]

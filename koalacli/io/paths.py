@@ -132,16 +132,30 @@ def refuse_settings(config: ColorizeConfig) -> None:
         raise UsageError(f"unknown format {config.format!r}; choose one of {', '.join(CODECS)}")
     if any(sign in config.suffix for sign in "/\\\0"):
         raise UsageError(f"--suffix {config.suffix!r}: a part of a name cannot lead to another folder")
-    if not config.name:
-        return
-    if config.suffix:
+    if config.name and config.suffix:
         raise UsageError("--name and --suffix both say how outputs are called; give one of them")
+    refuse_name(config.name)
+
+
+def refuse_name(name: str) -> None:
+    """Refuse a template that gives no names.
+
+    Raises:
+        UsageError: it does.
+    """
     try:
-        example = config.name.format(**dict.fromkeys(NAME_FIELDS, "x"))
+        example = name_by(name, Path("x.x"), "x") if name else "x"
     except (KeyError, ValueError, IndexError, AttributeError):
         example = ""
-    if not config.name.endswith(".{ext}") or "{stem}" not in config.name or any(sign in example for sign in "/\\\0"):
-        raise UsageError(f"--name {config.name!r}: a name of {{stem}} and {{source}}, with .{{ext}} at its end")
+    wrong = not name.endswith(".{ext}") or "{stem}" not in name or any(sign in example for sign in "/\\\0")
+    if name and wrong:
+        raise UsageError(f"--name {name!r}: a name of {{stem}} and {{source}}, with .{{ext}} at its end")
+
+
+def name_by(template: str, source: Path, suffix: str) -> str:
+    """What a template makes of an input's name and the suffix of its output."""
+    fields = source.stem, suffix.lstrip("."), source.suffix.lstrip(".")
+    return template.format(**dict(zip(NAME_FIELDS, fields, strict=True)))
 
 
 def sidecars_of(picture: Path) -> list[Path]:
@@ -221,8 +235,7 @@ def output_name(relative: Path, config: ColorizeConfig) -> Path:
     if config.format and codec_of(relative) == config.format:
         suffix = relative.suffix
     if config.name:
-        fields = relative.stem, suffix.lstrip("."), relative.suffix.lstrip(".")
-        return relative.with_name(config.name.format(**dict(zip(NAME_FIELDS, fields, strict=True))))
+        return relative.with_name(name_by(config.name, relative, suffix))
     return relative.with_name(f"{relative.stem}{config.suffix}{suffix}")
 
 

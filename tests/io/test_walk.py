@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from koalacli.cli.app import app
-from koalacli.config import ColorizeConfig
+from koalacli.config import ColorizeConfig, VideoConfig
 from koalacli.data.sources import find_samples, read_sample
 from koalacli.errors import InputError, NothingMatchedError, UsageError
 from koalacli.io.paths import make_plan
@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_read_fails_and_the_rest_is_done(
     unreadable(tmp_path / "lost")
     plan = make_plan(str(tmp_path), str(tmp_path / "out"), ColorizeConfig())
     assert [job.source for job in plan.jobs] == [str(tmp_path / "a.jpg")]
-    films, strays = find_films(tmp_path, None)
+    films, strays = find_films(tmp_path, VideoConfig())
     assert films == [tmp_path / "a.mp4"]
     for met in (plan.strays, strays):
         (failed,) = [stray.record() for stray in met if stray.failed]
@@ -105,7 +105,7 @@ def test_links_cannot_multiply_training_pictures(tmp_path: Path) -> None:
 def test_films_of_rare_kinds_are_done_or_named(tmp_path: Path) -> None:
     """Tapes and bare streams are films; a name that other programs use, too, is one only if it opens as one."""
     touch(*(tmp_path / name for name in ("tape.dv", "raw.Y4M", "x.m2v", "x.rm", "notes.txt", "a.mp4", "b.color.mp4")))
-    films, strays = find_films(tmp_path, None)
+    films, strays = find_films(tmp_path, VideoConfig())
     assert [path.name for path in films] == ["a.mp4", "raw.Y4M", "tape.dv", "x.m2v"]
     assert [Path(stray.path).name for stray in strays] == ["x.rm"]
     touch(tmp_path / "p.jpg")

@@ -193,15 +193,6 @@ def source_planes(frame: Any, pixel_format: PixelFormat) -> tuple[Plane, ...]:
     return tuple(plane_view(plane, pixel_format, *size) for plane, size in pairs)
 
 
-def cbcr_strength(cbcr: tuple[Plane, ...], pixel_format: PixelFormat) -> float:
-    """Mean distance of U and V from neutral, in 8-bit codes; 0 where there are none."""
-    if not cbcr:
-        return 0.0
-    neutral, scale = 1 << (pixel_format.depth - 1), 1 << (pixel_format.depth - 8)
-    sparse = np.stack([plane[::4, ::4].astype(np.int32) for plane in cbcr])
-    return float(np.abs(sparse - neutral).mean() / scale)
-
-
 def resize_plane(plane: Plane, size: tuple[int, int]) -> Plane:
     """U or V at (width, height) of another subsampling."""
     return plane if (plane.shape[1], plane.shape[0]) == size else np.asarray(cv2.resize(plane, size))

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from koalacli.colorizer import Colorizer
@@ -28,6 +29,7 @@ from koalacli.version import __version__
 SEGMENT_SECONDS = 10  # of film that an interrupted run may lose, about
 PROGRESS_SECONDS = 0.5  # between two reports
 SHOTS_AHEAD, PAINTED_AHEAD = 8, 4  # frames waiting between two threads
+COLOR_PROBES = (0.1, 0.3, 0.5, 0.7, 0.9)  # where a film must be in color, as shares of its length
 MOST_REMARKS = 3  # damages that are named; the others are counted
 
 
@@ -82,8 +84,8 @@ def begin_film(job: FilmJob, config: VideoConfig, colorizer: Colorizer) -> Itera
         yield existing
         return
     stamp, plan = job.stamp(), plan_film(job, config)
-    if config.colored == "skip" and _begins_in_color(plan.take, colorizer):
-        yield Record(job.source, job.target, Outcome.SKIPPED, "in color already", kind="in color already")
+    if left := left_in_color(plan.take, colorizer):
+        yield left
         return
     with WorkFolder(target, work_name(journal, own), _fingerprint(plan, colorizer)) as work:
         journal = journal.reread()
@@ -251,11 +253,30 @@ def existing_film(job: FilmJob, config: VideoConfig, journal: Journal, own: str 
     return None
 
 
-def _begins_in_color(take: Take, colorizer: Colorizer) -> bool:
+def left_in_color(take: Take, colorizer: Colorizer) -> Record | None:
+    """The record of a film that is left alone because it is in color already; None if it is to be colored."""
+    kind, shares = "in color already", {"auto": COLOR_PROBES, "skip": (0.0,)}.get(take.config.colored, ())
+    seen = False
+    for share in shares:
+        colored = _is_in_color(take, colorizer, share)
+        if colored is False:
+            return None
+        seen = seen or colored is True
+    if not seen:
+        return None
+    reason = f"{kind}; --colored recolor makes its color anew" if take.config.colored == "auto" else kind
+    return Record(take.job.source, take.job.target, Outcome.SKIPPED, reason, kind=f"{kind}, left alone")
+
+
+def _is_in_color(take: Take, colorizer: Colorizer, share: float) -> bool | None:
+    """Whether the frame after a share of the take is; None where there is none so late."""
+    begin, info = take.cut.start or Fraction(0), take.info
+    length = (take.cut.end or info.duration) - begin
+    start = begin + length * Fraction(share) if share else take.cut.start
     with take.open() as source:
         studio = opening_studio(take, colorizer.network_shape)
-        frame = next(source.frames(), None)
-        return frame is not None and studio.is_colored(studio.open_shot(frame))
+        frame = next(wanted_frames(replace(take, cut=replace(take.cut, start=start)), source), None)
+        return None if frame is None else studio.is_colored(studio.open_shot(frame))
 
 
 def _fingerprint(plan: FilmPlan, colorizer: Colorizer) -> str:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -16,15 +17,19 @@ from koalacli.control.films import FilmEntry, read_film_book
 from koalacli.engines.outfit import traveling
 from koalacli.engines.ray import import_ray
 from koalacli.errors import KoalaError, NothingMatchedError, StorageFullError, UsageError
+from koalacli.io.arguments import is_wanted
 from koalacli.io.film.encoders import CONTAINERS
 from koalacli.io.film.open import find_sequence, is_sequence, opens_as_film
+from koalacli.io.paths import refuse_name
 from koalacli.io.picture.sequences import ANIMATIONS
 from koalacli.io.side_outputs import check_side_outputs, side_outputs
 from koalacli.io.storage import is_remote
 from koalacli.io.suffixes import DOUBTFUL_SUFFIXES, FILM_SUFFIXES, is_film
 from koalacli.io.walk import Stray, walk
+from koalacli.journal import Journal
 from koalacli.pipelines.video.cluster import colorize_on_cluster
 from koalacli.pipelines.video.film import colorize_film
+from koalacli.pipelines.video.forecast import forecast_film
 from koalacli.pipelines.video.plan import OWN_MARKS, FilmJob, check_targets, film_name, told_by
 from koalacli.pipelines.video.reels import becomes_pictures, colorize_pictures
 from koalacli.pipelines.video.scenes import export_scenes
@@ -51,6 +56,7 @@ def colorize_video(
         StorageFullError: in the middle; what is finished is kept for the next run.
     """
     source, *more = [sources] if isinstance(sources, str) else sources
+    refuse_name(config.name)
     if any(is_remote(place) for place in (source, *more, config.output)):
         if more:
             raise UsageError("object stores take one FILM and one OUTPUT")
@@ -62,6 +68,8 @@ def colorize_video(
     pictures = becomes_pictures(source, config)
     if config.ray:
         _refuse_for_cluster(source, config, pictures=pictures)
+    if config.dry_run and (pictures or config.export_scenes):
+        raise UsageError("--dry-run is for films that become films")
     if config.export_scenes:
         yield from _export_scenes(source, config, colorizer)
         return
@@ -77,7 +85,7 @@ def colorize_video(
     paths = [path for job in jobs for path in (job.source, job.target)]
     known = filter(None, (config.hints, *config.decisions, config.references))
     check_side_outputs(side_outputs(config), [config.weights, source, config.output or source, *known, *paths])
-    if config.ray:
+    if config.ray and not config.dry_run:
         yield from _colorize_on_cluster(jobs, strays, config, colorizer)
         return
     yield Phase("starting the network")
@@ -90,7 +98,7 @@ def colorize_video(
     yield from (stray.record() for stray in strays)
     for job in jobs:
         try:
-            yield from colorize_film(job, config, colorizer)
+            yield from (forecast_film if config.dry_run else colorize_film)(job, config, colorizer)
         except KoalaError as error:
             if isinstance(error, StorageFullError) or (isinstance(error, UsageError) and len(jobs) == 1):
                 raise  # the request itself is at fault, or nothing more can be written
@@ -197,7 +205,7 @@ def plan_jobs(source: str, config: VideoConfig) -> tuple[list[FilmJob], list[Str
     """
     root = Path(source)
     if root.is_dir():
-        films, strays = find_films(root, Path(config.output) if config.output else None)
+        films, strays = find_films(root, config)
         if not films and not strays:
             looked = ", ".join((*FILM_SUFFIXES, *DOUBTFUL_SUFFIXES))
             raise NothingMatchedError(f"{source}: no films found (looked for {looked})")
@@ -214,18 +222,23 @@ def plan_jobs(source: str, config: VideoConfig) -> tuple[list[FilmJob], list[Str
     return jobs, strays
 
 
-def find_films(root: Path, output: Path | None) -> tuple[list[Path], list[Stray]]:
-    """Films below a folder, those that koala made and the output folder left out, and strays.
+def find_films(root: Path, config: VideoConfig) -> tuple[list[Path], list[Stray]]:
+    """Films below a folder that patterns let through, those that koala made and the output folder left out, and strays.
 
     Strays are folders that cannot be read, links to films, and other programs' files under a film's name.
     """
+    output = Path(config.output) if config.output else None
+    journal_of = cache(Journal)  # of what koala made under other names
     inside = output if output and os.path.realpath(output) != os.path.realpath(root) else None
     films: list[Path] = []
     strays: list[Stray] = []
     for found in walk(root, leave_out=inside):
+        path = Path(found.path) if isinstance(found, Stray) else found
+        if not is_wanted(path.relative_to(root), config.include, config.exclude):
+            continue
         if isinstance(found, Stray):
-            strays += [found] if found.failed or is_film(Path(found.path)) else []
-        elif not is_film(found) or Path(found.stem).suffix in OWN_MARKS:
+            strays += [found] if found.failed or is_film(path) else []
+        elif not is_film(found) or Path(found.stem).suffix in OWN_MARKS or journal_of(found.parent).find(str(found)):
             continue
         elif found.suffix.lower() in DOUBTFUL_SUFFIXES and not opens_as_film(found):
             strays.append(Stray(str(found), "no film, in spite of its name"))

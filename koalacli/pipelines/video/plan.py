@@ -28,7 +28,7 @@ from koalacli.io.film.planes import PIXEL_FORMATS, PixelFormat, is_rgb, source_p
 from koalacli.io.film.segments import Joint, luma_check
 from koalacli.io.film.source import FilmSource
 from koalacli.io.film.streams import StreamPlan, plan_streams
-from koalacli.io.paths import Job
+from koalacli.io.paths import Job, name_by
 from koalacli.journal_lines import Stamp
 
 OWN_MARKS = (".color", ".preview")  # before the suffix of what koala writes
@@ -109,9 +109,11 @@ class FilmPlan:
 def film_name(film: Path, config: VideoConfig) -> str:
     """NAME.color.mp4, or NAME.wmv.color.mkv where the container is another, for there may be a NAME.mkv, too.
 
-    A part of a film is NAME.10s-20s.color.mp4: it must not be taken for the whole.
+    A part of a film is NAME.10s-20s.color.mp4: it must not be taken for the whole. `config.name` wins.
     """
     kept = film.suffix.lower() in CONTAINERS
+    if config.name:
+        return name_by(config.name, film, film.suffix if kept else OTHERWISE)
     stem, suffix = (film.stem, film.suffix) if kept else (film.name, OTHERWISE)
     if config.preview:
         return f"{stem}.preview{suffix}"

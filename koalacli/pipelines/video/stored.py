@@ -117,6 +117,8 @@ def _refuse(source: str, config: VideoConfig) -> None:
     given |= {"--hints": config.hints, "--decisions": " ".join(config.decisions)}
     if one := [name for name, value in given.items() if value]:
         raise UsageError(f"{one[0]}: is for films on this machine; copy the film here")
+    if config.dry_run:
+        raise UsageError("--dry-run: is for films on this machine; copy one of them here")
     if config.ray:
         raise UsageError("--ray: films in object stores are the work of one process; leave it out, or copy them")
     if becomes_pictures(source, config):

@@ -4,18 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.arrays import Array
 from koalacli.color.cbcr_video import gray8_to_lightness, luma_to_gray8, make_cbcr
+from koalacli.color.tone import LEAST_REAL, color_beyond_tint
 from koalacli.color.upsample import enlarge_ab
 from koalacli.colorizer import Colorizer
 from koalacli.io.film.info import FilmInfo
 from koalacli.io.film.planes import (
     PixelFormat,
     Plane,
-    cbcr_strength,
     change_depth,
     compose_frame,
     resize_plane,
@@ -27,7 +28,7 @@ from koalacli.io.film.segments import State, luma_check
 from koalacli.pipelines.video.plan import Take
 from koalacli.temporal import Arrived, Carried, Colored, Still
 
-COLORED_STRENGTH = 4.0  # mean distance of U and V from neutral, in 8-bit codes, above which a shot counts as colored
+PROBE = (32, 24)  # width and height at which color is looked for: grain and the noise of codecs are averaged out
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,14 @@ class Painted:
         frame: for the encoder.
         check: of the source's luma, on frames where a run may be taken up again, else empty.
         state: to take it up with.
+        scene_start: whether it is the first of a scene.
     """
 
     pts: int
     frame: Any
     check: str = ""
     state: State | None = None
+    scene_start: bool = False
 
 
 class Studio:
@@ -70,7 +73,7 @@ class Studio:
         target: pixel format to encode.
         network_shape: (height, width) of an upright picture -> what the network sees.
         rotation: degrees counterclockwise by which the picture is shown.
-        colored: recolor, or copy the color of shots that have some.
+        colored: recolor, or copy (as auto) the color of shots that have some.
         layout: "", or side or split for a preview.
     """
 
@@ -80,7 +83,7 @@ class Studio:
         self.info, self.target = info, target
         self.color = video_color(info.tags, info.pixel_format.depth)
         self.turns = round(rotation / 90) % 4
-        self.copies, self.layout = colored == "copy", layout
+        self.copies, self.layout = colored in ("auto", "copy"), layout
         self.cbcr_size = target.cbcr_size(info.width, info.height)
         shown = round(info.width * info.sample_aspect), info.height
         height, width = network_shape(*(shown if self.turns % 2 else shown[::-1]))
@@ -106,15 +109,21 @@ class Studio:
         frame = compose_frame(planes, self.target, self.info.tags, shot.pts, self.info.time_base)
         if colored.carried is None:
             return Painted(shot.pts, frame)
-        return Painted(shot.pts, frame, luma_check(shot.planes[0]), self.state(colored.carried))
+        return Painted(shot.pts, frame, luma_check(shot.planes[0]), self.state(colored.carried), colored.scene_start)
 
     def begin_scene(self, shot: Shot) -> None:
         """Decide by the first shot of a scene whether its own color is kept."""
         self._keeps = self.copies and self.is_colored(shot)
 
     def is_colored(self, shot: Shot) -> bool:
-        """Whether the source has color here."""
-        return cbcr_strength(shot.planes[1:], self.info.pixel_format) > COLORED_STRENGTH
+        """Whether the source has more color here than a tone or a cast."""
+        cbcr = shot.planes[1:]
+        if not cbcr:
+            return False
+        unit = 1 << (self.info.pixel_format.depth - 8)
+        small = [cv2.resize(plane, PROBE, interpolation=cv2.INTER_AREA).astype(np.float32) / unit for plane in cbcr]
+        luma = cv2.resize(shot.gray, PROBE, interpolation=cv2.INTER_AREA).astype(np.float32) / np.float32(2.55)
+        return color_beyond_tint(np.dstack([luma, *small])) > LEAST_REAL  # codes of U and V are about units of CIELAB
 
     def take_up(self, state: State) -> Carried:
         """Go on from a saved state."""

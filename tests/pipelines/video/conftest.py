@@ -42,6 +42,7 @@ class FilmRecipe:
     cover: bool = False
     attachment: bool = False
     color: bool = False
+    toned: bool = False
     cut_at: int = 10**9  # frame with which another scene begins
     audio_codec: str = "aac"
 
@@ -54,6 +55,8 @@ def draw(recipe: FilmRecipe, number: int) -> np.ndarray:
     frame = big[:, number % 32 : number % 32 + recipe.width]
     if not recipe.color:
         frame = np.repeat(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    if recipe.toned:
+        frame = (frame * np.array((1, 0.85, 0.65))).astype(np.uint8)  # sepia
     return np.ascontiguousarray(frame)
 
 

@@ -33,7 +33,7 @@ def test_real_clips_keep_everything_but_color(
     """Frame count, pts and Y are the source's, and so is every packet of the other streams, with its time."""
     index, end = CLIPS[name]
     source, output = shared / "clips" / name, tmp_path / name
-    config = VideoConfig(**LOSSLESS, end="" if end == WHOLE else str(end))
+    config = VideoConfig(**LOSSLESS, colored="recolor", end="" if end == WHOLE else str(end))
     *_, record = colorize_film(FilmJob(str(source), str(output)), config, network)
     assert isinstance(record, Record)
     assert record.outcome == Outcome.DONE, record.reason

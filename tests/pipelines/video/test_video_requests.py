@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -61,6 +62,49 @@ def test_color_films_are_skipped_if_asked(film: Any, finish: Any) -> None:
     """--colored skip leaves a color film alone and takes a gray one."""
     assert finish(film("film.mp4", color=True), colored="skip").outcome == Outcome.SKIPPED
     assert finish(film("film.mp4"), colored="skip").outcome == Outcome.DONE
+
+
+@pytest.mark.parametrize("colored", ["auto", "skip"])
+def test_a_film_in_color_is_left_alone_and_that_is_said(colored: str, film: Any, finish: Any) -> None:
+    """Unless its color is to be made anew."""
+    source = film("film.mp4", color=True)
+    record = finish(source, colored=colored)
+    assert (record.outcome, record.kind) == (Outcome.SKIPPED, "in color already, left alone")
+    assert not source.with_name("out.mp4").exists()
+
+
+def test_a_toned_film_is_colored(film: Any, contents: Any, finish: Any) -> None:
+    """Sepia says nothing that luma does not say, and is made anew."""
+    source = film("film.mp4", toned=True)
+    assert finish(source, crf=0).outcome == Outcome.DONE
+    before, after = contents(source), contents(source.with_name("out.mp4"))
+    assert np.abs(before.cbcr[3].astype(int) - after.cbcr[3]).max() > 4
+
+
+def test_a_dry_run_tells_what_a_film_takes_and_writes_nothing(film: Any, run: Any, tmp_path: Path) -> None:
+    """Frames, scenes, codec, time and size; what is there already is said as in a real run."""
+    source = film("film.mp4", cut_at=8)
+    code, said = run(source, "--dry-run")
+    told = " ".join(said.split())
+    assert (code, sorted(tmp_path.iterdir())) == (0, [source]), said
+    assert re.search(
+        r"film\.color\.mp4 \(20 frames, 2 scenes, libx264, about 0:00:0\d, about [\d.]+ MB of picture", told
+    ), told
+    assert "nothing was done" in told
+    assert run(source)[0] == 0
+    assert "there already" in run(source, "--dry-run")[1]
+
+
+def test_films_are_chosen_and_named_by_patterns(film: Any, run: Any, tmp_path: Path) -> None:
+    """--include, --exclude and --name mean what they mean for pictures; what they made is no input of the next run."""
+    for name in ("a.mp4", "b.mp4", "c.mkv"):
+        film(name, audio=0, pts=[0, 40])
+    chosen = ("--include", "*.mp4", "--exclude", "b*", "--name", "{stem} in color.{ext}")
+    assert run(tmp_path, *chosen)[0] == 0
+    assert sorted(path.name for path in tmp_path.glob("*.m*")) == ["a in color.mp4", "a.mp4", "b.mp4", "c.mkv"]
+    again = run(tmp_path, *chosen, "--exclude", "a.mp4")
+    assert "no films found" in again[1], "what koala made under another name is no input"
+    assert "with .{ext} at its end" in run(tmp_path, "--name", "x")[1]
 
 
 def test_interlaced_films_keep_their_fields(film: Any, tmp_path: Path, finish: Any) -> None:
