@@ -35,6 +35,9 @@ def carry_sidecars(job: Job, config: ColorizeConfig, *, turned: bool) -> list[st
         if config.strip_metadata or job.target == STREAM:
             remarks.append(f"{sidecar.name} beside it is left out")
             continue
+        if sidecar.is_symlink() and not config.follow_links:
+            remarks.append(f"{sidecar.name} beside it is left out: a link; see --follow-links")
+            continue
         beside = target.with_name(f"{target.name if sidecar.stem == source.name else target.stem}{sidecar.suffix}")
         try:
             content = read_bytes(sidecar)
@@ -44,6 +47,20 @@ def carry_sidecars(job: Job, config: ColorizeConfig, *, turned: bool) -> list[st
         if turned:
             with suppress(InputError):  # no XMP: it goes along all the same
                 content = upright(content)
-        if not (beside.exists() and beside.samefile(sidecar)):
+        if beside.exists() and beside.samefile(sidecar):
+            continue
+        if config.on_exist != "overwrite" and _differs(beside, content):
+            remarks.append(f"{beside.name} is there with other content and stays (--on-exist overwrite replaces it)")
+        else:
             write_file(beside, content)
     return remarks
+
+
+def _differs(path: Path, content: bytes) -> bool:
+    """Whether something else than this content is there."""
+    try:
+        return path.read_bytes() != content
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True

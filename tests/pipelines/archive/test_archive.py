@@ -234,6 +234,26 @@ def test_sidecars_follow_names_and_orientation(tmp_path: Path) -> None:
     assert not list((tmp_path / "bare").glob("*.xmp"))
 
 
+def test_sidecars_replace_nothing_and_lead_nowhere(tmp_path: Path) -> None:
+    """What a person has noted beside an output stays, and what a link leads to is not copied out."""
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    for name in ("a", "b"):
+        Image.new("L", (40, 40), 99).save(tmp_path / "in" / f"{name}.png")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "in" / "a.xmp").symlink_to(tmp_path / "secret")
+    (tmp_path / "in" / "b.xmp").write_text("theirs")
+    (tmp_path / "out" / "b.xmp").write_text("mine")
+    done = koala("colorize", tmp_path / "in", tmp_path / "out", "--verbose")
+    assert done.exit_code == 0, done.output
+    assert "a.xmp beside it is left out: a link" in done.stderr
+    assert "b.xmp is there with other content and stays" in done.stderr
+    assert not (tmp_path / "out" / "a.xmp").exists()
+    assert (tmp_path / "out" / "b.xmp").read_text() == "mine"
+    assert koala("colorize", tmp_path / "in", tmp_path / "out", "--on-exist", "overwrite").exit_code == 0
+    assert (tmp_path / "out" / "b.xmp").read_text() == "theirs"
+
+
 def test_koala_reverts_a_folder(archive: Path, tmp_path: Path) -> None:
     """Every gray JPEG of the archive comes back, byte for byte; the others are not asked for."""
     done = koala("revert", archive / "out", tmp_path / "back")
