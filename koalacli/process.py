@@ -1,5 +1,6 @@
 """What koala changes in the process that it runs in, and why: descriptors, signals, native notes, threads."""
 
+import atexit
 import ctypes
 import io
 import logging
@@ -52,9 +53,18 @@ def leave(code: int) -> NoReturn:
         code = code or 1
         sys.stderr.write(f"koala: standard output: cannot be written ({error.strerror})\n")
     sys.stderr.flush()
+    atexit.register(_ignore_interrupts)
     if _interrupted.is_set() and any(thread.name.startswith("koala-read") for thread in threading.enumerate()):
         os._exit(code)
     sys.exit(code)
+
+
+def _ignore_interrupts() -> None:
+    """For the last moments, when all is told and Python takes itself apart: a signal would change the exit code."""
+    for name in STOPPING:
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def catch_interrupts() -> None:

@@ -91,7 +91,9 @@ def test_a_read_that_hangs_does_not_hold_up_an_interrupt(tmp_path: Path) -> None
     command = [sys.executable, str(HERE / "faults_driver.py"), "run", "colorize", "-", str(tmp_path / "a.png")]
     environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        time.sleep(3)
+        assert running.stderr
+        assert b"starting" in running.stderr.readline()
+        time.sleep(1)
         assert running.poll() is None
         running.send_signal(signal.SIGINT)
         assert running.wait(timeout=20) == 130
@@ -109,3 +111,18 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(source: Path, tmp_path: 
     running.send_signal(signal.SIGHUP)
     running.communicate(timeout=60)
     assert running.returncode == 0
+
+
+def test_an_interrupt_at_the_very_end_does_not_change_the_exit_code() -> None:
+    """All is told, and Python takes itself apart: it has given up its handlers, and a signal would kill it."""
+    code = (
+        "import os, signal\n"
+        "from koalacli.process import catch_interrupts, leave\n"
+        "class Late:\n"
+        "    def __del__(self, kill=os.kill, own=os.getpid(), number=signal.SIGINT): kill(own, number)\n"
+        "late = Late()\n"
+        "catch_interrupts()\n"
+        "leave(0)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(HERE.parent)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=False).returncode == 0
