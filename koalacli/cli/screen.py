@@ -56,7 +56,8 @@ def time_left(remaining: int, items: int, seconds: float) -> str:
     """The time that `remaining` items take if `items` took `seconds`; empty before that means something."""
     if remaining <= 0 or items < LEAST_ITEMS or seconds < LEAST_SECONDS:
         return ""
-    return f"{timedelta(seconds=round(remaining * seconds / items))} left"
+    left = round(remaining * seconds / items)
+    return f"{timedelta(seconds=left)} left" * bool(left)
 
 
 def speed(rate: float, unit: str) -> str:
