@@ -2,7 +2,7 @@
 
 python benchmarks/scale.py nodes PICTURES [--count 400]     two nodes, one killed in the middle, against one process
 python benchmarks/scale.py film PICTURES [--count 300]      the same for the frames of a film
-python benchmarks/scale.py overhead PICTURES [--count 60]   a picture here, and with --ray on one worker
+python benchmarks/scale.py overhead PICTURES [--count 400]  a picture here, and with --ray on one worker; [--every 2]
 python benchmarks/scale.py dispatch [--count 20000]         handing out names: koala's actors, and Ray Data
 """
 
@@ -22,8 +22,8 @@ from typing import Any
 ROOM = 80 << 20  # bytes for the objects of each Ray node
 
 
-def copies(source: Path, folder: Path, count: int, side: int = 320) -> Path:
-    """A folder of that many gray pictures, from those that there are, with sides of so many pixels at most."""
+def copies(source: Path, folder: Path, count: int, size: tuple[int, int] | None = None) -> Path:
+    """A folder of that many gray pictures, from those that there are, of a size, or small and of several."""
     from PIL import Image
 
     files = sorted(path for path in source.rglob("*") if path.suffix.lower() in (".jpg", ".png"))
@@ -31,7 +31,10 @@ def copies(source: Path, folder: Path, count: int, side: int = 320) -> Path:
     for number in range(count):
         with Image.open(files[number % len(files)]) as image:
             gray = image.convert("L")
-            gray.thumbnail((side, side))
+            if size:
+                gray = gray.resize(size)
+            else:
+                gray.thumbnail((320, 320))
             brighter = [min(255, value + number // len(files)) for value in range(256)]
             gray.point(brighter).save(folder / f"{number:05d}.jpg")
     return folder
@@ -159,28 +162,32 @@ def processor_seconds() -> tuple[float, float]:
 
 
 def overhead(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """One worker with all cores against one process with all cores, in turn, twice, with pictures of two megapixels.
+    """One worker with all cores against one process with all cores, in turn, twice, with pictures of 1000 × 800.
 
     Seconds of the processors are compared, which other work on the machine changes little. Ray's own processes are told
     apart: what they take goes by the clock, not by pictures.
     """
     # Ray's workers give way to all other processes (nice 15); both sides shall have what the machine can spare.
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - so it is spelt
-    pictures = copies(arguments.pictures, folder / "in", arguments.count, side=1600)
+    from koalacli.engines import ray
+
+    ray.EVERY = arguments.every or ray.EVERY
+    pictures = copies(arguments.pictures, folder / "in", arguments.count, size=(1000, 800))
     cores = os.cpu_count() or 1
     rounds: dict[str, list[dict[str, float]]] = {"local": [], "ray": []}
-    skipped = arguments.count // 5  # the first pictures, with which a network is traced
+    # At first kernels are made for each new shape, at last chunks are small: both count for little in long runs.
+    first, last = arguments.count // 4, 3 * arguments.count // 4
 
     def measure(name: str, output: Path, **settings: Any) -> None:
         marks: dict[int, tuple[float, ...]] = {}
 
         def at_record(done: int) -> None:
-            if done in (skipped, arguments.count):
+            if done in (first, last):
                 marks[done] = (*processor_seconds(), time.perf_counter())
 
         colorize_all(pictures, output, at_record, **settings)
-        ours, rays, clock = (end - start for start, end in zip(marks[skipped], marks[arguments.count], strict=True))
-        count = arguments.count - skipped
+        ours, rays, clock = (end - start for start, end in zip(marks[first], marks[last], strict=True))
+        count = last - first
         told = {"processor": ours / count, "clock": clock / count, "Ray's own, cores": rays / clock}
         rounds[name].append(told)
 
@@ -256,10 +263,11 @@ def main() -> None:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = {known.__name__: known for known in (nodes, film, overhead, dispatch)}
-    usual = {"nodes": 400, "film": 300, "overhead": 60, "dispatch": 20_000}
+    usual = {"nodes": 400, "film": 300, "overhead": 400, "dispatch": 20_000}
     parser.add_argument("command", choices=commands)
     parser.add_argument("pictures", type=Path, nargs="?", default=Path("examples"))
     parser.add_argument("--count", type=int)
+    parser.add_argument("--every", type=float, help="seconds for which workers gather records, of `overhead`")
     arguments = parser.parse_args()
     arguments.count = arguments.count or usual.get(arguments.command, 0)
     folder = Path(tempfile.mkdtemp(prefix="koala-scale-"))

@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=2.0)
     parser.add_argument("--price", type=float, default=0.04)
-    parser.add_argument("--capacity", type=float, default=10_000.0)
+    parser.add_argument("--capacity", type=float, default=6_600.0)
     arguments = parser.parse_args()
     arguments.count = arguments.count or usual.get(arguments.command, 0)
     folder = Path(tempfile.mkdtemp(prefix="koala-scale-"))

@@ -25,7 +25,9 @@ from koalacli.records import Notice, Record, Started
 from koalacli.settings import ClusterSettings
 from koalacli.version import __version__
 
-EVERY = 0.25  # seconds for which an actor gathers records: a message costs about as much as a small picture
+# An actor gathers records for so many seconds, or for longer: all actors together send no more messages a second than
+# this, since one costs the driver about a millisecond.
+EVERY, MOST_MESSAGES = 0.25, 100
 # Seconds in which a cluster, a node answers; in which the first worker is ready; that all have to end their work.
 CONNECT_LIMIT, NODE_LIMIT, START_LIMIT, STOP_LIMIT = 10.0, 3.0, 300.0, 60.0
 
@@ -48,7 +50,8 @@ def work_on_ray(
             Path(folder).mkdir(parents=True, exist_ok=True)  # workers take its absence for a folder of their own
         size = outfit.config.ray_workers or _places(ray, outfit.config)
         begun = False
-        for news in Pool(RayCrew(ray, outfit), journal, size, largest).run(jobs):
+        crew = RayCrew(ray, outfit, max(EVERY, size / MOST_MESSAGES))
+        for news in Pool(crew, journal, size, largest).run(jobs):
             if not isinstance(news, Ready):
                 yield news
             elif not begun:
@@ -113,10 +116,16 @@ def _places(ray: Any, config: ClusterSettings) -> int:
 
 
 class RayCrew:
-    """See `pool.Crew`."""
+    """See `pool.Crew`.
 
-    def __init__(self, ray: Any, outfit: Outfit):
-        self._ray, self._outfit = ray, outfit
+    Args:
+        ray: the library, connected to a cluster.
+        outfit: of each worker.
+        every: seconds for which an actor gathers records.
+    """
+
+    def __init__(self, ray: Any, outfit: Outfit, every: float):
+        self._ray, self._outfit, self._every = ray, outfit, every
         self._network = ray.put(outfit.network)
         places = {"num_cpus": outfit.config.ray_cpus, "num_gpus": outfit.config.ray_gpus}
         self._kind = ray.remote(**places, max_concurrency=2)(Actor)
@@ -129,7 +138,7 @@ class RayCrew:
     def start(self) -> int:
         """See Crew."""
         self._count += 1
-        actor = self._kind.remote(self._outfit.make, self._network, self._outfit.config.ray_cpus)
+        actor = self._kind.remote(self._outfit.make, self._network, self._outfit.config.ray_cpus, self._every)
         self._actors[self._count] = actor
         folders = (str(Path.cwd()), *self._outfit.folders)
         self._pending[actor.hello.remote(__version__, folders)] = self._count
@@ -220,12 +229,13 @@ class Actor:
         make: see Outfit.
         network: weights, or a network that is loaded already.
         cores: that it may use.
+        every: seconds for which it gathers records.
     """
 
-    def __init__(self, make: Callable[[Any], Hand], network: Any, cores: int):
+    def __init__(self, make: Callable[[Any], Hand], network: Any, cores: int, every: float):
         # By themselves the runtime's threads are as many as the machine has cores, for every actor on it.
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(cores)
-        self._hand, self._stopped = make(network), threading.Event()
+        self._hand, self._stopped, self._every = make(network), threading.Event(), every
 
     def hello(self, version: str, folders: tuple[str, ...]) -> tuple[str, str, int, str]:
         """Load the network; device, name of the weights, batch size, node.
@@ -257,7 +267,7 @@ class Actor:
         last = time.monotonic()
         for news in self._hand.run(jobs, self._stopped.is_set):
             gathered.append(news)
-            if time.monotonic() - last > EVERY:
+            if time.monotonic() - last > self._every:
                 yield gathered
                 gathered, last = [], time.monotonic()
         if gathered:

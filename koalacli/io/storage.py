@@ -31,6 +31,7 @@ FIRST_PAUSE = 0.25  # seconds before the second attempt, doubled before each fur
 FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)  # asking again changes nothing
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure"}
 READ_ONLY = ("http", "https")
+EXTRAS |= dict.fromkeys(READ_ONLY, "web")
 # Of a request to S3, seconds; it is made again here, and not in every layer below, too.
 S3_REQUESTS = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 0}}
 # Of objects in S3 that are larger than two parts: bytes of a part, held in memory; parts on the way at once; the most

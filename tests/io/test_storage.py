@@ -13,8 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -156,6 +159,24 @@ def test_requests_that_fail_are_made_again(
     assert seen
     assert outputs(f"{bucket}/out") == local
     assert noted(f"{bucket}/out") == Counter(local.keys())
+
+
+def test_web_servers_can_be_read(pictures: Path, local: dict[str, bytes], tmp_path: Path) -> None:
+    """A picture by its address; what is there is not asked for again."""
+    pytest.importorskip("aiohttp")
+    name = min(local)
+    served = partial(SimpleHTTPRequestHandler, directory=str((pictures / name).parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), served) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/{quote(Path(name).name)}"
+        output = tmp_path / "out"
+        assert run(address, str(output / "a.png"), tmp_path) == {Outcome.DONE: 1}
+        assert run(address, str(output / "a.png"), tmp_path) == {Outcome.SKIPPED: 1}
+        with pytest.raises(NothingMatchedError):
+            run(f"{address}.gone", str(output), tmp_path)
+        server.shutdown()
+    with Image.open(output / "a.png") as made, Image.open(io.BytesIO(local[name])) as same:
+        assert np.array_equal(made, same)
 
 
 def test_a_large_object_is_visible_when_all_its_parts_are_there(
@@ -331,13 +352,20 @@ def test_one_picture_becomes_one_object(pictures: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["colorize", "video"])
 @pytest.mark.parametrize(
-    ("scheme", "module", "extra"), [("s3", "s3fs", "s3"), ("gs", "gcsfs", "gcs"), ("az", "adlfs", "azure")]
+    ("scheme", "module", "extra"),
+    [
+        ("s3", "s3fs", "s3"),
+        ("gs", "gcsfs", "gcs"),
+        ("az", "adlfs", "azure"),
+        ("https", "fsspec.implementations.http", "web"),
+    ],
 )
 def test_without_the_extra_one_line_names_it(
     scheme: str, module: str, extra: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit code 2."""
     monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, scheme, raising=False)
     storage._protocol_store.cache_clear()
     place = f"{scheme}://bucket/in/a.{'png' if command == 'colorize' else 'mp4'}"
     done = CliRunner().invoke(app, [command, place, str(tmp_path / "out")], obj=StandIn(tmp_path))
