@@ -1,7 +1,6 @@
 """What koala changes in the process that it runs in, and why: descriptors, signals, native notes, threads."""
 
 import atexit
-import ctypes
 import io
 import logging
 import os
@@ -16,7 +15,6 @@ from types import FrameType
 from typing import NoReturn
 
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # Ctrl-C, a polite kill, a terminal that was closed
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of the GNU C library's mallopt
 _interrupted = threading.Event()
 _holding = 0  # streams at work, which stop by themselves
 
@@ -156,20 +154,6 @@ def set_runtime_defaults() -> None:
     # Without its own allocator TensorFlow returns every large array to the system and has it zeroed again by the
     # next step, which slows training on a processor.
     os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "1")
-
-
-def keep_freed_memory() -> None:
-    """Let the GNU C library keep freed memory as it does by itself behind the first large array that is freed.
-
-    Until then it hands all back at once, and the planes of every small picture are paged in anew, which costs more
-    than computing them. Other C libraries have no such switch.
-    """
-    try:
-        set_option = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # not on this system
-        return
-    set_option(M_MMAP_THRESHOLD, 1 << 25)
-    set_option(M_TRIM_THRESHOLD, 1 << 26)
 
 
 def quiet_libraries() -> None:

@@ -18,6 +18,8 @@ CHROMA_FROM_RGB = np.array([[-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081
 # What Cb and Cr add to Y' in R', B' and G'.
 RED, BLUE, GREEN = np.float32(1.402), np.float32(1.772), np.array([-0.344136, -0.714136], np.float32)
 TINY = np.float32(1e-6)
+# For each code of luma: chroma up to which rgb surely can hold it, as no change is larger than that of blue.
+SURE = ((127.5 - np.abs(np.arange(256) - 127.5)) / float(BLUE) - 1e-3).astype(np.float32)
 
 
 def cbcr_of(lightness: Array, ab: Array, meaning: NDArray[np.uint8] | None = None) -> Array:
@@ -72,16 +74,18 @@ def cbcr_planes(
 
 def _fit_gamut(luma: NDArray[np.uint8], cb: Array, cr: Array) -> None:
     """Reduce chroma in place where Y'CbCr would leave rgb: what a decoder clips would change luma and hue."""
-    base = luma.astype(np.float32)
-    red, blue = cr * RED, cb * BLUE
-    green = cb * GREEN[0]
-    green += cr * GREEN[1]
+    reach = np.abs(cb)
+    np.maximum(reach, np.abs(cr), out=reach)
+    # Most pixels are nearer to neutral than to black and white, and need no closer look.
+    doubtful = np.flatnonzero(reach > cv2.LUT(luma, SURE))
+    if not len(doubtful):
+        return
+    base = luma.reshape(-1)[doubtful].astype(np.float32)
+    red, blue = cr.reshape(-1)[doubtful] * RED, cb.reshape(-1)[doubtful] * BLUE
+    green = cb.reshape(-1)[doubtful] * GREEN[0] + cr.reshape(-1)[doubtful] * GREEN[1]
     # The three changes, weighed by Rec. 601, sum to 0: the largest is never negative, the least never positive.
-    above = np.maximum(np.maximum(red, blue), green)
-    below = np.minimum(np.minimum(red, blue, out=red), green, out=red)
-    above += TINY
-    below -= TINY
-    scale = np.minimum((255 - base) / above, base / -below, out=base)
-    np.minimum(scale, 1, out=scale)
-    cb *= scale
-    cr *= scale
+    above = np.maximum(np.maximum(red, blue), green) + TINY
+    below = np.minimum(np.minimum(red, blue), green) - TINY
+    scale = np.minimum(np.minimum((255 - base) / above, base / -below), 1)
+    cb.reshape(-1)[doubtful] *= scale
+    cr.reshape(-1)[doubtful] *= scale

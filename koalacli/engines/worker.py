@@ -24,7 +24,7 @@ from koalacli.journal import Journal, digest_settings
 from koalacli.photograph.guides import Sight
 from koalacli.photograph.journey import OpenedPhotograph, Setup, close_photograph, open_photograph
 from koalacli.prediction import Prediction
-from koalacli.process import keep_freed_memory, worker_count
+from koalacli.process import worker_count
 from koalacli.records import Notice, Outcome, Record
 from koalacli.settings import read_out_of, shaping_settings
 from koalacli.stream import Stage, stream
@@ -117,7 +117,6 @@ class Worker:
         colorizer: Predictor | WeightsFile | None = None,
         journal: Journal | None = None,
     ):
-        keep_freed_memory()
         self.config = config
         self._network: Predictor | WeightsFile = colorizer or open_weights(config.weights)
         known = self._network if isinstance(self._network, WeightsFile) else self._network.weights

@@ -6,6 +6,7 @@ middle of a symbol. Codes of this kind fall into step by themselves after a few 
 then is started again where the one before it has ended, until no start changes any more.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,10 +17,13 @@ from koalacli.errors import InputError
 
 Bits = NDArray[np.int64]  # offsets or lengths in bits
 Steps = NDArray[np.int16]  # (65536,)
-CHUNK = 2048  # bits between readers; most of them fall into step before the next one's start
-ROUNDS = 100  # after which a scan counts as one that cannot be read this way
+CHUNK = 1024  # bits between readers; most of them fall into step before the next one's start
+ROUNDS = 200  # after which a scan counts as one that cannot be read this way
 BLOCK = 64  # coefficients
-_BITS, _ADVANCE = 31, 5  # of an entry: how many bits a symbol takes; above them, how many coefficients
+LEAP = 13  # bits within which several symbols are read at once
+# Of a step: how many bits it takes; above them, how many coefficients it leads on; above that, how many of these come
+# before its last symbol.
+_BITS, _ADVANCE, _REACH, _BEFORE = 31, 5, 255, 13
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,45 @@ def unstuff(data: bytes) -> Stretch:
     return Stretch(content, np.append(0, borders), np.append(borders, end))
 
 
+@dataclass(frozen=True)
+class BlockSteps:
+    """How the blocks of a plane are read.
+
+    Attributes:
+        single: (2 * 65536,) of int32, what one symbol does, by the next 16 bits: for DC, then for what follows it.
+        leaps: (2 << LEAP,) of int32, what all symbols do together that are whole within the next LEAP bits and of one
+            block; 0 where not one is. Above the fields of a step, advanced without the last symbol.
+    """
+
+    single: NDArray[np.int32]
+    leaps: NDArray[np.int32]
+
+
+@functools.lru_cache(16)  # most files have the tables that the standard suggests
+def block_steps(dc: Code, ac: Code | None) -> BlockSteps:
+    """Steps for blocks with these codes; of DC alone where there is no other."""
+    first = dc.steps(dc_advance if ac else dc_only_advance).astype(np.int32)
+    rest = ac.steps(ac_advance).astype(np.int32) if ac else first
+    return BlockSteps(np.concatenate([first, rest]), np.concatenate([_leaps(first, rest), _leaps(rest, rest)]))
+
+
+def _leaps(first: NDArray[np.int32], rest: NDArray[np.int32]) -> NDArray[np.int32]:
+    windows = np.arange(1 << LEAP, dtype=np.int32) << (16 - LEAP)
+    taken, reached = first[windows] & _BITS, first[windows] >> _ADVANCE
+    before = np.zeros_like(taken)
+    whole = taken <= LEAP
+    going = np.flatnonzero(whole & (reached < BLOCK))
+    while len(going):
+        step = rest[(windows[going] << taken[going]) & 0xFFFF]
+        fits = taken[going] + (step & _BITS) <= LEAP
+        going, step = going[fits], step[fits]
+        before[going] = reached[going]
+        taken[going] += step & _BITS
+        reached[going] += step >> _ADVANCE
+        going = going[reached[going] < BLOCK]
+    return np.where(whole, taken | reached << _ADVANCE | before << _BEFORE, np.int32(0))
+
+
 @dataclass
 class _Readers:
     """Readers in step: where each one is."""
@@ -137,12 +180,51 @@ class _Readers:
         return (self.at != other.at) | (self.unit != other.unit) | (self.place != other.place)
 
 
-def find_blocks(stretch: Stretch, units: list[tuple[Steps, Steps]], counts: Bits) -> Bits:
+@dataclass(frozen=True)
+class _ScanSteps:
+    """What every reader of a scan needs.
+
+    Attributes:
+        windows: three bytes from each byte on, as one number.
+        units: blocks of an MCU.
+        single, leaps: of all of them in a row; see `BlockSteps`.
+    """
+
+    windows: NDArray[np.int32]
+    units: int
+    single: NDArray[np.int32]
+    leaps: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, stretch: Stretch, units: list[BlockSteps]) -> "_ScanSteps":
+        content = stretch.content.astype(np.int32)
+        windows = (content[:-2] << 16) | (content[1:-1] << 8) | content[2:]
+        single, leaps = np.concatenate([unit.single for unit in units]), np.concatenate([unit.leaps for unit in units])
+        return cls(windows, len(units), single, leaps)
+
+    def take(self, now: _Readers) -> NDArray[np.intp]:
+        """Let every reader take a step; the numbers of those that have reached the end of a block."""
+        ahead = (self.windows[now.at >> 3] >> (8 - (now.at & 7))) & 0xFFFF
+        code = now.unit * 2 + (now.place > 0)
+        step = self.leaps[(code << LEAP) + (ahead >> (16 - LEAP))]
+        alone = np.flatnonzero((step == 0) | (now.place + (step >> _BEFORE) >= BLOCK))
+        step[alone] = self.single[(code[alone] << 16) + ahead[alone]]
+        now.at += step & _BITS
+        now.place += (step >> _ADVANCE) & _REACH
+        over = np.flatnonzero(now.place >= BLOCK)
+        now.place[over] = 0
+        unit = now.unit[over] + 1
+        unit[unit == self.units] = 0
+        now.unit[over] = unit
+        return over
+
+
+def find_blocks(stretch: Stretch, units: list[BlockSteps], counts: Bits) -> Bits:
     """Offsets at which blocks begin, interval by interval, and after each interval's last the end of that.
 
     Args:
         stretch: the scan's data.
-        units: steps of DC and of AC for each block of an MCU.
+        units: steps for each block of an MCU.
         counts: blocks of each restart interval.
 
     Returns:
@@ -157,9 +239,9 @@ def find_blocks(stretch: Stretch, units: list[tuple[Steps, Steps]], counts: Bits
     begin = np.concatenate(starts)
     is_first = np.append(True, interval[1:] != interval[:-1])
     end = np.where(np.append(is_first[1:], True), stretch.ends[interval], np.append(begin[1:], 0))
-    steps = np.stack([table for unit in units for table in unit]).ravel()
-    readers = _fall_into_step(stretch, steps, len(units), begin, end, is_first)
-    owner, found = _read(stretch, steps, len(units), readers, end, record=True)
+    steps = _ScanSteps.of(stretch, units)
+    readers = _fall_into_step(steps, begin, end, is_first)
+    owner, found = _read(steps, readers, end, record=True)
     order = np.argsort(owner, kind="stable")
     owner, found = interval[owner[order]], found[order]
     firsts = np.searchsorted(owner, np.arange(len(starts)))
@@ -169,16 +251,14 @@ def find_blocks(stretch: Stretch, units: list[tuple[Steps, Steps]], counts: Bits
     return np.concatenate([np.append(start, part) for start, part in zip(stretch.begins, ends, strict=True)])
 
 
-def _fall_into_step(
-    stretch: Stretch, steps: Steps, units: int, begin: Bits, end: Bits, is_first: NDArray[np.bool_]
-) -> _Readers:
+def _fall_into_step(steps: _ScanSteps, begin: Bits, end: Bits, is_first: NDArray[np.bool_]) -> _Readers:
     """Where each reader has to start so that the one before it ends there."""
     readers = _Readers(begin.copy(), np.zeros_like(begin), np.zeros_like(begin))
     ended = _Readers(begin.copy(), np.zeros_like(begin), np.zeros_like(begin))
     todo = np.arange(len(begin))
     for _ in range(ROUNDS):
         moving = readers[todo]
-        _read(stretch, steps, units, moving, end[todo])
+        _read(steps, moving, end[todo])
         ended.put(todo, moving)
         before = np.maximum(np.arange(len(begin)) - 1, 0)
         todo = np.flatnonzero(~is_first & readers.differ(ended[before]))
@@ -188,9 +268,7 @@ def _fall_into_step(
     raise InputError("scans that do not fall into step")
 
 
-def _read(
-    stretch: Stretch, steps: Steps, units: int, readers: _Readers, end: Bits, *, record: bool = False
-) -> tuple[Bits, Bits]:
+def _read(steps: _ScanSteps, readers: _Readers, end: Bits, *, record: bool = False) -> tuple[Bits, Bits]:
     """Let every reader read up to its end; they are changed in place.
 
     Returns:
@@ -201,12 +279,7 @@ def _read(
     which = np.flatnonzero(readers.at < end)
     now, stop = readers[which], end[which]
     while len(which):
-        entry = steps[((now.unit * 2 + (now.place > 0)) << 16) + stretch.peek(now.at)].astype(np.int64)
-        now.at += entry & _BITS
-        now.place += entry >> _ADVANCE
-        over = np.flatnonzero(now.place >= BLOCK)
-        now.place[over] = 0
-        now.unit[over] = (now.unit[over] + 1) % units
+        over = steps.take(now)
         if record:
             owners.append(which[over])
             found.append(now.at[over])

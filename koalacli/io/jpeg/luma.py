@@ -13,17 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from koalacli.errors import InputError
-from koalacli.io.jpeg.entropy import (
-    Bits,
-    Code,
-    Steps,
-    Stretch,
-    ac_advance,
-    dc_advance,
-    dc_only_advance,
-    find_blocks,
-    unstuff,
-)
+from koalacli.io.jpeg.entropy import Bits, BlockSteps, Code, Stretch, block_steps, find_blocks, unstuff
 from koalacli.io.jpeg.layout import DHT, DQT, DRI, PROGRESSIVE, SOS, Layout, iterate_scans, segment
 from koalacli.io.jpeg.state import State
 
@@ -102,12 +92,10 @@ def _cut_scan(layout: Layout, state: State, header: bytes, data: bytes, rests: l
     yield _packed(stretch, cut, grid.down)
 
 
-def _steps(frame: int, state: State, tables: int) -> tuple[Steps, Steps]:
-    """Steps of DC and of AC for blocks with these numbers of tables."""
-    if frame == PROGRESSIVE:  # AC has scans of its own
-        only = state.code(tables >> 4).steps(dc_only_advance)
-        return only, only
-    return state.code(tables >> 4).steps(dc_advance), state.code(16 | tables & 15).steps(ac_advance)
+def _steps(frame: int, state: State, tables: int) -> BlockSteps:
+    """Steps for blocks with these numbers of tables."""
+    ac = None if frame == PROGRESSIVE else state.code(16 | tables & 15)  # there AC has scans of its own
+    return block_steps(state.code(tables >> 4), ac)
 
 
 @dataclass(frozen=True)
