@@ -43,8 +43,12 @@ class Server:
     def __init__(self, checkout: Path):
         self._process = subprocess.Popen(
             [sys.executable, str(ROOT / "benchmarks" / "speed_sides.py")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(checkout)}, cwd=checkout,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(checkout)},
+            cwd=checkout,
+        )
         self._line()
 
     def ask(self, side: str, source: Path, output: Path) -> Turn:
