@@ -154,7 +154,9 @@ class FilmSource:
                 return
             if from_pts is not None and from_pts > (self.stream.start_time or 0):
                 self.container.seek(from_pts, stream=self.stream, backward=True)
-            self.stream.thread_type = "AUTO"
+            # Where pictures lean on others, threads that decode several at once give them out before all their damage
+            # is known, and fill it in otherwise from run to run.
+            self.stream.thread_type = "AUTO" if self.stream.codec.intra_only else "SLICE"
             clean = Deinterlacer(self.stream, self.deinterlace) if self.deinterlace else None
         last: int | None = None
         for frame in self._decoded():

@@ -72,3 +72,15 @@ def test_a_slice_that_does_not_fit_its_digest_is_damage(at: float, tmp_path: Pat
         assert len(list(film.frames())) == 12
         assert len(film.damage) == 1
         assert film.damage[0].startswith("damaged data at 0:00:00")
+
+
+def test_damage_is_found_every_time(tmp_path: Path) -> None:
+    """FFmpeg's threads must not give pictures out before all that is wrong with them is known."""
+    path, data = tmp_path / "film.h264", FILMS["h264.h264"]()
+    path.write_bytes(data[: len(data) * 3 // 4])
+    found = []
+    for _ in range(8):
+        with FilmSource(path) as film:
+            found.append(([frame.to_ndarray().tobytes() for frame in film.frames()], film.damage))
+    assert found[0][1]
+    assert all(one == found[0] for one in found)
