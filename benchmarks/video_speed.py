@@ -57,7 +57,9 @@ def transcode(film: Path, folder: Path, preset: str) -> tuple[float, float]:
     plan = plan_film(FilmJob(str(film), str(folder / "plain.mp4")), VideoConfig(encoder_preset=preset))
     begun, used = time.perf_counter(), time.process_time()
     with FilmSource(film) as source:
-        writer = SegmentWriter(folder / "plain.packets", plan.encoder)
+        packets = folder / "plain.packets"
+        packets.unlink(missing_ok=True)
+        writer = SegmentWriter(packets, plan.encoder)
         for frame in source.frames():
             frame.pict_type = 0
             writer.write(frame)

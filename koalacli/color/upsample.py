@@ -26,11 +26,15 @@ def enlarge_ab(ab: Array, lightness: Array, guide: Array) -> Array:
     Returns:
         float32 (H, W, 2).
     """
-    slope, offset = guided_coefficients(ab, guide)
+    slopes, offsets = (cv2.split(planes) for planes in guided_coefficients(ab, guide))
     size = (lightness.shape[1], lightness.shape[0])
-    slope = cv2.resize(slope, size, interpolation=cv2.INTER_LINEAR)
-    offset = cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR)
-    return cv2.add(cv2.multiply(slope, cv2.merge([lightness, lightness])), offset)
+    enlarged = []
+    for slope, offset in zip(slopes, offsets, strict=True):  # OpenCV is slow at enlarging two planes together
+        plane = cv2.resize(slope, size, interpolation=cv2.INTER_LINEAR)
+        plane *= lightness[..., 0]
+        plane += cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR)
+        enlarged.append(plane)
+    return np.asarray(cv2.merge(enlarged))
 
 
 def guided_coefficients(ab: Array, guide: Array) -> tuple[Array, Array]:

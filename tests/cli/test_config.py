@@ -84,7 +84,7 @@ def test_each_value_tells_where_it_comes_from(home: Path, monkeypatch: pytest.Mo
         ("[colorise]\n", "koala.toml:1: [colorise] is neither a command nor a pattern"),
         ("['a/*']\nsize = 33", "koala.toml:2: size = 33: give a multiple of 32, 32 or more"),
         ("['a/*']\ndry_run = true", "koala.toml:2: dry_run: --dry-run is for the whole run"),
-        ("colored = 'auto'", "give one of recolor, skip, copy (`koala video`; [video] holds settings for one command)"),
+        ("limit = 0", "limit = 0: give a number, 1 or more (`koala eval`; [eval] holds settings for one command)"),
         ("[colorize]\nverify = 'yes'", "koala.toml:2: verify = 'yes': give true or false"),
         ("[colorize]\nquality = 92.5", "koala.toml:2: quality = 92.5: give a number, 1 or more"),
         ("[colorize]\nquality = = 3", "koala.toml:2: no TOML: Invalid value"),
