@@ -112,6 +112,27 @@ def test_a_scene_may_be_like_another(source: Path, run: Run, contents: Any, plai
     assert "scene 2 is like 7, and there is no other scene" in run(source, "--references", stills, "-o", output)[1]
 
 
+def test_hints_and_references_hold_for_a_sequence_that_becomes_a_film(run: Run, contents: Any, tmp_path: Path) -> None:
+    """Numbered pictures are a film like others: known by pattern, with times at --fps, and stills of scenes."""
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    noise = np.random.default_rng(3).integers(0, 256, (8, 12), dtype=np.uint8)
+    for number in range(8):
+        Image.fromarray(noise).resize((96, 64), Image.Resampling.BICUBIC).save(frames / f"{number:04}.png")
+    pattern, output = frames / "%04d.png", tmp_path / "out.mkv"
+    hints = write_hints(tmp_path / "hints.json", {"at": 4, "points": [GREEN]}, name="%04d.png")
+    assert run(pattern, "-o", tmp_path / "plain.mkv", *LOSSLESS)[0] == 0
+    code, said = run(pattern, "-o", output, "--hints", hints, *LOSSLESS)
+    assert (code, "(1 point)" in said) == (0, True), said
+    pairs = list(zip(contents(output).cbcr, contents(tmp_path / "plain.mkv").cbcr, strict=True))
+    assert max(float((one[1].astype(int) - other[1]).mean()) for one, other in pairs) < -10
+    run(pattern, "--export-scenes", tmp_path / "stills")
+    paint_stills(tmp_path / "stills")
+    code, said = run(pattern, "-o", output, "--references", tmp_path / "stills", *LOSSLESS)
+    assert (code, "references: 0001_" in said) == (0, True), said
+    assert min(float(cbcr[1].mean()) for cbcr in contents(output).cbcr) > 128 + 25
+
+
 def test_only_changed_hints_make_a_film_anew(source: Path, run: Run, tmp_path: Path) -> None:
     """The digest of what is known belongs to the settings of the film."""
     hints, output = tmp_path / "hints.json", tmp_path / "out.mkv"
