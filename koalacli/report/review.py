@@ -20,7 +20,7 @@ def review_page(entries: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]) 
         entries: of the sheets, in the order in which they are shown; see `sheets.entry_of`.
         facts: what the page must know of the batch: see `pipelines.review`.
     """
-    style = read_asset("common.css") + read_asset("review.css")
+    style = read_asset("common.css") + read_asset("slider.css") + read_asset("review.css")
     script = '"use strict";\n' + "".join(read_asset(name) for name in SCRIPTS)
     return fill(
         "review.html",

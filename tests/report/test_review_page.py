@@ -1,6 +1,8 @@
 """The review page in a browser: looked through by mouse and by keyboard, kept, saved; strangers' names and files."""
 
+import inspect
 import json
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,19 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from review_driver import SHOWN, WAYS, click_picture, difference, focus, go_to, lab_of, pixels_shown, press, saved
+from review_driver import (
+    SHOWN,
+    WAYS,
+    click_picture,
+    difference,
+    focus,
+    go_to,
+    lab_of,
+    pixels_shown,
+    press,
+    saved,
+    slide,
+)
 
 from koalacli.color.join import colorize_pixels
 from koalacli.color.lab import lightness_of
@@ -25,6 +39,9 @@ from koalacli.pipelines.review.pictures import SHEETS
 from koalacli.pipelines.review.pipeline import review
 from koalacli.pipelines.review.server import ReviewServer, note_sources
 from koalacli.records import Outcome, Record
+from koalacli.report import evaluation
+from koalacli.report.review import SCRIPTS, review_page
+from koalacli.report.templates import read_asset
 
 COUNT = 40
 HOSTILE = (
@@ -278,6 +295,75 @@ def test_a_file_goes_on_where_another_left_off(batch: Batch, page: Any, tmp_path
     held = json.loads(page.evaluate("asFile()"))["pictures"]
     assert held["00.png"]["verdict"] == "keep"
     assert held["01.png"]["verdict"] == "gray"
+
+
+def test_pictures_are_looked_at_beside_their_gray_and_closely(batch: Batch, page: Any) -> None:
+    """The edge is drawn by hand and by keys, Space shows gray while held, + and the wheel show faces, 0 shows all."""
+    open_page(page, batch)
+    box = page.locator("#sheet").bounding_box()
+    edge = "document.getElementById('sheet').style.getPropertyValue('--at')"
+    slide(page, "wipe", 0.5)
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.2, middle[1], steps=3)
+    page.mouse.up()
+    assert page.evaluate(edge) == "20%"
+    focus(page, "stage")
+    press(page, ".", ".")
+    assert page.evaluate(edge) == "30%"
+    assert page.locator("#wipe").get_attribute("aria-valuetext") == "30% gray"
+    page.keyboard.down(" ")
+    assert page.locator("#color").is_hidden()
+    page.keyboard.up(" ")
+    assert page.locator("#color").is_visible()
+    press(page, "+")
+    page.mouse.move(*middle)
+    page.mouse.wheel(0, -400)
+    page.wait_for_function("view.scale > 2")
+    press(page, "0")
+    assert page.locator("#sheet").bounding_box() == box
+    assert page.evaluate("decisions.size") == 0, "looking decides nothing"
+
+
+def test_the_filter_shows_what_is_left(batch: Batch, page: Any) -> None:
+    """The strip holds what is asked for, and the arrows go through that alone."""
+    open_page(page, batch)
+    for number, key in ((3, "f"), (5, "x"), (9, "f")):
+        go_to(page, number)
+        press(page, key)
+    page.locator("#filter").select_option(label="flagged")
+    page.locator(SHOWN).wait_for()
+    shown = page.locator("#strip button:visible")
+    assert shown.count() == 2
+    focus(page, "stage")
+    press(page, "ArrowLeft")
+    assert page.evaluate("current") == 3
+    press(page, "ArrowRight")
+    assert page.evaluate("current") == 9
+    page.locator("#filter").select_option(label="not decided yet")
+    assert shown.count() == COUNT - 3
+
+
+def test_all_that_the_page_says_stands_in_one_table(batch: Batch) -> None:
+    """Ready for another language: no word in the template but one for browsers without scripts, and none too many."""
+    texts = json.loads(read_asset("review_texts.json"))
+    template = read_asset("review.html")
+    code = "".join(read_asset(name) for name in SCRIPTS)
+    words = re.findall(r">([^<>{}]*[A-Za-z]{2}[^<>{}]*)<", re.sub(r"<noscript>.*?</noscript>", "", template))
+    assert set(words) <= {"koala review", "koala"}
+    assert {key for key in texts if f'"{key}"' not in template + code} == set()
+    told = re.findall(r'say\("(\w+)"', code) + re.findall(r'data-(?:text|title|label|hint)="(\w+)"', template)
+    assert set(told) <= set(texts)
+
+
+def test_the_page_and_the_report_share_style_and_slider() -> None:
+    """What the one has learned the other has, too."""
+    page = review_page([], {})
+    report = inspect.getsource(evaluation)
+    for part in ("common.css", "slider.css"):
+        assert read_asset(part) in page
+        assert f'read_asset("{part}")' in report
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark"), (2560, "light")])
