@@ -103,8 +103,22 @@ def colorize(
     network = colorizer or _load(weights, device, given)
     guide = None if reference is None else _pixels_of(reference)[0]
     pixels, alpha = _pixels_of(picture)
-    rgb = network.colorize(pixels, hints, reference=guide, reference_strength=reference_strength)
+    if hints or guide is not None:
+        rgb = network.colorize(pixels, hints, reference=guide, reference_strength=reference_strength)
+    else:
+        rgb = _colorize_print(network, pixels)
     return rgb if isinstance(picture, np.ndarray) else make_image(rgb, alpha)
+
+
+def _colorize_print(network: Colorizer, pixels: Pixels) -> Pixels:
+    """As `koala colorize` does it: of a toned print the network sees what tells most of it."""
+    from koalacli.color.join import colorize_pixels, without_axis
+    from koalacli.photograph.guides import guide_of, seen_of
+
+    held = without_axis(pixels)
+    guide = guide_of(held, network)
+    ab = network.predict([seen_of(held, guide, network)]).ab[0]
+    return colorize_pixels(held, guide, ab, pixels.dtype)
 
 
 def colorize_files(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
+import koalacli
 from koalacli import Colorizer
 from koalacli.cli.app import app
 from koalacli.config import ColorizeConfig
@@ -130,7 +131,7 @@ def test_commands_of_the_page_say_all_that_is_needed(home: Path, colorizer: Colo
 
 
 def test_a_toned_print_is_seen_as_colorize_sees_it(home: Path, colorizer: Colorizer, gray: NDArray[np.uint8]) -> None:
-    """The page shows what the file will be, of sepia too, whose lightness is not what the network shall see."""
+    """Page, file and Python agree, of sepia too, whose lightness is not what the network shall see."""
     sepia = np.clip(gray[..., None] * [1.35, 1.2, 0.94], 0, 255).astype(np.uint8)
     Image.fromarray(sepia).save("sepia.png")
     page = []
@@ -139,7 +140,9 @@ def test_a_toned_print_is_seen_as_colorize_sees_it(home: Path, colorizer: Colori
         looks = ["--sizes", "192", "--vividnesses", "0.5", "--saturations", OWN]
         assert run(app, ["try", "sepia.png", *looks], obj=colorizer).exit_code == 0
     assert run(app, ["colorize", "sepia.png"], obj=colorizer).exit_code == 0
-    assert np.array_equal(np.asarray(Image.open("sepia.color.png")), page[0].pictures[0])
+    made = np.asarray(Image.open("sepia.color.png"))
+    assert np.array_equal(made, page[0].pictures[0])
+    assert np.array_equal(made, koalacli.colorize(sepia, colorizer=colorizer))
 
 
 @pytest.mark.parametrize(
