@@ -38,6 +38,23 @@ def take_standard_descriptors() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII only still gets every line
 
 
+def stdout_is_stuck() -> bool:
+    """Whether standard output takes nothing: tries it with a line feed."""
+    try:
+        sys.stdout.write("\n")
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def give_up_stdout(error: OSError) -> None:
+    """Say why standard output takes nothing more; what waits for it goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)  # Python would try again, and complain
+    os.dup2(nowhere, 1)
+    sys.stderr.write(f"koala: standard output: cannot be written ({error.strerror})\n")
+
+
 def leave(code: int) -> NoReturn:
     """End the process with this exit code; 1 instead of 0 where standard output did not take all.
 
@@ -46,10 +63,8 @@ def leave(code: int) -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError as error:
-        nowhere = os.open(os.devnull, os.O_WRONLY)  # Python would try again, and complain
-        os.dup2(nowhere, 1)
+        give_up_stdout(error)
         code = code or 1
-        sys.stderr.write(f"koala: standard output: cannot be written ({error.strerror})\n")
     sys.stderr.flush()
     atexit.register(_ignore_interrupts)
     if _interrupted.is_set() and any(thread.name.startswith("koala-read") for thread in threading.enumerate()):

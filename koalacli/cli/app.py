@@ -22,7 +22,7 @@ from koalacli.cli import train as train_command
 from koalacli.cli import video as video_command
 from koalacli.cli.log import close_log, log
 from koalacli.cli.terminal import say
-from koalacli.process import catch_interrupts, leave, take_standard_descriptors
+from koalacli.process import catch_interrupts, give_up_stdout, leave, stdout_is_stuck, take_standard_descriptors
 from koalacli.version import __version__
 
 # 0 all good; 130 interrupted. First match wins: more special errors stand first.
@@ -134,3 +134,8 @@ def main(colorizer: Any = None) -> None:
         app(obj=colorizer)
     except SystemExit as end:
         leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+    except OSError as error:  # of the help, which is written before any command begins
+        if not stdout_is_stuck():
+            raise
+        give_up_stdout(error)
+        leave(1)

@@ -76,6 +76,15 @@ def test_standard_output_that_takes_nothing_is_one_line(
     assert json.loads(report.read_text())[-1]["event"] == "summary"
 
 
+@pytest.mark.parametrize("words", [["--help"], ["colorize", "--help"], ["--version"]], ids=" ".join)
+def test_help_that_goes_nowhere_is_one_line(words: list[str]) -> None:
+    """It is written before any command begins."""
+    done = shell(">/dev/full", *words)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("koala: standard output: cannot be written")
+    assert done.stderr.count(b"\n") == 1
+
+
 def test_a_pipe_that_closes_ends_the_run_in_order(tmp_path: Path, source: Path) -> None:
     """koala --json | head: no traceback, no complaint of Python's at its end."""
     done = shell("| head -c 10", "colorize", source, tmp_path / "out", "--json")
