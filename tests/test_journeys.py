@@ -63,6 +63,26 @@ def test_a_shells_pattern_and_a_mistake(home: Path) -> None:
     assert wrong.left == ["koala: scnas: no such file or folder"]
 
 
+def test_an_archivist_gets_proofs_and_the_masters_back(home: Path, gray: NDArray[np.uint8]) -> None:
+    """Digests beside the outputs, the luma of each proven, and the very gray files again; the screen tells each."""
+    (home / "masters" / "box 7").mkdir(parents=True)
+    master = home / "masters" / "box 7" / "a 1.jpg"
+    Image.fromarray(gray).save(master, quality=92)
+    made = koala(home, "colorize", "masters", "color", "--manifest", "--report", "report.csv")
+    assert made.code == 0
+    assert any("digests of all outputs" in line for line in made.seen)
+    assert "1 picture colorized → color/" in " ".join(made.left)
+    assert made.left[-1] == "written: report.csv"
+    assert "a 1.jpg" in (home / "color" / "manifest-sha256.txt").read_text("utf-8")
+    proven = koala(home, "verify", "color")
+    assert proven.code == 0
+    assert max(len(line) for line in proven.left) <= COLUMNS
+    assert "1 file proven" in " ".join(proven.left)
+    back = koala(home, "revert", "color", "gray")
+    assert back.code == 0
+    assert (home / "gray" / "box 7" / "a 1.jpg").read_bytes() == master.read_bytes()
+
+
 @pytest.fixture
 def reel(tmp_path: Path) -> Path:
     """A film restorer's folder: two seconds of a gray film."""
