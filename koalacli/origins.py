@@ -103,6 +103,8 @@ def read_file(path: Path) -> list[Given]:
     except tomllib.TOMLDecodeError as error:
         reason, _, line = str(error).partition(" (at line ")
         raise UsageError(f"{path}:{line.split(',')[0]}: no TOML: {reason}".replace(":: ", ": ")) from error
+    except RecursionError as error:
+        raise UsageError(f"{path}: no TOML that can be read: lists in lists without end") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({getattr(error, 'strerror', '') or 'no UTF-8'})") from error
     sections = {name: values for name, values in content.items() if isinstance(values, dict)}

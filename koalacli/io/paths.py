@@ -123,11 +123,13 @@ def _find_all(sources: list[str], output: str, config: ColorizeConfig) -> tuple[
 
 
 def refuse_settings(config: ColorizeConfig) -> None:
-    """Refuse names that no output can have.
+    """Refuse names that no output can have, and parts of a run that are none.
 
     Raises:
-        UsageError: an unknown format, a suffix that is no part of a name.
+        UsageError: an unknown format, a suffix that is no part of a name, a shard that makes no sense.
     """
+    if config.shard:
+        parse_shard(config.shard)
     if config.format and config.format not in CODECS:
         raise UsageError(f"unknown format {config.format!r}; choose one of {', '.join(CODECS)}")
     if any(sign in config.suffix for sign in "/\\\0"):

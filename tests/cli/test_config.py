@@ -88,6 +88,7 @@ def test_each_value_tells_where_it_comes_from(home: Path, monkeypatch: pytest.Mo
         ("[colorize]\nverify = 'yes'", "koala.toml:2: verify = 'yes': give true or false"),
         ("[colorize]\nquality = 92.5", "koala.toml:2: quality = 92.5: give a number, 1 or more"),
         ("[colorize]\nquality = = 3", "koala.toml:2: no TOML: Invalid value"),
+        pytest.param("quality = " + "[" * 50_000, "koala.toml: no TOML that can be read", id="nested"),
         ("[colorize]\nsuffix = 2020-01-01", "koala.toml:2: suffix = datetime.date(2020, 1, 1): give a text"),
     ],
 )

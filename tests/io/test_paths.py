@@ -94,6 +94,8 @@ def test_shards_that_make_no_sense_are_refused(tmp_path: Path, shard: str) -> No
     touch(tmp_path / "in" / "a.jpg")
     with pytest.raises(UsageError, match="i/n"):
         names(tmp_path / "in", tmp_path / "out", shard=shard)
+    with pytest.raises(UsageError, match="i/n"):
+        make_plan(str(tmp_path / "in" / "a.jpg"), str(tmp_path / "b.jpg"), ColorizeConfig(shard=shard))
 
 
 def test_an_empty_shard_is_no_error(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ POINTERS = {"concat", "concatf", "hls", "dash", "sdp", "rtp", "rtsp", "imf", "we
 POINTER_HEADS = (b"ffconcat", b"#EXTM3U", b"v=0", b"[playlist]")
 NUMBER = re.compile(r"%0?(\d*)d")  # frames/%06d.png
 USUAL_RATE = Fraction(25)
+LONGEST_TIME = 10**6  # of hours, minutes or seconds: FFmpeg counts in 64 bits
 
 # PyAV ignores FFmpeg's log unless a level is set, and so it must stay: with one, FFmpeg's threads ask
 # for Python's lock to log an error, while closing a decoder holds it and waits for them.
@@ -200,7 +201,7 @@ def parse_time(text: str) -> Fraction:
         UsageError: anything else.
     """
     parts = [as_fraction(part) for part in text.split(":")]
-    if len(parts) > 3 or any(part is None or part < 0 for part in parts):
+    if len(parts) > 3 or any(part is None or not 0 <= part <= LONGEST_TIME for part in parts):
         raise UsageError(f"{text!r} is no time; give seconds or h:mm:ss")
     seconds = Fraction(0)
     for part in parts:

@@ -263,3 +263,10 @@ def test_times_of_decoding_rise_and_come_first() -> None:
 def test_times_as_people_write_them(text: str, seconds: Fraction) -> None:
     """Seconds, minutes and hours."""
     assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["1e400", "9999999999999999", "nan", "inf", "-1", "1:2:3:4", ""])
+def test_times_that_no_film_has_are_refused(text: str) -> None:
+    """What FFmpeg could not count is no time, either."""
+    with pytest.raises(UsageError, match="is no time"):
+        parse_time(text)
