@@ -178,8 +178,8 @@ def _encode_avif(picture: Picture, quality: int, subsampling: str) -> bytes:
 
 
 def _encode_heic(picture: Picture, quality: int, subsampling: str) -> bytes:
-    # Half the time of x265's usual preset, for files 4 % larger; a telephone's photograph takes seconds all the same.
-    options = {"chroma": int(subsampling), "enc_params": {"preset": "veryfast"}}
+    # A fifth of the time of x265's usual preset, for files a fifth larger: a telephone's photograph took 20 seconds.
+    options = {"chroma": int(subsampling), "enc_params": {"preset": "ultrafast"}}
     return _save(picture, "HEIF", quality=quality, **options, **_tags(picture.metadata))
 
 
