@@ -1,10 +1,10 @@
 """Peak memory and time of `koala colorize` on scans of 200 megapixels.
 
-    python benchmarks/large_scans.py [--megapixels 200]
+    python benchmarks/large_scans.py [--megapixels 200] [--points 30] [--kinds gray8-strips-lzw ...]
 
 Makes gray TIFFs of 8 and 16 bits in strips and in tiles, packed and plain, colorizes each in a
 process of its own and prints JSON. `peak_mib` less `idle_mib`, the peak for a small picture, is
-what the scan itself took.
+what the scan itself took. With --points, so many hints of scope `picture` are given for each.
 """
 
 import argparse
@@ -59,13 +59,23 @@ def make(path: Path, side: int, dtype: str, options: dict[str, object]) -> None:
     )  # fmt: skip
 
 
-def colorize(source: Path, target: Path) -> tuple[float, float]:
+def hints_for(source: Path, points: int) -> Path:
+    """A hints file beside a scan."""
+    drawn = np.random.default_rng(0).random((points, 4)).tolist()
+    told = [{"x": x, "y": y, "color": f"{20 * a:.1f},{-20 * b:.1f}", "scope": "picture"} for x, y, a, b in drawn]
+    place = source.with_suffix(".json")
+    place.write_text(json.dumps({"koala-hints": 1, "pictures": {source.name: {"points": told}}}))
+    return place
+
+
+def colorize(source: Path, target: Path, points: int) -> tuple[float, float]:
     """Seconds and peak resident memory in MiB of one command."""
+    hints = ["--hints", str(hints_for(source, points))] if points else []
     started = time.perf_counter()
     child = os.spawnvp(
         os.P_NOWAIT,
         sys.executable,
-        [sys.executable, "-m", "koalacli", "colorize", str(source), str(target), "--quiet", "--device", "cpu"],
+        [sys.executable, "-m", "koalacli", "colorize", str(source), str(target), "--quiet", "--device", "cpu", *hints],
     )
     _, status, usage = os.wait4(child, 0)
     if status:
@@ -77,16 +87,20 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--megapixels", type=float, default=200)
-    side = int((parser.parse_args().megapixels * 1e6) ** 0.5)
+    parser.add_argument("--points", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    given = parser.parse_args()
+    side = int((given.megapixels * 1e6) ** 0.5)
     results = {}
     with tempfile.TemporaryDirectory() as made:
         small = Path(made, "small.tif")
         make(small, 400, "uint8", {"rowsperstrip": 64})
-        _, idle = colorize(small, Path(made, "small-color.tif"))
-        for name, (dtype, options) in KINDS.items():
+        _, idle = colorize(small, Path(made, "small-color.tif"), given.points)
+        for name in given.kinds:
+            dtype, options = KINDS[name]
             source, target = Path(made, f"{name}.tif"), Path(made, f"{name}-color.tif")
             make(source, side, dtype, options)
-            seconds, peak = colorize(source, target)
+            seconds, peak = colorize(source, target, given.points)
             results[name] = {
                 "seconds": round(seconds, 1),
                 "peak_mib": round(peak),
@@ -98,6 +112,7 @@ def main() -> None:
     result = {
         "benchmark": "large_scans",
         "side": side,
+        "points": given.points,
         "idle_mib": round(idle),
         "scans": results,
         "cores": os.cpu_count(),

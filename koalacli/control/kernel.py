@@ -132,33 +132,36 @@ class Places:
 
 def kernel(scope: Scope, pixels: Places, hint: Places) -> Array:
     """How much the guess is wrong at pixels (..., P) if it is at hints (..., N), without spots: float32 (..., P, N)."""
-    unlike = 2 - 2 * _product(pixels.features, hint.features)
-    total = np.zeros_like(unlike)
-    if scope.chroma:
-        total += np.float32(scope.chroma / 100) * _product(pixels.ab, hint.ab)
-    for part in scope.parts:
-        distance = _square_distance(_scaled(pixels, part), _scaled(hint, part))
+    alike = _product(pixels.features, hint.features)
+    total = np.float32(scope.chroma / 100) * _product(pixels.ab, hint.ab) if scope.chroma else np.zeros_like(alike)
+    for part in scope.parts:  # in place: these arrays are many times as large as what goes into them
+        first, second = _scaled(pixels, part), _scaled(hint, part)
+        log = _product(first, 2 * second)  # of the part: minus the squared distance
+        log -= np.square(first).sum(-1)[..., :, None]
+        log -= np.square(second).sum(-1)[..., None, :]
         if part.features != FAR:
-            distance += unlike * np.float32(1 / part.features**2)
-        total += np.float32(part.weight) * np.exp(np.negative(distance, out=distance), out=distance)
+            log += (alike - 1) * np.float32(2 / part.features**2)
+        np.minimum(log, 0, out=log)
+        np.exp(log, out=log)
+        log *= np.float32(part.weight)
+        total += log
     return total
 
 
 def spots(pixels: Places, hint: Places, radius: Array) -> Array:
-    """1 at a hint, falling to 1/e at its radius (N,), short sides: float32 (..., P, N)."""
-    return np.exp(-_square_distance(pixels.at, hint.at) / np.square(np.maximum(radius, np.float32(SMALLEST_SPOT))))
+    """1 at a hint, falling to 1/e at its radius (N,), short sides; pixels are all of a picture: float32 (h, w, N)."""
+    reach = np.maximum(radius, np.float32(SMALLEST_SPOT))
+    down, across = (
+        np.exp(-np.square((at[:, None] - hint.at[:, axis]) / reach))
+        for axis, at in enumerate((pixels.at[:, 0, 0], pixels.at[0, :, 1]))
+    )
+    return np.asarray(down[:, None] * across)
 
 
 def _scaled(places: Places, part: Part) -> Array:
     """Place and lightness (..., 3), in units of a part's scales."""
     at, lightness = np.float32(1 / part.place), np.float32(1 / part.lightness)  # 1 / FAR is 0
     return np.concatenate([places.at * at, places.lightness[..., None] * lightness], -1)
-
-
-def _square_distance(first: Array, second: Array) -> Array:
-    """Of vectors (..., P, C) and (..., N, C), float32 (..., P, N)."""
-    lengths = np.square(first).sum(-1)[..., :, None] + np.square(second).sum(-1)[..., None, :]
-    return np.asarray(np.maximum(lengths - 2 * _product(first, second), 0))
 
 
 def _product(first: Array, second: Array) -> Array:
