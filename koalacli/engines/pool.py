@@ -132,7 +132,7 @@ class Pool:
         self._stillborn = 0
         self._given_up = 0  # places for workers that are not filled again
         self._ready: set[int] = set()
-        self._chunk_floor = 1
+        self._batch_size = 1
 
     def run(self, jobs: Iterable[Job | None]) -> Iterator[Ready | Notice | Record]:
         """Do every job, taken as workers need them; yields every Ready, and a Record per job as they finish.
@@ -191,8 +191,8 @@ class Pool:
             if self._suspects:
                 chunk = [self._suspects.popleft()]
             else:
-                share = -(-len(self._queue) // (SHARES * self._size))
-                count = min(max(share, self._chunk_floor), self._largest, len(self._queue))
+                batches = max(1, len(self._queue) // (SHARES * self._size * self._batch_size))
+                count = min(batches * self._batch_size, self._largest, len(self._queue))  # parts of batches cost more
                 chunk = [self._queue.popleft() for _ in range(count)]
             self._held[worker] = {(job.source, job.target): job for job in chunk}
             self._crew.give(worker, chunk)
@@ -201,7 +201,7 @@ class Pool:
         match event:
             case Ready():
                 self._stillborn = 0
-                self._chunk_floor = event.batch_size
+                self._batch_size = event.batch_size
                 self._ready.add(event.worker)
                 self._idle.append(event.worker)
                 yield event
