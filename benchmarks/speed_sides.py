@@ -20,7 +20,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 SUFFIXES = {"jpeg": ".jpg", "jpeg with color planes": ".jpg", "png": ".png", "tiff": ".tif"}
-COUNTS = {0.15: 64, 2: 16, 12: 6}  # pictures of a round, by megapixels; others: 8
+COUNTS = {0.15: 32, 2: 8, 12: 3}  # pictures of a round, by megapixels; others: 8
 FRAMES = 100  # of the clip that is made
 PRESET = "veryfast"  # of the encoder of films
 SIDE = 2048  # of the square matrices
