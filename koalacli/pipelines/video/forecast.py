@@ -95,7 +95,7 @@ def _told(plan: FilmPlan, trial: Trial) -> str:
     """Frames, scenes, codec, time and size, in words."""
     total = trial.frames if trial.whole or not plan.take.total else plan.take.total
     share, about = total / max(trial.frames, 1), "" if trial.whole else "about "
-    scenes, size = max(1, round(trial.scenes * share)), trial.bytes * share
+    scenes, size = 1 + round(max(trial.scenes - 1, 0) * share), trial.bytes * share
     seconds = round(trial.seconds * share)
     clock = f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
     megabytes = f"{size / 1e6:.1f}" if size < 1e8 else f"{size / 1e6:.0f}"
