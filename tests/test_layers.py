@@ -15,7 +15,7 @@ ROWS = {
         ["pipelines"],
         ["engines", "report"],
         ["photograph", "colorizer", "metrics", "data", "temporal"],
-        ["control"],
+        ["control", "predictor"],
         ["stream", "model", "io"],
         ["color", "journal", "weights_files"],
         ["origins", "journal_lines"],
