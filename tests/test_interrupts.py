@@ -65,7 +65,7 @@ def test_all_that_was_finished_is_told_and_kept(
 ) -> None:
     """Ctrl-C, a polite kill, a closed terminal: exit 130, as many records as outputs, nothing half; a rerun ends it."""
     output = tmp_path / "out"
-    running = start(source, output)
+    running = start(source, output, "0.3")  # five batches: it is still at work when the signal comes
     deadline = time.monotonic() + 60
     while not visible(output) and time.monotonic() < deadline:
         time.sleep(0.01)

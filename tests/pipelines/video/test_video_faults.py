@@ -65,7 +65,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
 ) -> None:
     """Killed or interrupted at a random frame and started again, a film becomes the file of an unbroken run."""
     source, broken, whole = long_film("film.mkv"), tmp_path / "broken.mkv", tmp_path / "whole.mkv"
-    stop_at = random.randint(25, 70)
+    stop_at = random.randint(25, 45)  # of 90: the signal comes well before the end
     with run_alone(source, broken) as running:
         for line in running.stdout:
             if (event := json.loads(line)).get("done", 0) >= stop_at and event["event"] == "progress":
