@@ -30,9 +30,9 @@ else:
     runpy.run_module("koalacli", run_name="__main__", alter_sys=True)
 """
 COMMANDS = {
-    "colorize": ["colorize", "in", "out"],
+    "colorize": ["colorize", "in", "out", "--colored", "recolor"],  # else what is in color is copied by no network
     "eval": ["eval", "--data", "in", "--limit", "1", "--size", "64"],
-    "video": ["video", "film.gif", "--size", "64"],
+    "video": ["video", "film.gif", "--size", "64", "--colored", "recolor"],
     "train": ["train", "--data", "in", "--image-size", "64", "--batch-size", "2", "--steps", "1", "--workers", "1"],
 }
 
