@@ -32,7 +32,7 @@ else:
 COMMANDS = {
     "colorize": ["colorize", "in", "out", "--colored", "recolor"],  # else what is in color is copied by no network
     "eval": ["eval", "--data", "in", "--limit", "1", "--size", "64"],
-    "video": ["video", "film.gif", "--size", "64", "--colored", "recolor"],
+    "video": ["video", "film.gif", "--size", "64"],
     "train": ["train", "--data", "in", "--image-size", "64", "--batch-size", "2", "--steps", "1", "--workers", "1"],
 }
 

@@ -11,14 +11,14 @@ from typing import Any
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEAD = """# How fast koala is
 
-Made by `tools/make_benchmarks_page.py` from `benchmarks.json`, with the figures of `python benchmarks/speed.py`; edits are overwritten.
-What is compared, and how, says [benchmarks/README.md](../benchmarks/README.md).
+Made by `tools/make_benchmarks_page.py` from `benchmarks.json`, with the figures of `python benchmarks/speed.py`; edits
+are overwritten. What is compared, and how, says [benchmarks/README.md](../benchmarks/README.md).
 
-Limit over koala, by processor time: 1 is as fast as the limit, above it koala is faster. Each is the median of {rounds} rounds that took
-turns, with the least and the largest. {note}
+Limit over koala, by processor time: 1 is as fast as the limit, above it koala is faster. Each is the median of
+{rounds} rounds that took turns, with the least and the largest. {note}
 
-`network`: the bare compiled network. `codec`: OpenCV reads to color and writes. `sum`: both. `sum and color`: with putting color on,
-without which there is no picture. `before`: koala as it was before the last work on its speed.
+`network`: the bare compiled network. `codec`: OpenCV reads to color and writes. `sum`: both. `sum and color`: with
+putting color on, without which there is no picture. `before`: koala as it was before the last work on its speed.
 """
 
 
