@@ -25,6 +25,9 @@ settings.load_profile("koala")
 # Shells start background jobs deaf to Ctrl-C, and their children inherit it; tests send it to theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# Under nohup it is a closed terminal that nobody hears of.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # What somebody has set for their own koala is not what tests are about; children inherit it, too.
 for variable in [name for name in os.environ if name.startswith("KOALA_") and name != "KOALA_SHARED"]:
